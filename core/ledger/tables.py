@@ -1,0 +1,171 @@
+"""The ledger's tables: everything that is decided or done. Times are ISO 8601 UTC text, so that SQLite and PostgreSQL
+sort and compare them alike and two runs with one clock are equal byte for byte. JSON columns hold canonical JSON text
+(core.signing.canonical)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, String(32), nullable=nullable)
+
+
+#: One row a feed: its health now and what conditional GET needs.
+feed_health = Table(
+    "feed_health", metadata,
+    Column("feed", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("layer", String(16), nullable=False, default=""),
+    Column("headline", Text, nullable=False, default=""),
+    _time("checked_at"), _time("success_at", nullable=True), _time("newest_reading", nullable=True),
+    _time("changed_at", nullable=True),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("etag", Text, nullable=False, default=""), Column("last_modified", Text, nullable=False, default=""),
+    Column("raw", String(64), nullable=False, default=""),
+)
+
+#: One row an ingest of a feed.
+feed_run = Table(
+    "feed_run", metadata,
+    Column("feed", String(64), primary_key=True), Column("at", String(32), primary_key=True),
+    Column("outcome", String(16), nullable=False),
+    Column("records", Integer, nullable=False), Column("set_aside", Integer, nullable=False),
+    Column("raw", String(64), nullable=False, default=""), Column("error", Text, nullable=False, default=""),
+)
+
+#: A consumer's own position in what it reads; an asset event is only a bell.
+watermark = Table(
+    "watermark", metadata,
+    Column("consumer", String(64), primary_key=True), Column("source", String(64), primary_key=True),
+    Column("position", Text, nullable=False),
+)
+
+#: One row a town, hazard and assessment; `body` is the whole RiskScore.
+assessment = Table(
+    "assessment", metadata,
+    Column("at", String(32), primary_key=True), Column("town", String(16), primary_key=True),
+    Column("hazard", String(16), primary_key=True),
+    Column("level", Integer, nullable=False), Column("ceiling", Integer, nullable=False),
+    Column("proved", Integer, nullable=False), Column("floor", Integer, nullable=False),
+    Column("score", Float, nullable=False), Column("silent", Text, nullable=False),
+    Column("newest_reading", String(32), nullable=True), Column("body", Text, nullable=False),
+)
+
+#: Hysteresis memory of one rule in one town.
+hold = Table(
+    "hold", metadata,
+    Column("town", String(16), primary_key=True), Column("rule", String(64), primary_key=True),
+    Column("level", Integer, nullable=False), Column("pending", Integer, nullable=False),
+    _time("pending_since", nullable=True), _time("below_since", nullable=True), _time("updated_at"),
+)
+
+#: One thread: one hazard and one county event.
+alert = Table(
+    "alert", metadata,
+    Column("alert_id", String(64), primary_key=True),
+    Column("hazard", String(16), nullable=False), Column("status", String(16), nullable=False),
+    _time("opened_at"), _time("closed_at", nullable=True),
+)
+
+#: One version of an alert; `body` is frozen once issued and complete without a join.
+alert_version = Table(
+    "alert_version", metadata,
+    Column("alert_id", String(64), primary_key=True), Column("version", Integer, primary_key=True),
+    Column("msg_type", String(16), nullable=False), Column("state", String(16), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("body", Text, nullable=False), Column("body_hash", String(64), nullable=False),
+    Column("audience", Text, nullable=False, default="{}"),
+    _time("reading_at", nullable=True), _time("assessed_at"), _time("drafted_at"),
+    _time("decided_at", nullable=True), _time("issued_at", nullable=True),
+    _time("first_handed_at", nullable=True), _time("last_handed_at", nullable=True),
+    _time("acknowledged_at", nullable=True), _time("expires"),
+    Column("cap_path", Text, nullable=False, default=""),
+    ForeignKeyConstraint(["alert_id"], ["alert.alert_id"]),
+)
+
+#: A signature of one officer over the approval hash of one version.
+approval = Table(
+    "approval", metadata,
+    Column("alert_id", String(64), primary_key=True), Column("version", Integer, primary_key=True),
+    Column("officer", String(64), primary_key=True),
+    Column("role", String(16), nullable=False), Column("decision", String(16), nullable=False),
+    _time("at"), Column("signed_hash", String(64), nullable=False), Column("signature", Text, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+)
+
+#: The outbox: one row a recipient; the unique key is what makes twice impossible.
+delivery = Table(
+    "delivery", metadata,
+    Column("delivery_id", Integer, primary_key=True, autoincrement=True),
+    Column("alert_id", String(64), nullable=False), Column("version", Integer, nullable=False),
+    Column("channel", String(16), nullable=False), Column("recipient", String(64), nullable=False),
+    Column("town", String(16), nullable=False), Column("groups", Text, nullable=False, default="[]"),
+    Column("state", String(16), nullable=False), Column("attempt", Integer, nullable=False, default=0),
+    Column("priority", Integer, nullable=False, default=0),
+    _time("claimed_at", nullable=True), _time("handed_at", nullable=True), _time("finished_at", nullable=True),
+    _time("not_before", nullable=True),
+    Column("provider_id", String(64), nullable=False, default=""), Column("code", String(32), nullable=False, default=""),
+    Column("possible_duplicate", Boolean, nullable=False, default=False),
+    UniqueConstraint("alert_id", "version", "channel", "recipient", name="uq_delivery_once"),
+    Index("ix_delivery_work", "state", "channel", "priority"),
+    Index("ix_delivery_provider", "provider_id"),
+)
+
+#: What a channel told us, append-only, once per (delivery, kind).
+receipt = Table(
+    "receipt", metadata,
+    Column("receipt_id", Integer, primary_key=True, autoincrement=True),
+    Column("delivery_id", Integer, nullable=False), Column("kind", String(32), nullable=False),
+    _time("at"), Column("detail", Text, nullable=False, default=""),
+    UniqueConstraint("delivery_id", "kind", name="uq_receipt_once"),
+)
+
+#: Issuer's sequence numbers for signed broadcast frames; loudspeakers refuse what does not grow.
+sequence = Table(
+    "sequence", metadata,
+    Column("name", String(64), primary_key=True), Column("value", Integer, nullable=False),
+)
+
+#: Residents and duty staff; the number is sealed, the index is keyed (HMAC), neither is ever logged.
+resident = Table(
+    "resident", metadata,
+    Column("resident_id", String(64), primary_key=True),
+    Column("town", String(16), nullable=False), Column("groups", Text, nullable=False),
+    Column("phone", LargeBinary, nullable=False), Column("phone_index", String(64), nullable=False, unique=True),
+    Column("opted_out", Boolean, nullable=False, default=False), Column("synthetic", Boolean, nullable=False),
+    Index("ix_resident_town", "town"),
+)
+
+#: What the duty desk must see, in order.
+duty_log = Table(
+    "duty_log", metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    _time("at"), Column("kind", String(32), nullable=False), Column("text", Text, nullable=False),
+    Column("ref", Text, nullable=False, default=""),
+    UniqueConstraint("kind", "ref", name="uq_duty_once"),
+)
+
+#: Hash chain over everything decided or done.
+audit = Table(
+    "audit", metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    _time("at"), Column("actor", String(64), nullable=False), Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False), Column("payload", Text, nullable=False),
+    Column("prev", String(64), nullable=False), Column("hash", String(64), nullable=False),
+)

@@ -1,0 +1,283 @@
+"""The domain types: frozen, slotted, keyword-only, without pandas, input/output or Airflow.
+
+Every time is aware and in UTC; people see Asia/Shanghai. Every value is in the canonical unit of its observed
+property (core.units). The words are those of CONTEXT.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+
+class Level(IntEnum):
+    """Warning level, ordered; the colours are those of CMA Order 16 (IV blue .. I red). Never sort by Roman numeral."""
+
+    NONE = 0
+    BLUE = 1
+    YELLOW = 2
+    ORANGE = 3
+    RED = 4
+
+    @property
+    def zh(self) -> str:
+        """Chinese name shown to people."""
+        return ("无", "蓝色", "黄色", "橙色", "红色")[self]
+
+    @property
+    def en(self) -> str:
+        """English name shown beside the Chinese one."""
+        return self.name.lower()
+
+
+class Hazard(StrEnum):
+    """The hazards that are scored per town."""
+
+    FLOOD = "flood"
+    TYPHOON = "typhoon"
+    GEOLOGICAL = "geological"
+
+    @property
+    def zh(self) -> str:
+        """Chinese name shown to people."""
+        return {"flood": "洪涝", "typhoon": "台风", "geological": "地质灾害"}[self.value]
+
+
+class Flag(IntEnum):
+    """Quality flag of a reading (QARTOD numbers)."""
+
+    GOOD = 1
+    UNKNOWN = 2
+    SUSPECT = 3
+    FAIL = 4
+    MISSING = 9
+
+
+class Status(StrEnum):
+    """CAP status of an alert. Exercise and Actual never share a key, a topic, a sender or an adapter."""
+
+    ACTUAL = "Actual"
+    EXERCISE = "Exercise"
+    TEST = "Test"
+
+
+class MsgType(StrEnum):
+    """CAP msgType of one version of an alert."""
+
+    ALERT = "Alert"
+    UPDATE = "Update"
+    CANCEL = "Cancel"
+
+
+class AlertState(StrEnum):
+    """State of one version of an alert; the allowed transitions stand in core.alerts.TRANSITIONS."""
+
+    DRAFT = "draft"
+    REVIEW = "review"
+    APPROVED = "approved"
+    ISSUED = "issued"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class DeliveryState(StrEnum):
+    """State of one delivery (alert, version, channel, recipient)."""
+
+    PLANNED = "planned"
+    PENDING = "pending"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class FeedState(StrEnum):
+    """Health of a feed as people see it; UNKNOWN is never shown as calm."""
+
+    OK = "ok"
+    LATE = "late"
+    SILENT = "silent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Sector(StrEnum):
+    """The department a feed comes from."""
+
+    WEATHER = "weather"
+    WATER = "water"
+    POWER = "power"
+    NATURAL_RESOURCES = "natural_resources"
+    OFFICIAL = "official"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One value of one observed property at one station and time (OGC O&M).
+
+    `value` is in the canonical unit of `observed_property`, None when the source says the reading is missing.
+    `issued` is None for a measurement and the issue time for a forecast (then `time` is the valid time).
+    `interval_s` is the length of the interval that ends at `time`, in seconds, for accumulated properties (rain).
+    `datum` names the vertical datum of a stage; two stages of different datums are never compared.
+    `raw` is the SHA-256 of the payload it was read from.
+    """
+
+    feed: str
+    station: str
+    observed_property: str
+    time: datetime
+    value: float | None
+    received: datetime
+    raw: str
+    flag: Flag = Flag.GOOD
+    reasons: tuple[str, ...] = ()
+    interval_s: int = 0
+    issued: datetime | None = None
+    datum: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circle:
+    """Radii of one wind circle by quadrant, km."""
+
+    ne: float
+    se: float
+    sw: float
+    nw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPoint:
+    """One position of a typhoon: analysed (`issued` None) or forecast by `agency` at `issued`.
+
+    lat, lon in degrees; `pressure` hPa; `wind` m/s (maximum 2-min mean near the centre); circles by wind force, None
+    where the circle does not exist; `move_speed` km/h, `move_bearing` degrees clockwise from north.
+    """
+
+    feed: str
+    storm: str
+    name: str
+    agency: str
+    time: datetime
+    lat: float
+    lon: float
+    received: datetime
+    raw: str
+    pressure: float | None = None
+    wind: float | None = None
+    r7: Circle | None = None
+    r10: Circle | None = None
+    r12: Circle | None = None
+    move_speed: float | None = None
+    move_bearing: float | None = None
+    issued: datetime | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialSignal:
+    """A signal in force as an official issuer published it (weather office, water office, 12379, a CAP feed).
+
+    `areas` are administrative codes (6 digits a district, 4 a prefecture, 9 or 12 a town); an empty tuple concerns nobody.
+    `expires` None means: in force for as long as the feed lists it.
+    """
+
+    feed: str
+    identifier: str
+    event: str
+    hazard: Hazard | None
+    level: Level
+    areas: tuple[str, ...]
+    title: str
+    issued: datetime
+    received: datetime
+    raw: str
+    effective: datetime | None = None
+    expires: datetime | None = None
+    msg_type: MsgType = MsgType.ALERT
+    references: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """One record that a parser set aside: where it stood, what was wrong with it, and its text (cut at 200 characters)."""
+
+    where: str
+    reason: str
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """All that one payload held."""
+
+    observations: tuple[Observation, ...] = ()
+    tracks: tuple[TrackPoint, ...] = ()
+    signals: tuple[OfficialSignal, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def records(self) -> int:
+        """How many records were read (those set aside not counted)."""
+        return len(self.observations) + len(self.tracks) + len(self.signals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why one rule says what it says for one town: enough to recompute it.
+
+    `values` maps each indicator to its value (None for missing), `units` to its unit, `records` to the record ids it was
+    computed from (at most 20 each) and `raws` holds the hashes of the payloads; `conditions` maps each level's name to
+    (text of the condition, True, False or None for undecided).
+    """
+
+    rule: str
+    title: str
+    pack: str
+    pack_hash: str
+    level: Level
+    ceiling: Level
+    score: float
+    values: dict[str, float | None]
+    units: dict[str, str]
+    conditions: dict[str, tuple[str, bool | None]]
+    flags: tuple[str, ...] = ()
+    records: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    raws: tuple[str, ...] = ()
+    counterfactual: str = ""
+    role: str = "hazard"
+    verified: bool = False
+    source: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskScore:
+    """One town, one hazard, one time: the interval of levels.
+
+    `level` is what the data prove (after hold and official floor), `ceiling` what the data cannot exclude;
+    `proved` is the level before hold and floor, `floor` the official signal's level; `score` 0-100 says how far to the
+    next level. `silent` names the feeds whose silence widens the interval.
+    """
+
+    town: str
+    hazard: Hazard
+    time: datetime
+    level: Level
+    ceiling: Level
+    proved: Level
+    floor: Level
+    score: float
+    evidence: tuple[Evidence, ...]
+    silent: tuple[str, ...] = ()
+    reason: str = ""

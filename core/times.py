@@ -1,0 +1,35 @@
+"""Time: aware and UTC inside, Asia/Shanghai to people. Nothing here reads a clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def utc(value: datetime) -> datetime:
+    """Return `value` in UTC; a naive time is refused with ValueError, because eight hours are a night's sleep."""
+    if value.tzinfo is None:
+        raise ValueError(f"time without a zone: {value.isoformat()}")
+    return value.astimezone(UTC)
+
+
+def parse_iso(text: str) -> datetime:
+    """Read an ISO 8601 time that carries a zone; ValueError otherwise."""
+    return utc(datetime.fromisoformat(text.strip()))
+
+
+def parse_local(text: str, pattern: str) -> datetime:
+    """Read a Beijing-clock time such as '2021-07-25 06:00:00' by a strptime `pattern`, as UTC."""
+    return datetime.strptime(text.strip(), pattern).replace(tzinfo=SHANGHAI).astimezone(UTC)
+
+
+def iso(value: datetime) -> str:
+    """Canonical text of a time in stores and hashes: UTC, whole seconds, '+00:00'."""
+    return utc(value).isoformat(timespec="seconds")
+
+
+def people(value: datetime) -> str:
+    """What people read: Beijing clock, '07-25 21:08'."""
+    return utc(value).astimezone(SHANGHAI).strftime("%m-%d %H:%M")

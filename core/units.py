@@ -1,0 +1,84 @@
+"""Observed properties, their canonical unit, and the conversions allowed at a connector's edge.
+
+A property or a unit that is not declared here is refused: a guessed unit is how a flood becomes ten times larger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Canonical unit of each observed property. Accumulated properties carry an interval (Observation.interval_s).
+PROPERTIES: dict[str, str] = {
+    "rain": "mm",
+    "wind_speed": "m/s",
+    "wind_gust": "m/s",
+    "wind_direction": "deg",
+    "pressure": "hPa",
+    "temperature": "degC",
+    "stage": "m",
+    "tide": "m",
+    "discharge": "m3/s",
+    "gate_upstream": "m",
+    "gate_downstream": "m",
+    "customers_out": "1",
+    "customers_total": "1",
+    "areas_out": "1",
+    "areas_total": "1",
+    "displacement": "mm",
+    "tilt": "deg",
+    "crack": "mm",
+    "groundwater": "m",
+}
+
+#: (from, to) -> (factor, offset): canonical = value * factor + offset.
+_CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
+    ("cm", "mm"): (10.0, 0.0),
+    ("m", "mm"): (1000.0, 0.0),
+    ("mm", "m"): (0.001, 0.0),
+    ("cm", "m"): (0.01, 0.0),
+    ("in", "mm"): (25.4, 0.0),
+    ("ft", "m"): (0.3048, 0.0),
+    ("km/h", "m/s"): (1 / 3.6, 0.0),
+    ("kt", "m/s"): (1852 / 3600, 0.0),
+    ("Pa", "hPa"): (0.01, 0.0),
+    ("K", "degC"): (1.0, -273.15),
+    ("%", "1"): (0.01, 0.0),
+    ("h", "s"): (3600.0, 0.0),
+    ("min", "s"): (60.0, 0.0),
+}
+
+#: Lower edges of Beaufort forces 1..17 in m/s (GB/T 28591-2012, restated).
+BEAUFORT_EDGES = (0.3, 1.6, 3.4, 5.5, 8.0, 10.8, 13.9, 17.2, 20.8, 24.5, 28.5, 32.7, 37.0, 41.5, 46.2, 51.0, 56.1)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownUnit(ValueError):
+    """A unit, or a pair of units, that is not declared."""
+
+    given: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"unit {self.given!r} cannot be read as {self.wanted!r}"
+
+
+def convert(value: float, given: str, wanted: str) -> float:
+    """Convert `value` from unit `given` to `wanted`; UnknownUnit if the pair is not declared. 'Bft' gives the lower edge in m/s."""
+    if given == wanted:
+        return value
+    if given == "Bft" and wanted == "m/s":
+        if value != int(value) or not 0 <= value <= 17:
+            raise UnknownUnit(f"{value} Bft", wanted)
+        return 0.0 if value == 0 else BEAUFORT_EDGES[int(value) - 1]
+    try:
+        factor, offset = _CONVERSIONS[given, wanted]
+    except KeyError:
+        raise UnknownUnit(given, wanted) from None
+    return value * factor + offset
+
+
+def beaufort(speed: float) -> int:
+    """Beaufort force (0-17) of a wind speed in m/s (GB/T 28591-2012)."""
+    from bisect import bisect_right
+
+    return bisect_right(BEAUFORT_EDGES, speed)
