@@ -1,0 +1,48 @@
+"""What every step needs, opened once at the edge: settings, county, lake, ledger, keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from core.county import County, load_county
+from core.keyring import Keyring
+from core.ledger import Ledger
+from core.settings import Settings
+from core.times import parse_iso
+
+if TYPE_CHECKING:
+    from core.lake import Lake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The county and the stores of one installation."""
+
+    settings: Settings
+    county: County
+    lake: Lake
+    ledger: Ledger
+    keyring: Keyring
+
+    @classmethod
+    def load(cls, settings: Settings | None = None) -> Context:
+        """Read the county folder (ConfigErrors with file:line when it is wrong), then open the stores; nothing is started before the county is sound."""
+        from core.lake import Lake
+
+        settings = settings or Settings.load()
+        county = load_county(settings.county)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        return cls(
+            settings=settings,
+            county=county,
+            lake=Lake(settings.lake_root),
+            ledger=Ledger.open(settings.ledger_address),
+            keyring=Keyring(settings.home / "keys"),
+        )
+
+
+def edge_now(text: str | None) -> datetime:
+    """The one place where a step's time is born: a given ISO time with zone, else the wall clock, in UTC whole seconds."""
+    return parse_iso(text) if text else datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,169 @@
+"""What happened, read from the ledger: one dictionary that the summary, `--json` and the board all show."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from core.ledger import tables as t
+from core.model import DeliveryState, Hazard, Level
+from core.times import iso, parse_iso
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from console.context import Context
+
+HANDED = {DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED}
+TIME_LINE = ("reading_at", "assessed_at", "drafted_at", "decided_at", "issued_at", "first_handed_at", "last_handed_at", "acknowledged_at")
+
+
+def collect(ctx: Context, now: datetime) -> dict[str, Any]:
+    """Everything a duty officer wants to know at `now` (aware): feeds, towns, alerts, deliveries, paths. Times are ISO UTC."""
+    with ctx.ledger.begin() as tx:
+        return {
+            "county": ctx.county.name,
+            "county_en": ctx.county.name_en,
+            "now": iso(now),
+            "status": str(ctx.settings.status),
+            "feeds": feeds(tx, ctx, now),
+            "towns": towns(tx, ctx),
+            "alerts": alerts(tx, ctx),
+            "sms": sms(tx, ctx),
+            "broadcast": broadcast(tx),
+            "duty": duty(tx),
+        }
+
+
+def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
+    """One row a feed: health now, records over all ingests, age of the newest reading in seconds (None: never)."""
+    health = {row["feed"]: row for row in tx.execute(select(t.feed_health)).mappings()}
+    totals = {
+        row.feed: row
+        for row in tx.execute(
+            select(t.feed_run.c.feed, func.sum(t.feed_run.c.records).label("records"), func.sum(t.feed_run.c.set_aside).label("aside"),
+                   func.count().label("runs")).group_by(t.feed_run.c.feed)
+        )
+    }
+    rows = []
+    for feed in ctx.county.feeds:
+        row, total = health.get(feed.feed), totals.get(feed.feed)
+        newest = row["newest_reading"] if row else None
+        rows.append({
+            "feed": feed.feed, "title": feed.title, "sector": str(feed.sector), "connector": feed.connector,
+            "state": row["state"] if row else "unknown", "headline": row["headline"] if row else "从未接入",
+            "records": int(total.records) if total else 0, "set_aside": int(total.aside) if total else 0, "runs": total.runs if total else 0,
+            "newest": newest, "age_s": (now - parse_iso(newest)).total_seconds() if newest else None,
+        })
+    return rows
+
+
+def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
+    """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling now."""
+    a = t.assessment.c
+    latest = tx.execute(select(func.max(a.at))).scalar()
+    if latest is None:
+        return []
+    order = (a.level.desc(), a.score.desc(), a.at)
+    ranked = select(
+        a.town, a.hazard, a.at, a.level, a.floor, a.proved, a.body,
+        func.row_number().over(partition_by=(a.town, a.hazard), order_by=order).label("rank"),
+    ).subquery()
+    peaks = {(r.town, r.hazard): r for r in tx.execute(select(ranked).where(ranked.c.rank == 1))}
+    current = {(r.town, r.hazard): r for r in tx.execute(select(t.assessment).where(a.at == latest))}
+    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).group_by(a.town, a.hazard)).all())
+    rows = []
+    for town in ctx.county.towns:
+        for hazard in Hazard:
+            peak, last = peaks.get((town.key, hazard)), current.get((town.key, hazard))
+            if peak is None or last is None:
+                continue
+            rows.append({
+                "town": town.key, "name": town.name, "hazard": str(hazard), "hazard_zh": hazard.zh,
+                "peak": peak.level, "peak_at": peak.at, "peak_floor": peak.floor, "peak_proved": peak.proved,
+                "reason": json.loads(peak.body).get("reason", ""), "peak_ceiling": highest[f"{town.key}/{hazard}"],
+                "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent), "at": last.at,
+                "reason_now": json.loads(last.body).get("reason", ""),
+            })
+    return rows
+
+
+def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
+    """One row an alert version, oldest first, with its time line and where its CAP file lies."""
+    rows = []
+    approvals = defaultdict(list)
+    for row in tx.execute(select(t.approval).order_by(t.approval.c.at, t.approval.c.role.desc())).mappings():
+        approvals[row["alert_id"], row["version"]].append({k: row[k] for k in ("officer", "role", "decision", "at", "note")})
+    for row in tx.execute(select(t.alert_version).order_by(t.alert_version.c.drafted_at, t.alert_version.c.alert_id, t.alert_version.c.version)).mappings():
+        body = json.loads(row["body"])
+        audience = json.loads(row["audience"] or "{}")
+        rows.append({
+            "alert_id": row["alert_id"], "version": row["version"], "hazard": body.get("hazard", ""), "msg_type": row["msg_type"],
+            "state": row["state"], "level": row["level"], "levels": body.get("levels", {}), "headline": body.get("headline", ""),
+            "texts": body.get("texts", {}), "audience": {k: v for k, v in audience.items() if k in ("count", "by_town", "by_group", "hash")},
+            "approvals": approvals[row["alert_id"], row["version"]], "expires": row["expires"], "cap_path": row["cap_path"],
+            "body_hash": row["body_hash"], **{name: row[name] for name in TIME_LINE},
+        })
+    return rows
+
+
+def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
+    """SMS handed over and delivered, by town and by group (a resident of two groups counts in both)."""
+    by_town: dict[str, Counter[str]] = defaultdict(Counter)
+    by_group: dict[str, Counter[str]] = defaultdict(Counter)
+    total: Counter[str] = Counter()
+    d = t.delivery.c
+    query = select(d.town, d.groups, d.state, func.count().label("n")).where(d.channel == "sms").group_by(d.town, d.groups, d.state)
+    for row in tx.execute(query):
+        state = DeliveryState(row.state)
+        marks = ["planned", *(["handed"] if state in HANDED else []), state.value]
+        for mark in dict.fromkeys(marks if state is not DeliveryState.PLANNED else ["planned"]):
+            total[mark] += row.n
+            by_town[row.town][mark] += row.n
+            for group in json.loads(row.groups):
+                by_group[group][mark] += row.n
+    names = {town.key: town.name for town in ctx.county.towns}
+    titles = {group.group: group.title for group in ctx.county.groups}
+    return {
+        "total": dict(total),
+        "by_town": {names.get(k, k): dict(v) for k, v in sorted(by_town.items())},
+        "by_group": {titles.get(k, k): dict(v) for k, v in sorted(by_group.items())},
+    }
+
+
+def broadcast(tx: Connection) -> dict[str, Any]:
+    """Loudspeakers by what became of each frame; those never reached are named."""
+    d = t.delivery.c
+    by_state = Counter(dict(tx.execute(select(d.state, func.count()).where(d.channel == "broadcast").group_by(d.state)).tuples().all()))
+    reached = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast", d.state == DeliveryState.DELIVERED).distinct())}
+    everyone = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast").distinct())}
+    return {"frames": dict(by_state), "reached": sorted(reached), "not_reached": sorted(everyone - reached)}
+
+
+def duty(tx: Connection) -> list[dict[str, Any]]:
+    """The last twenty entries of the duty log."""
+    rows = tx.execute(select(t.duty_log).order_by(t.duty_log.c.entry.desc()).limit(20)).mappings()
+    return [dict(row) for row in rows][::-1]
+
+
+def expectations(ctx: Context, expect: dict[str, Any], data: dict[str, Any]) -> list[tuple[str, bool]]:
+    """Hold a scenario's `expect` against what happened: (sentence, does it hold).
+
+    Keys: `alerts` (exact number of alert threads), `min_peak` {hazard: colour} for at least one town, `floor_respected`
+    (no town's published level below an official signal that concerned it).
+    """
+    held: list[tuple[str, bool]] = []
+    threads = {row["alert_id"] for row in data["alerts"]}
+    if "alerts" in expect:
+        held.append((f"预警 {len(threads)} 起，应为 {expect['alerts']} 起", len(threads) == int(expect["alerts"])))
+    for hazard, colour in dict(expect.get("min_peak", {})).items():
+        peak = max((Level(row["peak"]) for row in data["towns"] if row["hazard"] == hazard), default=Level.NONE)
+        held.append((f"{Hazard(hazard).zh}最高级别 {peak.zh}，应不低于 {Level[str(colour).upper()].zh}", peak >= Level[str(colour).upper()]))
+    if expect.get("floor_respected"):
+        broken = [row["name"] for row in data["towns"] if row["peak"] < row["peak_floor"]]
+        held.append(("官方信号为下限，无镇街低于它", not broken))
+    return held
