@@ -1,0 +1,106 @@
+"""The summary that ends a run: Chinese with English beside, from console.report; the same dictionary is its --json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from core.model import Level
+from core.times import parse_iso, people
+
+STATE_ZH = {"ok": "正常", "late": "迟到", "silent": "静默", "failed": "故障", "unknown": "不明"}
+STEP_ZH = {
+    "reading_at": "读数", "assessed_at": "研判", "drafted_at": "拟稿", "decided_at": "签发", "issued_at": "发布",
+    "first_handed_at": "首条交付", "last_handed_at": "末条交付", "acknowledged_at": "回执",
+}
+COLOURS = {0: "dim", 1: "blue", 2: "yellow", 3: "dark_orange", 4: "red"}
+
+
+def paint(level: int) -> str:
+    """A level as coloured Chinese word."""
+    return f"[{COLOURS[level]}]{Level(level).zh}[/]"
+
+
+def age(seconds: float | None) -> str:
+    """An age in words."""
+    if seconds is None:
+        return "从未"
+    return f"{seconds / 3600:.1f} 小时" if seconds >= 5400 else f"{seconds / 60:.0f} 分钟"
+
+
+def local(text: str | None) -> str:
+    """An ISO time on the Beijing clock, or a dash."""
+    return people(parse_iso(text)) if text else "-"
+
+
+def print_summary(data: dict[str, Any], paths: dict[str, str], console: Console | None = None) -> None:
+    """Print what console.report.collect returned, then where to look."""
+    out = console or Console(width=160)
+    drill = " [b]【演练 EXERCISE】[/]" if data["status"] != "Actual" else ""
+    out.rule(f"{data['county']} {data['county_en']} · {local(data['now'])}{drill}")
+    for part in (_feeds, _towns, _alerts, _sms, _broadcast):
+        part(out, data)
+    out.rule("去哪里看 / where to look")
+    for name, path in paths.items():
+        out.print(f"  {name}: {path}", soft_wrap=True, highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _feeds(out: Console, data: dict[str, Any]) -> None:
+    table = _table("数据源 / feeds", "数据源 feed", "种类 kind", "记录 records", "搁置 set aside", "最新读数 newest", "时龄 age", "状态 health", "说明 headline")
+    for row in data["feeds"]:
+        table.add_row(f"{row['title']} {row['feed']}", f"{row['sector']}/{row['connector']}", str(row["records"]), str(row["set_aside"]),
+                      local(row["newest"]), age(row["age_s"]), f"{STATE_ZH[row['state']]} {row['state']}", row["headline"])
+    out.print(table)
+
+
+def _towns(out: Console, data: dict[str, Any]) -> None:
+    table = _table("镇街风险 / towns by hazard and level", "镇街 town", "灾种 hazard", "最高 peak", "时间 at", "官方下限 floor", "不能排除 ceiling", "现在 now", "理由 reason")
+    for row in data["towns"]:
+        if row["peak"] or row["level"]:
+            table.add_row(row["name"], f"{row['hazard_zh']} {row['hazard']}", paint(row["peak"]), local(row["peak_at"]), paint(row["peak_floor"]),
+                          paint(row["peak_ceiling"]), paint(row["level"]), row["reason"])
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print("镇街风险 / towns: 全部为无 / none above none")
+    open_towns = [f"{r['name']}{r['hazard_zh']}≤{Level(r['ceiling']).zh}" for r in data["towns"] if r["ceiling"] > r["level"]]
+    if open_towns:
+        out.print(f"  数据缺失，不能排除更高级别 / not excluded for lack of data: {'、'.join(open_towns)}")
+
+
+def _alerts(out: Console, data: dict[str, Any]) -> None:
+    threads = {row["alert_id"] for row in data["alerts"]}
+    out.print(f"[b]预警 / alerts: {len(threads)} 起，{len(data['alerts'])} 版[/]")
+    for row in data["alerts"]:
+        out.print(f"  {row['alert_id']}.v{row['version']} {row['msg_type']} {paint(row['level'])} {row['state']} · {row['headline']}", highlight=False)
+        steps = " → ".join(f"{STEP_ZH[k]} {local(row[k])}" for k in STEP_ZH if row.get(k))
+        people_ = "、".join(f"{a['officer']}({a['role']}:{a['decision']})" for a in row["approvals"])
+        out.print(f"     {steps}｜{people_}｜对象 {row['audience'].get('count', 0)}", highlight=False)
+
+
+def _sms(out: Console, data: dict[str, Any]) -> None:
+    sms = data["sms"]
+    total = sms["total"]
+    out.print(f"[b]短信 / SMS[/] 计划 {total.get('planned', 0)} 交付 handed {total.get('handed', 0)} 送达 delivered {total.get('delivered', 0)} "
+              f"未达 undelivered {total.get('undelivered', 0)} 拒绝 refused {total.get('refused', 0)} 不明 unknown {total.get('unknown', 0)}")
+    for title, key in (("按镇街 / by town", "by_town"), ("按人群 / by group", "by_group")):
+        if sms[key]:
+            table = _table(title, "", "计划 planned", "交付 handed", "送达 delivered", "未达 undelivered", "拒绝 refused")
+            for name, n in sms[key].items():
+                table.add_row(name, *(str(n.get(k, 0)) for k in ("planned", "handed", "delivered", "undelivered", "refused")))
+            out.print(table)
+
+
+def _broadcast(out: Console, data: dict[str, Any]) -> None:
+    speakers = data["broadcast"]
+    out.print(f"[b]大喇叭 / loudspeakers[/] 到达 reached {len(speakers['reached'])} 未到达 not reached {len(speakers['not_reached'])}"
+              + (f"：{'、'.join(speakers['not_reached'])}" if speakers["not_reached"] else ""))
