@@ -1,0 +1,51 @@
+"""RiskScore and Evidence as canonical JSON and back, byte for byte the same for the same score."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.model import Evidence, Hazard, Level, RiskScore
+from core.signing import canonical
+from core.times import iso, parse_iso
+
+
+def score_to_json(score: RiskScore) -> str:
+    """Canonical JSON of a score with its evidence; numbers are rounded to 6 decimals so that a text has one form."""
+    return canonical({
+        "town": score.town, "hazard": str(score.hazard), "time": iso(score.time), "level": int(score.level), "ceiling": int(score.ceiling),
+        "proved": int(score.proved), "floor": int(score.floor), "score": _round(score.score), "silent": list(score.silent),
+        "reason": score.reason, "evidence": [_evidence(e) for e in score.evidence],
+    })
+
+
+def score_from_json(text: str) -> RiskScore:
+    """The score of a text written by score_to_json."""
+    raw = json.loads(text)
+    return RiskScore(
+        town=raw["town"], hazard=Hazard(raw["hazard"]), time=parse_iso(raw["time"]), level=Level(raw["level"]), ceiling=Level(raw["ceiling"]),
+        proved=Level(raw["proved"]), floor=Level(raw["floor"]), score=raw["score"], silent=tuple(raw["silent"]), reason=raw["reason"],
+        evidence=tuple(_read_evidence(e) for e in raw["evidence"]),
+    )
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)
+
+
+def _evidence(e: Evidence) -> dict[str, Any]:
+    return {
+        "rule": e.rule, "title": e.title, "pack": e.pack, "pack_hash": e.pack_hash, "level": int(e.level), "ceiling": int(e.ceiling),
+        "score": _round(e.score), "values": {k: _round(v) for k, v in e.values.items()}, "units": e.units,
+        "conditions": {k: list(v) for k, v in e.conditions.items()}, "flags": list(e.flags),
+        "records": {k: list(v) for k, v in e.records.items()}, "raws": list(e.raws), "counterfactual": e.counterfactual,
+        "role": e.role, "verified": e.verified, "source": e.source, "synthetic": e.synthetic,
+    }
+
+
+def _read_evidence(raw: dict[str, Any]) -> Evidence:
+    return Evidence(**{
+        **raw, "level": Level(raw["level"]), "ceiling": Level(raw["ceiling"]), "flags": tuple(raw["flags"]), "raws": tuple(raw["raws"]),
+        "conditions": {k: (v[0], v[1]) for k, v in raw["conditions"].items()},
+        "records": {k: tuple(v) for k, v in raw["records"].items()},
+    })
