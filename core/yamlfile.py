@@ -1,0 +1,77 @@
+"""YAML 1.2 with line numbers: `22:30` stays text, duplicate keys and broken lines are ConfigErrors that name file:line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from core.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+Where = Callable[..., int]
+
+
+def read_text(path: Path) -> str:
+    """The file as UTF-8 text; ConfigError when it is missing, empty, too large, has a byte order mark or is not UTF-8."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError("文件读不到 / the file cannot be read", path=path, hint="补上这个文件 / add the file") from error
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise ConfigError("文件带 BOM / byte order mark", path=path, line=1, hint="另存为不带 BOM 的 UTF-8 / save as UTF-8 without BOM")
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"文件超过 {MAX_BYTES} 字节 / too large", path=path)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError("不是 UTF-8 编码 / not UTF-8", path=path, line=line, hint="另存为 UTF-8 / save as UTF-8") from error
+    if not text.strip():
+        raise ConfigError("文件是空的 / the file is empty", path=path, line=1)
+    return text
+
+
+def load(path: Path) -> tuple[dict[str, Any], Where]:
+    """Read a YAML mapping: (data, where), where(*keys) being the 1-based line of a key path. Aliases are refused (they hide and multiply)."""
+    text = read_text(path)
+    try:
+        data = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(f"YAML 有误 / broken YAML: {error.problem or error.context}", path=path, line=mark.line + 1 if mark else None,
+                          hint="检查缩进、冒号和引号 / check indentation, colons and quotes") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"YAML 有误 / broken YAML: {type(error).__name__}", path=path) from error
+    if not isinstance(data, CommentedMap):
+        raise ConfigError("应为 键: 值 的映射 / a mapping is expected", path=path, line=1)
+
+    def where(*keys: str | int) -> int:
+        node: Any = data
+        line = 0
+        for key in keys:
+            if isinstance(node, CommentedMap) and key in node:
+                line = node.lc.key(key)[0]
+            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+                line = node.lc.item(key)[0]
+            else:
+                break
+            node = node[key]
+        return line + 1
+
+    return plain(data), where
+
+
+def plain(node: Any) -> Any:
+    """Ordinary dicts and lists instead of the round-trip types."""
+    if isinstance(node, dict):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    return type(node).__mro__[-2](node) if isinstance(node, int | float | str) else node
