@@ -1,0 +1,6 @@
+"""Connectors: a feed -> Observations. One file a source, all of one shape, named in `connectors.registry`."""
+
+from connectors.health import health
+from connectors.ingest import IngestReport, ingest
+
+__all__ = ["IngestReport", "health", "ingest"]

@@ -1,0 +1,86 @@
+"""Feed health as a ladder: schedule, network, source, content, freshness. The first rung that fails is the headline.
+
+Silence never reads as calm: an old body, an empty list, a login page or half a document is not OK, and a feed that has told nothing new
+for its `max_age_s` is SILENT whatever the reason. The texts are for the officer on duty, who wants to know what to do next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from core.county import County, Feed
+from core.ledger import FeedHealthRow, Ledger
+from core.model import FeedState
+from core.times import iso, parse_iso, people
+
+LAYERS = ("schedule", "network", "source", "content", "freshness")
+#: Share of max_age_s after which a feed that still answers is called late.
+LATE_SHARE = 0.75
+#: An active storm's position is fixed every three hours; two of them missed is late, whatever the feed's own clock says.
+TRACK_LATE = timedelta(hours=6)
+#: What failed, and what to do about it.
+WORDS = {
+    "schedule": ("采集任务没有运行", "检查 Airflow 调度", "the pull did not run"),
+    "network": ("连不上数据源", "检查网络或专线", "the source cannot be reached"),
+    "source": ("数据源拒绝或报错", "联系数据提供单位", "the source refused or failed"),
+    "content": ("返回内容不能用", "核对接口是否改版、登录是否过期", "the answer cannot be used"),
+    "freshness": ("数据停在旧时刻", "联系数据提供单位核实测站", "the readings have stopped"),
+}
+
+
+def health(now: datetime, county: County, ledger: Ledger) -> list[FeedHealthRow]:
+    """Health of every enabled feed at `now`, without pulling anything; a feed never tried is UNKNOWN."""
+    known = ledger.feed_health()
+    return [evaluate(feed, known.get(feed.feed), now) for feed in county.feeds if feed.enabled]
+
+
+def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime) -> FeedHealthRow:
+    """The row with state, layer and headline as of `now`.
+
+    `row.layer` is the rung at which the last pull failed, '' when it did not. Age counts from the newest reading, or from the last good
+    pull for feeds that are quiet in good weather (`age_from: fetch`).
+    """
+    if row is None:
+        return FeedHealthRow(feed=feed.feed, state=FeedState.UNKNOWN, checked_at=iso(now), headline=f"{feed.title}：尚未采集 / not pulled yet")
+    failed = row.layer if row.failures else ""
+    checked = parse_iso(row.checked_at)
+    if now - checked > timedelta(seconds=max(2 * feed.interval_s, feed.max_age_s)):
+        failed = "schedule"
+    since = _since(feed, row)
+    age = now - since if since else None
+    limit = timedelta(seconds=feed.max_age_s)
+    if age is None or age > limit:
+        state = FeedState.SILENT if age is not None else FeedState.FAILED
+        failed = failed or "freshness"
+    elif failed:
+        state = FeedState.FAILED
+    elif age > limit * LATE_SHARE or _track_is_late(feed, row, now):
+        state, failed = FeedState.LATE, "freshness"
+    else:
+        state = FeedState.OK
+    return replace(row, state=str(state), layer=failed, headline=_headline(feed, state, failed, since, now))
+
+
+def _since(feed: Feed, row: FeedHealthRow) -> datetime | None:
+    """The time from which the age of what we know counts."""
+    text = row.success_at if feed.age_from == "fetch" else row.newest_reading
+    return parse_iso(text) if text else None
+
+
+def _track_is_late(feed: Feed, row: FeedHealthRow, now: datetime) -> bool:
+    return feed.age_from == "fetch" and row.newest_reading is not None and now - parse_iso(row.newest_reading) > TRACK_LATE
+
+
+def _headline(feed: Feed, state: FeedState, layer: str, since: datetime | None, now: datetime) -> str:
+    if state is FeedState.OK:
+        return f"{feed.title}：正常 / normal"
+    what, do, english = WORDS[layer]
+    age = f"，最新数据 {people(since)}（{spell(now - since)}前）" if since else "，从未成功取得数据"
+    return f"{feed.title}：{what}{age}。{do} / {english}"
+
+
+def spell(age: timedelta) -> str:
+    """An age as people say it: 25分钟, 3小时10分."""
+    minutes = max(0, int(age.total_seconds() // 60))
+    return f"{minutes}分钟" if minutes < 60 else f"{minutes // 60}小时{minutes % 60:02d}分" if minutes < 2880 else f"{minutes // 1440}天"

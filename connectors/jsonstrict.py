@@ -1,0 +1,98 @@
+"""JSON as a hostile world may send it: duplicate keys, NaN, 1e999, deep nesting and HTML pages are refused, not repaired.
+
+The standard library lets the last of two equal keys win ("blue", "red" -> red), reads NaN, turns 1e999 into infinity past
+`parse_constant`, and recurses without bound; each of these has been a wrong warning somewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from core.errors import ParseError
+
+#: Deepest nesting that any of our formats needs is 9 (nmc.cn's track file); the rest is an attack.
+MAX_DEPTH = 32
+_MAX_DIGITS = 40
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+_JSONP = re.compile(r"\A\s*[A-Za-z_$][\w$.]*\s*(\(.*\))\s*;?\s*\Z", re.DOTALL)
+
+
+def loads(body: bytes, *, feed: str) -> Any:
+    """Read a UTF-8 JSON document (numbers finite, keys unique, depth <= MAX_DEPTH); ParseError naming feed and place otherwise."""
+    refuse_page(body, feed=feed)
+    _check_depth(body, feed=feed)
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ParseError(f"not UTF-8 at byte {error.start}", where=feed) from error
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite, parse_int=_short_int,
+        )
+    except json.JSONDecodeError as error:
+        raise ParseError(f"not JSON: {error.msg}", where=f"{feed}:{error.lineno}:{error.colno}") from error
+    except ValueError as error:
+        raise ParseError(str(error), where=feed) from error
+
+
+def unwrap(body: bytes, *, feed: str) -> Any:
+    """Read JSONP, `name({...})` with one or two pairs of parentheses, as `loads` does; the callback's name is never run."""
+    refuse_page(body, feed=feed)
+    match = _JSONP.match(body.decode("utf-8", errors="replace"))
+    if match is None:
+        raise ParseError("not JSONP: no callback around the document", where=feed)
+    inner = match.group(1)
+    while inner.startswith("(") and inner.endswith(")"):
+        inner = inner[1:-1].strip()
+    return loads(inner.encode(), feed=feed)
+
+
+def refuse_page(body: bytes, *, feed: str) -> None:
+    """ParseError for an empty body or an HTML page: login and error pages come with status 200."""
+    head = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        raise ParseError("the answer is empty", where=feed)
+    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        raise ParseError("an HTML page came where data were expected (login or error page)", where=feed)
+
+
+def _check_depth(body: bytes, *, feed: str) -> None:
+    """Count brackets outside strings before the recursive parser sees them."""
+    depth = 0
+    for match in _STRUCTURE.finditer(body):
+        token = match.group()
+        if token in (b"[", b"{"):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ParseError(f"nested deeper than {MAX_DEPTH} at byte {match.start()}", where=feed)
+        elif token in (b"]", b"}"):
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key!r} stands twice in one object")
+        found[key] = value
+    return found
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"number {text[:_MAX_DIGITS]} is not finite")
+    return value
+
+
+def _short_int(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"integer of {len(text)} digits")
+    return int(text)

@@ -1,0 +1,95 @@
+"""Surface weather of CIMISS/MUSIC (JSON): hourly rain, wind, pressure, temperature of the county's automatic stations. Times are UTC.
+
+999999 says missing, 999990 a trace of rain; each element has a quality code `Q_<element>` beside it (0 right, 1 doubtful, 2 wrong,
+3 and 4 corrected, 7 not observed here, 8 missing, 9 not checked).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from connectors import http
+from connectors.jsonstrict import loads
+from connectors.records import Fields, Gather, Refused
+from connectors.stations import Stations
+from connectors.types import Conditional, Payload
+from core.county import County, Feed
+from core.errors import ParseError
+from core.model import Batch, Flag, Observation
+from core.settings import Settings, secret
+
+#: element -> (observed property, length of the interval that ends at Datetime, s). MUSIC's units are our canonical ones.
+ELEMENTS = {
+    "PRE_1h": ("rain", 3600), "PRE_10m": ("rain", 600), "WIN_S_Avg_2mi": ("wind_speed", 0), "WIN_S_Inst_Max": ("wind_gust", 0),
+    "WIN_D_Avg_2mi": ("wind_direction", 0), "PRS": ("pressure", 0), "TEM": ("temperature", 0),
+}
+QUALITY = {0: Flag.GOOD, 1: Flag.SUSPECT, 2: Flag.FAIL, 3: Flag.GOOD, 4: Flag.GOOD, 8: Flag.MISSING, 9: Flag.UNKNOWN}
+NOT_OBSERVED = 7
+MISSING, TRACE = 999999.0, 999990.0
+CALM_DIRECTION = 999017.0  # written where the wind is calm: no direction
+CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S")
+IGNORE = ("Station_Name", "Station_Id_d", "Province", "City", "Cnty", "Town", "Country", "Alti", "Admin_Code_CHN", "Station_levl", "Station_Type")
+NO_DATA = "-1"  # MUSIC's return code for "query succeeded, no record"
+
+
+def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
+    """The last `hours` (option, default 6) up to `now`; the user's name and password are one secret 'user:password'."""
+    hours = int(feed.options.get("hours", 6))
+    params = {
+        "interfaceId": "getSurfEleByTimeRange", "dataCode": str(feed.options.get("data_code", "SURF_CHN_MUL_HOR")), "dataFormat": "json",
+        "timeRange": f"[{now - timedelta(hours=hours):%Y%m%d%H%M%S},{now:%Y%m%d%H%M%S}]",
+        "elements": ",".join(("Station_Id_C", "Station_Name", "Lat", "Lon", "Datetime", *ELEMENTS, *(f"Q_{name}" for name in ELEMENTS))),
+    }
+    if settings.mode == "live":
+        params["userId"], _, params["pwd"] = secret(feed.secret).partition(":")
+        params["adminCodes"] = str(feed.options.get("admin_codes", ""))
+    return http.get(feed, feed.url(settings), settings=settings, conditional=conditional, params=params)
+
+
+def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
+    """Observations of the county's stations; an element is not reported where the station does not observe it."""
+    document = loads(body, feed=feed.feed)
+    if not isinstance(document, dict) or "returnCode" not in document:
+        raise ParseError("no MUSIC answer (returnCode is missing)", where=feed.feed)
+    code, rows = str(document["returnCode"]), document.get("DS", [])
+    if code not in ("0", NO_DATA):
+        raise ParseError(f"MUSIC refused the query: {code} {str(document.get('returnMessage', ''))[:80]}", where=feed.feed)
+    if not isinstance(rows, list):
+        raise ParseError("DS is no list", where=feed.feed)
+    if str(document.get("rowCount", len(rows))) != str(len(rows)):
+        raise ParseError(f"{document['rowCount']} rows announced, {len(rows)} came", where=feed.feed)
+    gather = Gather(feed=feed, received=received, raw=raw)
+    stations = Stations(county, feed)
+
+    def read(fields: Fields) -> Iterator[Observation]:
+        station = stations.known(fields.text("Station_Id_C"))
+        stations.in_place(station, fields.maybe("Lat"), fields.maybe("Lon"))
+        time, synthetic = fields.utc("Datetime", *CLOCK), bool(fields.maybe("synthetic"))
+        for element, (name, interval_s) in ELEMENTS.items():
+            given, quality = fields.maybe(element), fields.number(f"Q_{element}")
+            if given is None or (quality == NOT_OBSERVED and name not in station.properties):
+                continue
+            value, flag, reasons = _value(element, given, quality)
+            yield gather.observation(
+                station.station, name, time, value, interval_s=interval_s, flag=flag, reasons=reasons, synthetic=synthetic or station.synthetic
+            )
+
+    gather.each(rows, "DS", read, ignore=IGNORE)
+    return gather.batch()
+
+
+def _value(element: str, given: object, quality: float | None) -> tuple[float | None, Flag, tuple[str, ...]]:
+    """One element with its flag; an unreadable or missing one costs that element, not the row."""
+    try:
+        value = Fields({element: given}).number(element, missing=(MISSING, CALM_DIRECTION))
+    except Refused as error:
+        return None, Flag.MISSING, (str(error),)
+    if value == TRACE:
+        value = 0.0
+    if value is None:
+        return None, Flag.MISSING, ()
+    if quality is None:
+        return value, Flag.UNKNOWN, ("no quality code",)
+    flag = QUALITY.get(int(quality), Flag.UNKNOWN)
+    return value, flag, () if flag is Flag.GOOD else (f"source quality code {int(quality)}",)

@@ -1,0 +1,47 @@
+"""A reading counts only for a station that the county knows, and only while that station stands where the county says."""
+
+from __future__ import annotations
+
+from math import asin, cos, radians, sin, sqrt
+
+from connectors.records import Refused, to_number
+from core.county import County, Feed, Station
+
+EARTH_KM = 6371.0
+#: A station that reports itself farther away than this has been moved or exchanged: its readings are set aside until a person has looked.
+MOVED_KM = 0.2
+
+
+class Stations:
+    """The stations of one feed, by id."""
+
+    def __init__(self, county: County, feed: Feed) -> None:
+        self._known = {station.station: station for station in county.stations_of(feed.feed)}
+
+    def known(self, station: str) -> Station:
+        """The station; Refused where the county's table does not have it."""
+        if station not in self._known:
+            raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
+        return self._known[station]
+
+    def in_place(self, station: Station, lat: object, lon: object) -> None:
+        """Refused where the record's own coordinates (degrees) are over MOVED_KM from the table's; as exact as they are written."""
+        there_lat, there_lon = to_number(lat, "Lat"), to_number(lon, "Lon")
+        if there_lat is None or there_lon is None:
+            return
+        rounding_km = 111.2 * 0.71 * max(_last_digit(lat), _last_digit(lon))
+        apart = distance_km(station.lat, station.lon, there_lat, there_lon)
+        if apart > MOVED_KM + rounding_km:
+            raise Refused(f"station {station.station} reports itself {apart:.1f} km from its place")
+
+
+def _last_digit(text: object) -> float:
+    """Weight of the last digit written, in the coordinate's unit: 0.01 for '33.85'."""
+    return float(10 ** -len(str(text).partition(".")[2]))
+
+
+def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Great-circle distance in km of two points in degrees (haversine, sphere of 6,371 km)."""
+    p1, p2, half = radians(lat1), radians(lat2), radians(lon2 - lon1) / 2
+    a = sin((p2 - p1) / 2) ** 2 + cos(p1) * cos(p2) * sin(half) ** 2
+    return 2 * EARTH_KM * asin(min(1.0, sqrt(a)))
