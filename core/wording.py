@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
 
+from core.county import County, Town
 from core.errors import ConfigError
+from core.model import Hazard, Level, MsgType, Status
+from core.times import SHANGHAI
 
 _URL = re.compile(r"(https?:)?//|www\.|[a-z0-9-]+\.(cn|com|net|org|top|xyz)\b", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d)|(?<!\d)\d{3,4}-\d{7,8}(?!\d)")
@@ -38,3 +43,68 @@ def refuse_links(text: str) -> None:
 def drill(text: str, actual: bool) -> str:
     """Mark a text that is not actual, once."""
     return text if actual or text.startswith(DRILL) else DRILL + text
+
+
+def moment(at: datetime) -> str:
+    """A time as it is spoken, Beijing clock: 26日17时, with minutes only where there are any."""
+    local = at.astimezone(SHANGHAI)
+    return f"{local.day}日{local.hour}时" + (f"{local.minute}分" if local.minute else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Every text of one version of an alert; all of it goes into the body that is signed."""
+
+    county: County
+    hazard: Hazard
+    status: Status
+    msg_type: MsgType
+    now: datetime
+    until: datetime
+    cause: str = ""
+
+    def town_texts(self, town: Town, level: Level, before: Level, what: str) -> dict[str, str]:
+        """What a town's people read and hear: {sms, broadcast}; the text of the end when `level` is NONE."""
+        suffix = "" if level else "_cancel"
+        slots = self._slots([town], level or before, before, not level, what)
+        return {name: self._fill(f"{name}{suffix}", slots) for name in ("sms", "broadcast")}
+
+    def chinese(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: list[str]) -> dict[str, str]:
+        """headline, description and instruction for towns of one colour."""
+        slots = self._slots(towns, level, before, lifted, next(iter(what), ""))
+        reasons = "；".join(f"{town.name}：{reason}" for town, reason in zip(towns, what, strict=False) if reason)
+        cause = clean(f"（{self.cause}）") if self.cause else ""
+        return {
+            "headline": self._fill("headline", slots),
+            "description": self._fill("description", slots) + cause + (clean(f"依据：{reasons}。") if reasons and not lifted else ""),
+            "instruction": "预警解除，请留意后续信息。" if lifted else slots["advice"],
+        }
+
+    def english(self, towns: list[Town], level: Level, before: Level, lifted: bool) -> dict[str, str]:
+        """The same in English, short."""
+        verb = "lifted" if lifted else "issued" if not before else "raised" if level > before else "lowered" if level < before else "extended"
+        names = ", ".join(town.name_en for town in towns)
+        prefix = "" if self.status is Status.ACTUAL else "[EXERCISE] "
+        return {
+            "headline": f"{prefix}{self.county.name_en}: {self.hazard} warning {level.en} {verb} for {names}",
+            "description": f"{self.hazard.capitalize()} warning, level {level.en}, {verb} for {names}.",
+            "instruction": "The warning has ended." if lifted else "Follow the instructions of the local authorities.",
+        }
+
+    def _slots(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: str) -> dict[str, str]:
+        action = "解除" if lifted else "发布" if not before else "升级" if level > before else "降级" if level < before else "延续"
+        return {
+            "issuer": self.county.issuer, "time": moment(self.now), "town": towns[0].name if towns else "", "hazard": self.hazard.zh,
+            "towns": "、".join(town.name for town in towns), "level": level.zh, "until": moment(self.until), "what": spoken(what),
+            "advice": self.county.templates[self.hazard][f"advice_{level.en}"] if level else "", "action": action,
+        }
+
+    def _fill(self, name: str, slots: dict[str, str]) -> str:
+        return drill(render(self.county.templates[self.hazard][name], slots), self.status is Status.ACTUAL)
+
+
+def spoken(reason: str, limit: int = 26) -> str:
+    """The first clause of a reason if people would say it so (short, no rule names); otherwise nothing. Ends with a comma."""
+    first = re.split(r"[；。（(]", reason)[0].strip()
+    plain = not re.search(r"[A-Za-z_]{3,}|[<>=]", first)
+    return f"{first}，" if first and plain and len(first) <= limit else ""
