@@ -1,0 +1,182 @@
+"""The partitions of the lake: one folder a feed and receiving day, holding small immutable files.
+
+What was parsed stays parsed: each partition is kept in memory as one table and only files that are new to it are read, so
+that a replay of hundreds of steps opens every file once. The memory is bounded; the longest unused partition goes first.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from core.errors import StoreError
+from core.lake.places import Place, walk
+from core.lake.shapes import fit, schema
+from core.signing import digest
+from core.times import utc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+#: Bytes of parsed tables one process keeps; 72 h of one county's feeds are about 20 MB.
+KEPT_BYTES = 256 * 1024 * 1024
+#: A compaction may take files away between listing and reading; then the folder is listed again.
+LISTINGS = 5
+_STAMP = "%Y%m%dT%H%M%S"
+_NAME = re.compile(r"(\d{8}T\d{6})-([0-9a-f]{12})\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What is parsed of one partition: which files, and their rows together; `empty` are the files without a row."""
+
+    files: frozenset[str]
+    empty: frozenset[str]
+    table: pa.Table
+
+
+class Days:
+    """All partitions of one lake."""
+
+    def __init__(self, where: Place) -> None:
+        self.place = where
+        self.damaged: set[str] = set()
+        self._kept: OrderedDict[str, _Day] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def write(self, kind: str, feed: str, first: datetime, table: pa.Table) -> str:
+        """Put a table into the partition of `first`, the earliest receipt in it; returns the file's name.
+
+        The same table is the same file: one that is there and sound is left alone, a damaged one is healed.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        body = sink.getvalue().to_pybytes()
+        at = utc(first)
+        name = f"{_folder(kind, feed, at.date().isoformat())}/{at.strftime(_STAMP)}-{digest(body)[:12]}.parquet"
+        try:
+            sound = self.place.read(name) == body
+        except FileNotFoundError:
+            sound = False
+        if not sound:
+            self.place.write(name, body)
+        return name
+
+    def read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> Iterator[pa.Table]:
+        """Tables of the partitions received between the days of `first` and `as_of`; they may hold rows received after `as_of`."""
+        for folder in self._folders(kind, first, as_of, feeds):
+            yield self._day(kind, folder, as_of).table
+
+    def listings(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, datetime]:
+        """The newest file without a row by feed: when the feed said that there is nothing."""
+        newest: dict[str, datetime] = {}
+        for folder in self._folders(kind, first, as_of, feeds):
+            stamps = [at for name in self._day(kind, folder, as_of).empty if (at := _stamp(name)) <= as_of]
+            if stamps:
+                newest[folder.split("/")[1].removeprefix("feed=")] = max(stamps)
+        return newest
+
+    def compact(self, kind: str, feed: str, day: str) -> int:
+        """Merge the files with rows of one partition, sorted and without exact repeats, and return how many there were.
+
+        Files without a row stay, because their time is what they say; so do damaged ones, because somebody will look at them.
+        """
+        folder = _folder(kind, feed, day)
+        tables = {name: self._load(kind, f"{folder}/{name}") for name in self._names(folder)}
+        full = {name: table for name, table in tables.items() if table is not None and len(table)}
+        if len(full) < 2:
+            return 0
+        import pyarrow as pa
+
+        columns = schema(kind).names
+        merged = pa.concat_tables(full.values()).group_by(columns, use_threads=False).aggregate([]).select(columns)
+        merged = merged.sort_by([(name, "ascending") for name in columns]).cast(schema(kind))
+        written = self.write(kind, feed, min(_stamp(name) for name in full), merged)
+        for name in full:
+            if f"{folder}/{name}" != written:
+                self.place.remove(f"{folder}/{name}")
+        return len(full)
+
+    def _folders(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> Iterator[str]:
+        wanted = None if feeds is None else set(feeds)
+        for feed, day in walk(self.place, kind):
+            if (wanted is None or feed in wanted) and first.date() <= date.fromisoformat(day) <= as_of.date():
+                yield _folder(kind, feed, day)
+
+    def _names(self, folder: str) -> list[str]:
+        return [name for name in self.place.list(folder) if _NAME.fullmatch(name)]
+
+    def _day(self, kind: str, folder: str, as_of: datetime) -> _Day:
+        """The partition with at least all files whose first receipt is not after `as_of`."""
+        for _ in range(LISTINGS):
+            listed = self._names(folder)
+            with self._lock:
+                kept = self._kept.get(folder)
+                if kept is not None:
+                    self._kept.move_to_end(folder)
+            if kept is None or not kept.files <= set(listed):  # files went away: a compaction, so begin anew
+                kept = _Day(frozenset(), frozenset(), schema(kind).empty_table())
+            fresh = [name for name in listed if name not in kept.files and _stamp(name) <= as_of]
+            if not fresh:
+                return kept
+            try:
+                return self._keep(folder, self._grow(kind, folder, kept, fresh))
+            except FileNotFoundError:
+                continue
+        raise StoreError(f"湖的分区一直在变 / a partition of the lake keeps changing: {folder}")
+
+    def _grow(self, kind: str, folder: str, kept: _Day, fresh: list[str]) -> _Day:
+        import pyarrow as pa
+
+        tables = {name: self._load(kind, f"{folder}/{name}") for name in fresh}
+        rows = [table for table in tables.values() if table is not None]
+        empty = kept.empty | {name for name, table in tables.items() if table is not None and not len(table)}
+        sound = {name for name, table in tables.items() if table is not None}
+        return _Day(kept.files | sound, empty, pa.concat_tables([kept.table, *rows]).combine_chunks())
+
+    def _keep(self, folder: str, day: _Day) -> _Day:
+        with self._lock:
+            self._kept[folder] = day
+            self._kept.move_to_end(folder)
+            while len(self._kept) > 1 and sum(kept.table.nbytes for kept in self._kept.values()) > KEPT_BYTES:
+                self._kept.popitem(last=False)
+        return day
+
+    def _load(self, kind: str, name: str) -> pa.Table | None:
+        """One file's rows; None, with a note in `damaged`, when its content is not what its name says.
+
+        The rules treat rows that are not there as a gap, which never lowers a level; a read that fails would cost the whole assessment.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        body = self.place.read(name)
+        try:
+            if digest(body)[:12] == name[-20:-8]:
+                self.damaged.discard(name)
+                return fit(pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False), kind)
+        except (pa.ArrowException, OSError):
+            pass
+        if name not in self.damaged:
+            logger.error("lake.damaged file=%s", name)
+            self.damaged.add(name)
+        return None
+
+
+def _folder(kind: str, feed: str, day: str) -> str:
+    return f"{kind}/feed={feed}/day={day}"
+
+
+def _stamp(name: str) -> datetime:
+    return datetime.strptime(name[:15], _STAMP).replace(tzinfo=UTC)

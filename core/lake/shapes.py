@@ -1,0 +1,84 @@
+"""Columns of the three kinds of record, and the way from a domain record to its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from core.model import Circle, Observation, OfficialSignal, TrackPoint
+from core.times import utc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Record = Observation | TrackPoint | OfficialSignal
+
+KINDS = ("observations", "tracks", "signals")
+#: What makes a record the same record; the newest receipt of it wins.
+KEYS = {
+    "observations": ["feed", "station", "observed_property", "time", "issued"],
+    "tracks": ["feed", "storm", "agency", "time", "issued"],
+    "signals": ["feed", "identifier"],
+}
+_QUADRANTS = ("ne", "se", "sw", "nw")
+_CIRCLES = " ".join(f"{force}_{quadrant}:number" for force in ("r7", "r10", "r12") for quadrant in _QUADRANTS)
+_COLUMNS = {
+    "observations": "feed station observed_property time:time value:number received:time raw flag:small reasons interval_s:count "
+                    "issued:time datum synthetic:yes",
+    "tracks": f"feed storm name agency time:time lat:number lon:number received:time raw pressure:number wind:number {_CIRCLES} "
+              "move_speed:number move_bearing:number issued:time synthetic:yes",
+    "signals": "feed identifier event hazard level:small areas title issued:time received:time raw effective:time expires:time msg_type "
+               "references synthetic:yes",
+}
+
+
+@cache
+def schema(kind: str) -> pa.Schema:
+    """Arrow schema of a kind; columns without a type are text, times are microseconds UTC."""
+    import pyarrow as pa
+
+    types = {"": pa.string(), "time": pa.timestamp("us", tz="UTC"), "number": pa.float64(), "yes": pa.bool_(), "small": pa.int8(),
+             "count": pa.int32()}
+    return pa.schema([(name, types[sort]) for name, _, sort in (column.partition(":") for column in _COLUMNS[kind].split())])
+
+
+def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
+    """Records as a table of their kind; ValueError for a time without a zone."""
+    import pyarrow as pa
+
+    rows = [_flat(record) for record in records]
+    return pa.Table.from_pydict({name: [row[name] for row in rows] for name in schema(kind).names}, schema=schema(kind))
+
+
+def fit(table: pa.Table, kind: str) -> pa.Table:
+    """A table as written by an older release in today's columns: unknown ones dropped, missing ones null."""
+    import pyarrow as pa
+
+    if table.schema.equals(schema(kind)):
+        return table.replace_schema_metadata(None)
+    columns = [table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+               for field in schema(kind)]
+    return pa.Table.from_arrays(columns, schema=schema(kind))
+
+
+def _flat(record: Record) -> dict[str, Any]:
+    """A record as columns: circles flattened, tuples joined by ';', enums as their value, times in UTC."""
+    row: dict[str, Any] = {}
+    for field in fields(record):
+        value, name = getattr(record, field.name), field.name
+        if name in ("r7", "r10", "r12"):
+            circle: Circle | None = value
+            row |= {f"{name}_{quadrant}": getattr(circle, quadrant) if circle else None for quadrant in _QUADRANTS}
+        elif name in ("time", "received", "issued", "effective", "expires"):
+            row[name] = utc(value) if value is not None else None
+        elif isinstance(value, tuple):
+            row[name] = ";".join(value)
+        elif name in ("level", "flag"):
+            row[name] = int(value)
+        elif name in ("hazard", "msg_type"):
+            row[name] = str(value) if value is not None else ""
+        else:
+            row[name] = value
+    return row

@@ -1,0 +1,194 @@
+"""The lake's door: append what a payload held, read what was known at a time.
+
+Layout under the root: raw/<2 hex>/<sha256>.zst · <kind>/feed=<feed>/day=<received day>/<first received>-<hash>.parquet.
+Append is one small file an ingest; a file's name says what it holds, so a repeat is the same file and damage shows.
+A reading's identity is (feed, station, property, time, issued) and the newest receipt wins at reading, so late, repeated
+and reordered appends end in the same state. A read at `as_of` never sees what was received later: a replay is the live code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from core.errors import StoreError
+from core.lake.days import Days
+from core.lake.places import place, walk
+from core.lake.shapes import KEYS, KINDS, Record, schema, to_table
+from core.model import Batch
+from core.signing import digest
+from core.times import iso, utc
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+#: How long before its own time a reading can have been received: a station's clock may run ahead.
+CLOCK_AHEAD = timedelta(days=1)
+#: How long before its valid time a forecast can have been received (track forecasts reach 120 h; 240 h leaves room).
+FORECAST_AHEAD = timedelta(days=10)
+_SHA = re.compile(r"[0-9a-f]{64}")
+_FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def record_id(feed: str, station: str, observed_property: str, time: datetime) -> str:
+    """The name of one reading, as evidence cites it: feed/station/property/time (ISO, UTC)."""
+    return f"{feed}/{station}/{observed_property}/{iso(time)}"
+
+
+class Lake:
+    """Opened at a folder (path or file:// URL) or any other fsspec URL; threads and processes may share one lake."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.place = place(root)
+        self._days = Days(self.place)
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Names of the files met so far whose content is not what their name says; their rows count as never received."""
+        return tuple(sorted(self._days.damaged))
+
+    def keep_raw(self, body: bytes) -> str:
+        """Keep a payload by its SHA-256 (hex, returned); keeping it again changes nothing, but heals a damaged copy."""
+        import pyarrow as pa
+
+        sha = digest(body)
+        try:
+            self.raw(sha)
+        except StoreError:
+            packed = bytes(pa.compress(body, codec="zstd", asbytes=True)) if body else b""
+            self.place.write(_raw_name(sha), len(body).to_bytes(8, "big") + packed)
+        return sha
+
+    def raw(self, sha: str) -> bytes:
+        """The payload of a hash; StoreError when it is not there or no longer has that hash."""
+        import pyarrow as pa
+
+        try:
+            stored = self.place.read(_raw_name(sha))
+        except FileNotFoundError:
+            raise StoreError(f"原始数据 {sha[:12]} 不在湖中 / raw payload not in the lake") from None
+        size = int.from_bytes(stored[:8], "big")
+        try:
+            body = bytes(pa.decompress(stored[8:], decompressed_size=size, codec="zstd", asbytes=True)) if size else b""
+        except (pa.ArrowException, OSError, MemoryError):
+            body = b"\0damaged"
+        if digest(body) != sha:
+            raise StoreError(f"原始数据 {sha[:12]} 已损坏 / raw payload damaged")
+        return body
+
+    def append(self, feed: str, batch: Batch, received: datetime) -> None:
+        """Add all records of a batch of `feed`; the same batch again changes nothing.
+
+        What counts is each record's own `received`, so that `as_of` holds also for a batch that gathers several receipts.
+        A batch that is empty, and of which nothing was set aside, is kept as an empty list of signals: it ends them.
+        StoreError for a record of another feed or a feed name that is no folder name.
+        """
+        if not _FEED.fullmatch(feed):
+            raise StoreError(f"not a feed name: {feed!r}")
+        held: tuple[Sequence[Record], ...] = (batch.observations, batch.tracks, batch.signals)
+        for kind, records in zip(KINDS, held, strict=True):
+            _check_feed(feed, records)
+            for rows in _by_day(records):
+                self._days.write(kind, feed, min(row.received for row in rows), to_table(kind, rows))
+        if not batch.records and not batch.rejected:
+            self._days.write("signals", feed, received, to_table("signals", ()))
+
+    def observations(
+        self, *, start: datetime, end: datetime, as_of: datetime, properties: Iterable[str] | None = None,
+        feeds: Iterable[str] | None = None, forecasts: bool = False,
+    ) -> pd.DataFrame:
+        """Readings (or forecasts) with start <= time <= end that were received by `as_of`.
+
+        Columns are the fields of Observation: times datetime64[us, UTC], value float64 with NaN for missing, reasons joined
+        by ';'. One row a (feed, station, property, time, issued), the newest receipt; sorted by station, property, time, feed.
+        """
+        ahead = FORECAST_AHEAD if forecasts else CLOCK_AHEAD
+        frame = self._window("observations", start, end, as_of, ahead, feeds)
+        keep = frame["issued"].notna() if forecasts else frame["issued"].isna()
+        if properties is not None:
+            keep &= frame["observed_property"].isin(list(properties))
+        frame = _newest("observations", frame[keep], ["received", "raw", "value"])
+        return frame.sort_values(["station", "observed_property", "time", "feed", "issued"], ignore_index=True)
+
+    def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
+        """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
+
+        Circles are flattened to r7_ne .. r12_nw (km, NaN: no circle). One row a (feed, storm, agency, time, issued).
+        """
+        frame = self._window("tracks", start, end, as_of, FORECAST_AHEAD, None)
+        frame = _newest("tracks", frame, ["received", "raw", "wind"])
+        return frame.sort_values(["feed", "storm", "agency", "issued", "time"], ignore_index=True, na_position="first")
+
+    def signals(self, *, as_of: datetime, feed: str | None = None, since: timedelta = timedelta(days=10)) -> pd.DataFrame:
+        """Official signals as last listed by `as_of`: one row a (feed, identifier), looking back `since`.
+
+        `listed_at` is when the feed last listed the signal, `snapshot_at` when it last listed anything or nothing: a signal
+        without `expires` is in force while the two are equal.
+        """
+        import pandas as pd
+
+        wanted = None if feed is None else [feed]
+        frame = self._read("signals", utc(as_of) - since, as_of, wanted).rename(columns={"received": "listed_at"})
+        frame = _newest("signals", frame, ["listed_at", "raw", "level"]).sort_values(["feed", "identifier"], ignore_index=True)
+        listed = self._days.listings("signals", utc(as_of) - since, utc(as_of), wanted)
+        newest = frame.groupby("feed")["listed_at"].max().to_dict()
+        empty = {name: pd.Timestamp(at) for name, at in listed.items()}
+        shown = [max(newest[name], empty.get(name, newest[name])) for name in frame["feed"]]
+        return frame.assign(snapshot_at=pd.Series(shown, index=frame.index, dtype="datetime64[us, UTC]"))
+
+    def newest(self, *, as_of: datetime, since: timedelta = timedelta(days=10)) -> dict[tuple[str, str, str], datetime]:
+        """Time of the newest reading that has a value, by (feed, station, property), as known at `as_of`."""
+        frame = self.observations(start=utc(as_of) - since, end=utc(as_of) + CLOCK_AHEAD, as_of=as_of)
+        times = frame[frame["value"].notna()].groupby(["feed", "station", "observed_property"])["time"].max()
+        return {cast(tuple[str, str, str], key): stamp.to_pydatetime().astimezone(UTC) for key, stamp in times.items()}
+
+    def compact(self, before: date) -> int:
+        """Merge the small files of each receiving day before `before` (UTC) into one; returns how many files were merged.
+
+        Nothing is lost when it dies half way: the merged file is whole before the first small one goes, and reads de-duplicate.
+        """
+        return sum(self._days.compact(kind, feed, day) for kind in KINDS for feed, day in list(walk(self.place, kind))
+                   if date.fromisoformat(day) < before)
+
+    def _window(
+        self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None
+    ) -> pd.DataFrame:
+        frame = self._read(kind, utc(start) - ahead, as_of, feeds)
+        return frame[(frame["time"] >= utc(start)) & (frame["time"] <= utc(end))]
+
+    def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pd.DataFrame:
+        import pyarrow as pa
+
+        tables: list[pa.Table] = [schema(kind).empty_table(), *self._days.read(kind, first, utc(as_of), feeds)]
+        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(ignore_metadata=True)
+        return frame[frame["received"] <= utc(as_of)]
+
+
+def _raw_name(sha: str) -> str:
+    if not _SHA.fullmatch(sha):
+        raise StoreError(f"not a content hash: {sha!r}")
+    return f"raw/{sha[:2]}/{sha}.zst"
+
+
+def _check_feed(feed: str, records: Sequence[Record]) -> None:
+    strangers = {record.feed for record in records} - {feed}
+    if strangers:
+        raise StoreError(f"batch of feed {feed!r} holds records of {', '.join(sorted(strangers))}")
+
+
+def _by_day(records: Sequence[Record]) -> list[list[Record]]:
+    days: dict[date, list[Record]] = {}
+    for record in records:
+        days.setdefault(utc(record.received).date(), []).append(record)
+    return list(days.values())
+
+
+def _newest(kind: str, frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """One row a key: the last in `order`, whose last column breaks ties upward (one payload that says two things of one reading)."""
+    if not frame.duplicated(KEYS[kind]).any():
+        return frame
+    return frame.sort_values(order, kind="stable", na_position="first").drop_duplicates(KEYS[kind], keep="last")
