@@ -31,7 +31,9 @@ SEVERITY = {Level.BLUE: "Minor", Level.YELLOW: "Moderate", Level.ORANGE: "Severe
 URGENCY = {Level.BLUE: "Future", Level.YELLOW: "Expected", Level.ORANGE: "Expected", Level.RED: "Immediate"}
 CATEGORY = {Hazard.TYPHOON: ("Met",), Hazard.FLOOD: ("Met", "Safety"), Hazard.GEOLOGICAL: ("Geo", "Safety")}
 #: What people should do, by colour (the guidance of CMA Order 16 in CAP's words: blue prepares, red takes shelter or leaves).
-RESPONSE = {Level.BLUE: ("Monitor",), Level.YELLOW: ("Prepare", "Monitor"), Level.ORANGE: ("Avoid", "Prepare"), Level.RED: ("Shelter", "Execute")}
+RESPONSE = {
+    Level.BLUE: ("Monitor",), Level.YELLOW: ("Prepare", "Monitor"), Level.ORANGE: ("Avoid", "Prepare"), Level.RED: ("Shelter", "Execute"),
+}
 EVACUATE = {Hazard.FLOOD, Hazard.GEOLOGICAL}
 #: Words that betray a drill or a test; none may stand under Actual, one must stand under Exercise and Test.
 DRILL = re.compile(r"演练|测试|演习|\b(?:exercise|drill|test)\b", re.IGNORECASE)
@@ -48,7 +50,7 @@ class CapError(LifeCycleError):
 
 
 def identifier(alert_id: str, version: int) -> str:
-    """CAP identifier of one version: unique because the thread is unique in its ledger and the version in its thread, whatever the minute."""
+    """CAP identifier of one version: unique as the thread is in its ledger and the version in its thread, whatever the minute."""
     return f"{alert_id}.v{version}"
 
 

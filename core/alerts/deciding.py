@@ -1,0 +1,179 @@
+"""People decide: the audience is written down, an author signs, another officer approves or refuses; or nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from core.alerts import authority
+from core.alerts.authority import DUTY_SYSTEM, STANDING_ORDER, Signature
+from core.alerts.states import UNDECIDED, S, VersionRef, find, move
+from core.county import County
+from core.errors import AuthorityError, LifeCycleError
+from core.keyring import Keyring
+from core.ledger import Ledger
+from core.ledger import tables as t
+from core.model import AlertState, Level
+from core.signing import canonical
+from core.times import iso, parse_iso
+
+#: (role, decision) -> (state it needs, state it leads to).
+STEPS = {
+    ("author", "approve"): ((S.DRAFT,), S.REVIEW),
+    ("approver", "approve"): ((S.REVIEW,), S.APPROVED),
+    ("author", "refuse"): ((S.DRAFT,), S.REFUSED),
+    ("approver", "refuse"): ((S.DRAFT, S.REVIEW), S.REFUSED),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A version that waits for people: the roles asked by now (the first, then the deputies), until when, and whether that has passed."""
+
+    ref: VersionRef
+    state: AlertState
+    asked: tuple[str, ...]
+    deadline: datetime
+    overdue: bool
+
+
+def record_audience(tx: Connection, ref: VersionRef | str, snapshot: Mapping[str, Any]) -> None:
+    """Write the audience snapshot (with its 'hash') into a draft; once somebody has signed, only the same snapshot is accepted."""
+    row = find(tx, ref)
+    text = canonical(dict(snapshot))
+    if "hash" not in snapshot:
+        raise LifeCycleError("受众快照没有 hash / the snapshot has no hash")
+    if row["audience"] == text:
+        return
+    if row["state"] != S.DRAFT:
+        raise LifeCycleError(f"{ref}: 已有人签字，受众不能再变 / signed already, the audience is frozen")
+    v = t.alert_version.c
+    tx.execute(update(t.alert_version).where(v.alert_id == row["alert_id"], v.version == row["version"]).values(audience=text))
+
+
+def approvals(tx: Connection, ref: VersionRef | str) -> list[RowMapping]:
+    """The signatures under a version, in the order of their times."""
+    row = find(tx, ref)
+    a = t.approval.c
+    query = select(t.approval).where(a.alert_id == row["alert_id"], a.version == row["version"]).order_by(a.at, a.role.desc())
+    return list(tx.execute(query).mappings())
+
+
+def decide(
+    *, now: datetime, ref: VersionRef | str, officer: str, role: str, decision: str, signature: Signature,
+    county: County, ledger: Ledger, keyring: Keyring, note: str = "",
+) -> AlertState:
+    """Take one officer's signed decision; returns the state after it. The same decision twice changes nothing.
+
+    AuthorityError when the signature, the role or the person does not fit; LifeCycleError when the version cannot take it
+    (wrong state, run out, no audience snapshot yet).
+    """
+    with ledger.begin() as tx:
+        row = find(tx, ref)
+        signed = approvals(tx, ref)
+        if any(_same(old, signature) for old in signed):
+            return AlertState(row["state"])
+        if (signature.officer, signature.role, signature.decision) != (officer, role, decision):
+            raise AuthorityError("签名与所称的人、角色或决定不符 / the signature says something else")
+        authority.check_frozen(row, county)
+        authority.check_role(county, officer, role, Level(row["level"]))
+        authority.check_signature(signature, keyring)
+        if signature.hash != authority.approval_hash(row):
+            raise AuthorityError(f"{officer} 签的不是这份内容 / signed something else")
+        _check_author(signed, officer, keyring)
+        state = _next(row, now, role, decision)
+        _sign(tx, row, signature, note)
+        move(tx, row, state, **({} if state is S.REVIEW else {"decided_at": iso(now)}))
+        ledger.audit(tx, now, officer, f"alert.{decision}", str(ref),
+                     {"role": role, "state": str(state), "hash": signature.hash, "note": note})
+        return state
+
+
+def _next(row: RowMapping, now: datetime, role: str, decision: str) -> AlertState:
+    if (role, decision) not in STEPS:
+        raise LifeCycleError(f"没有这样的决定 / no such decision: {role} {decision}")
+    needs, to = STEPS[role, decision]
+    if row["state"] not in needs:
+        raise LifeCycleError(f"{VersionRef.of(row)}: {row['state']} 状态下不能 {role} {decision} / not in this state")
+    if parse_iso(row["expires"]) <= now:
+        raise LifeCycleError(f"{VersionRef.of(row)}: 已过有效期 / has run out")
+    return to
+
+
+def _same(old: RowMapping, new: Signature) -> bool:
+    return (old["officer"], old["role"], old["decision"], old["signed_hash"], old["signature"]) == (
+        new.officer, new.role, new.decision, new.hash, new.signature)
+
+
+def _check_author(signed: list[RowMapping], officer: str, keyring: Keyring) -> None:
+    for old in signed:
+        if old["officer"] == officer or keyring.public(old["officer"]) == keyring.public(officer):
+            raise AuthorityError("拟稿人不能审批自己的稿 / the author cannot approve, nobody signs twice")
+
+
+def _sign(tx: Connection, row: RowMapping, signature: Signature, note: str) -> None:
+    tx.execute(insert(t.approval).values(
+        alert_id=row["alert_id"], version=row["version"], officer=signature.officer, role=signature.role, decision=signature.decision,
+        at=signature.at, signed_hash=signature.hash, signature=signature.signature, note=note))
+
+
+def waiting(*, now: datetime, county: County, ledger: Ledger) -> list[Waiting]:
+    """Everything that waits for people, the highest colour first; deputies are asked in policy order, at equal shares of the deadline."""
+    with ledger.begin() as tx:
+        v = t.alert_version.c
+        query = select(t.alert_version).where(v.state.in_([S.DRAFT, S.REVIEW]))
+        query = query.order_by(v.level.desc(), v.drafted_at, v.alert_id, v.version)
+        return [_waiting(row, now, county) for row in tx.execute(query).mappings()]
+
+
+def _waiting(row: RowMapping, now: datetime, county: County) -> Waiting:
+    rule = county.policy.approvals[Level(row["level"])]
+    start = parse_iso(row["drafted_at"])
+    roles = rule.author_roles if row["state"] == S.DRAFT else rule.approver_roles
+    people = [o.officer for o in county.policy.officers if o.role in roles]
+    share = rule.deadline_s / max(1, len(people))
+    steps = 1 + int(max(0.0, (now - start).total_seconds()) // share)
+    deadline = start + timedelta(seconds=rule.deadline_s)
+    return Waiting(ref=VersionRef.of(row), state=AlertState(row["state"]), asked=tuple(people[:steps]), deadline=deadline,
+                   overdue=now >= deadline)
+
+
+def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger, keyring: Keyring) -> AlertState:
+    """Nobody answered by the deadline: apply the policy's default (R10) and record it as such; returns the state after it.
+
+    `hold` leaves the version waiting and rings the duty desk. `issue` approves it under the standing order's key, but only what raises
+    a level and rests on two independent rules or an official signal (R21); else it holds as well. LifeCycleError before the deadline.
+    """
+    with ledger.begin() as tx:
+        row = find(tx, ref)
+        if row["state"] not in UNDECIDED or row["state"] == S.APPROVED:
+            return AlertState(row["state"])
+        if not _waiting(row, now, county).overdue:
+            raise LifeCycleError(f"{ref}: 时限未到 / the deadline has not passed")
+        try:
+            authority.check_frozen(row, county)
+            authority.check_standing_order(row, county)
+            signatures = _standing(row, keyring, now, has_author=row["state"] == S.REVIEW)
+        except AuthorityError as reason:
+            ledger.duty(tx, now, "silence", f"{ref} 逾时无人签发，继续等待：{reason}", str(ref))
+            return AlertState(row["state"])
+        state = _next(row, now, "approver", "approve") if row["state"] == S.REVIEW else S.APPROVED
+        if parse_iso(row["expires"]) <= now:
+            raise LifeCycleError(f"{ref}: 已过有效期 / has run out")
+        for signature in signatures:
+            _sign(tx, row, signature, "逾时无人应答，按预先授权的政策默认值签发 / pre-authorised default, nobody answered in time")
+        move(tx, row, state, decided_at=iso(now))
+        ledger.duty(tx, now, "silence", f"{ref} 逾时无人签发，已按预先授权签发", str(ref))
+        ledger.audit(tx, now, STANDING_ORDER, "alert.approve", str(ref),
+                     {"role": "approver", "state": str(state), "hash": signatures[0].hash, "note": "on_silence"})
+        return state
+
+
+def _standing(row: RowMapping, keyring: Keyring, now: datetime, *, has_author: bool) -> list[Signature]:
+    hashed = authority.approval_hash(row)
+    who = [(STANDING_ORDER, "approver")] if has_author else [(DUTY_SYSTEM, "author"), (STANDING_ORDER, "approver")]
+    return [authority.sign_decision(keyring.private(name), name, role, "approve", hashed, now) for name, role in who]
