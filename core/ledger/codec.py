@@ -1,8 +1,13 @@
-"""RiskScore and Evidence as canonical JSON and back, byte for byte the same for the same score."""
+"""RiskScore and Evidence as canonical JSON and back, byte for byte the same for the same score.
+
+Numbers are rounded to 6 decimals, so that the last bits of a vectorised sum do not make two texts of one finding. What is not
+finite (a missing reading, an open interval) has no number: it is written as null, because one NaN must not cost a whole assessment.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from core.model import Evidence, Hazard, Level, RiskScore
@@ -11,33 +16,35 @@ from core.times import iso, parse_iso
 
 
 def score_to_json(score: RiskScore) -> str:
-    """Canonical JSON of a score with its evidence; numbers are rounded to 6 decimals so that a text has one form."""
+    """Canonical JSON of a score with its evidence; a second pass through text and back gives the same text."""
     return canonical({
         "town": score.town, "hazard": str(score.hazard), "time": iso(score.time), "level": int(score.level), "ceiling": int(score.ceiling),
-        "proved": int(score.proved), "floor": int(score.floor), "score": _round(score.score), "silent": list(score.silent),
+        "proved": int(score.proved), "floor": int(score.floor), "score": finite(score.score) or 0.0, "silent": list(score.silent),
         "reason": score.reason, "evidence": [_evidence(e) for e in score.evidence],
     })
 
 
 def score_from_json(text: str) -> RiskScore:
-    """The score of a text written by score_to_json."""
+    """The score of a text written by score_to_json; ValueError or KeyError for any other text."""
     raw = json.loads(text)
     return RiskScore(
-        town=raw["town"], hazard=Hazard(raw["hazard"]), time=parse_iso(raw["time"]), level=Level(raw["level"]), ceiling=Level(raw["ceiling"]),
-        proved=Level(raw["proved"]), floor=Level(raw["floor"]), score=raw["score"], silent=tuple(raw["silent"]), reason=raw["reason"],
+        town=raw["town"], hazard=Hazard(raw["hazard"]), time=parse_iso(raw["time"]),
+        level=Level(raw["level"]), ceiling=Level(raw["ceiling"]), proved=Level(raw["proved"]), floor=Level(raw["floor"]),
+        score=raw["score"], silent=tuple(raw["silent"]), reason=raw["reason"],
         evidence=tuple(_read_evidence(e) for e in raw["evidence"]),
     )
 
 
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 6)
+def finite(value: float | None) -> float | None:
+    """`value` with 6 decimals (never -0.0); None for None, NaN and infinities."""
+    return None if value is None or not math.isfinite(value) else round(float(value), 6) + 0.0
 
 
 def _evidence(e: Evidence) -> dict[str, Any]:
     return {
         "rule": e.rule, "title": e.title, "pack": e.pack, "pack_hash": e.pack_hash, "level": int(e.level), "ceiling": int(e.ceiling),
-        "score": _round(e.score), "values": {k: _round(v) for k, v in e.values.items()}, "units": e.units,
-        "conditions": {k: list(v) for k, v in e.conditions.items()}, "flags": list(e.flags),
+        "score": finite(e.score) or 0.0, "values": {k: finite(v) for k, v in e.values.items()}, "units": e.units,
+        "conditions": {k: [text, None if held is None else bool(held)] for k, (text, held) in e.conditions.items()}, "flags": list(e.flags),
         "records": {k: list(v) for k, v in e.records.items()}, "raws": list(e.raws), "counterfactual": e.counterfactual,
         "role": e.role, "verified": e.verified, "source": e.source, "synthetic": e.synthetic,
     }
