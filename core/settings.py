@@ -1,4 +1,8 @@
-"""Settings of one installation, read from the environment (prefix FENGSUI_), frozen. Secrets come by environment only."""
+"""Settings of one installation, read from the environment (prefix FENGSUI_), frozen. Secrets come by environment only.
+
+Sandbox and live are two worlds: a sandbox speaks to this machine only and is never started as Actual, a live installation never speaks to a
+stand-in and never starts on weak secrets. Error texts name the variable, never its value.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,21 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigError
 from core.model import Status
 
-WEAK = {"", "admin", "password", "changeme", "default", "secret", "123456"}
+#: Lower-cased values that are nobody's secret.
+WEAK = {"", "admin", "password", "changeme", "change-me", "default", "secret", "token", "test", "fengsui", "123456", "12345678"}
+TWILIO = "https://api.twilio.com"
 
 
 class Settings(BaseSettings):
-    """One installation: where its state lies, which county, which channels."""
+    """One installation: where its state lies, which county, which channels. Durations in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="FENGSUI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="FENGSUI_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Path(".fengsui")
     county: Path = Path("county/haimen")
@@ -31,10 +37,10 @@ class Settings(BaseSettings):
     mode: Literal["sandbox", "live"] = "sandbox"
     status: Status = Status.TEST
     sandbox_url: str = ""
-    sms_url: str = "https://api.twilio.com"
+    sms_url: str = TWILIO
     sms_callback_url: str = ""
     broker_host: str = "127.0.0.1"
-    broker_port: int = 1883
+    broker_port: int = Field(default=1883, ge=0, le=65535)
     broker_protocol: Literal[4, 5] = 5
     broker_user: str = ""
     broker_password: SecretStr = SecretStr("")
@@ -42,50 +48,74 @@ class Settings(BaseSettings):
     twilio_token: SecretStr = SecretStr("")
     twilio_sender: str = ""
     seal_key: SecretStr = SecretStr("")
-    sms_in_flight: int = 64
-    unknown_grace_s: float = 20.0
-    ack_wait_s: float = 5.0
-    http_deadline_s: float = 20.0
-    http_max_bytes: int = 32 * 1024 * 1024
+    sms_in_flight: int = Field(default=64, ge=1, le=10_000)
+    unknown_grace_s: float = Field(default=20.0, ge=0)
+    ack_wait_s: float = Field(default=5.0, ge=0)
+    http_deadline_s: float = Field(default=20.0, gt=0)
+    http_max_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment; ConfigError in plain words when a value cannot be used."""
+        """Read the environment; ConfigError that names every variable that cannot be used, without its value.
+
+        This is the door of every process, so it is here that a sandbox is kept from saying Actual.
+        """
         try:
-            return cls()
-        except ValueError as error:
-            raise ConfigError(f"环境变量设置有误 / a FENGSUI_ setting cannot be used: {error}") from error
+            settings = cls()
+        except ValidationError as error:
+            wrong = [(".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors(include_input=False)]
+            told = "; ".join(f"FENGSUI_{name.upper()}: {why}" if name else why for name, why in wrong)
+            raise ConfigError(f"环境变量设置有误 / settings cannot be used: {told}", hint="env | grep FENGSUI_") from None
+        if settings.mode == "sandbox" and settings.status is Status.ACTUAL:
+            raise ConfigError("FENGSUI_STATUS=Actual 不能用于演示模式 / sandbox mode never says Actual", hint="FENGSUI_MODE=live")
+        return settings
 
     @property
     def lake_root(self) -> str:
-        """Where the lake lies."""
-        return self.lake_url or str(self.home / "lake")
+        """Where the lake lies: `lake_url`, else home/lake as an absolute path."""
+        return self.lake_url or str((self.home / "lake").resolve())
 
     @property
     def ledger_address(self) -> str:
-        """SQLAlchemy URL of the ledger."""
+        """SQLAlchemy URL of the ledger: `ledger_url`, else SQLite at home/ledger.db."""
         return self.ledger_url or f"sqlite:///{(self.home / 'ledger.db').resolve()}"
 
     @model_validator(mode="after")
     def _worlds_apart(self) -> Self:
-        """A sandbox speaks to loopback only, a live installation never does and never runs on weak secrets."""
-        hosts = {"sms_url": urlsplit(self.sms_url).hostname or "", "sandbox_url": urlsplit(self.sandbox_url).hostname or "",
-                 "broker_host": self.broker_host}
-        if self.mode == "sandbox":
-            if self.sms_url == "https://api.twilio.com":
-                hosts.pop("sms_url")
-            wrong = [name for name, host in hosts.items() if host and not is_loopback(host)]
-            if wrong:
-                raise ValueError(f"sandbox mode speaks to loopback only, but {', '.join(wrong)} does not")
-            return self
-        wrong = [name for name in ("sms_url", "sandbox_url") if hosts[name] and is_loopback(hosts[name])]
-        if wrong:
-            raise ValueError(f"live mode never uses the sandbox, but {', '.join(wrong)} points at it")
-        secrets = {"twilio_token": self.twilio_token, "seal_key": self.seal_key, "broker_password": self.broker_password}
-        weak = [name for name, value in secrets.items() if value.get_secret_value().lower() in WEAK]
-        if weak:
-            raise ValueError(f"live mode refuses empty or default secrets: {', '.join(weak)}")
+        faults = self._sandbox_faults() if self.mode == "sandbox" else self._live_faults()
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
+
+    def _sandbox_faults(self) -> list[str]:
+        hosts = {"SANDBOX_URL": _host(self.sandbox_url), "BROKER_HOST": self.broker_host}
+        if self.sms_url != TWILIO:  # the default is a name to be replaced; the sender asks sms_is_sandboxed before it speaks
+            hosts["SMS_URL"] = _host(self.sms_url)
+        return [f"FENGSUI_{name} 在演示模式下只能是本机 / sandbox mode speaks to loopback only"
+                for name, host in hosts.items() if host is not None and not is_loopback(host)]
+
+    def _live_faults(self) -> list[str]:
+        faults = []
+        if self.sandbox_url:
+            faults.append("FENGSUI_SANDBOX_URL 不能用于正式模式 / live mode has no feed simulator")
+        if urlsplit(self.sms_url).scheme != "https" or is_loopback(_host(self.sms_url) or ""):
+            faults.append("FENGSUI_SMS_URL 须是外部 https 地址 / live mode sends to an outside https address only")
+        if is_loopback(self.broker_host):
+            faults.append("FENGSUI_BROKER_HOST 不能是本机 / live mode needs its own broker, not loopback")
+        if not self.broker_user:
+            faults.append("FENGSUI_BROKER_USER 未设置 / live mode refuses an anonymous broker")
+        secrets = {"TWILIO_TOKEN": self.twilio_token, "SEAL_KEY": self.seal_key, "BROKER_PASSWORD": self.broker_password}
+        values = {name: value.get_secret_value() for name, value in secrets.items()}
+        faults += [f"FENGSUI_{name} 为空或为默认值 / empty or default secret"
+                   for name, value in values.items() if value.strip().lower() in WEAK]
+        faults += [f"FENGSUI_{name} 与其他密钥相同 / shared with another secret"
+                   for name, value in values.items() if value and list(values.values()).count(value) > 1]
+        return faults
+
+    @property
+    def sms_is_sandboxed(self) -> bool:
+        """Whether SMS go to this machine. In sandbox mode nothing may be sent while this is False."""
+        return is_loopback(_host(self.sms_url) or "")
 
     def sealing_key(self) -> bytes:
         """The 32 bytes that seal and index numbers; ConfigError when they are not there."""
@@ -99,6 +129,11 @@ class Settings(BaseSettings):
         return key
 
 
+def _host(url: str) -> str | None:
+    """Host of a URL; None for no URL, '' for one without a host."""
+    return (urlsplit(url).hostname or "") if url else None
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address stays on this machine; names other than localhost are not resolved and count as outside."""
     if host == "localhost":
@@ -110,8 +145,9 @@ def is_loopback(host: str) -> bool:
 
 
 def secret(name: str) -> str:
-    """A feed's secret by name, from FENGSUI_SECRET_<NAME>; ConfigError when it is not set."""
-    value = os.environ.get(f"FENGSUI_SECRET_{name.upper()}", "")
+    """A feed's secret by name, from FENGSUI_SECRET_<NAME> ('-' as '_'); ConfigError when it is not set."""
+    variable = f"FENGSUI_SECRET_{name.upper().replace('-', '_')}"
+    value = os.environ.get(variable, "")
     if not value:
-        raise ConfigError(f"密钥 {name} 未设置 / secret not set", hint=f"export FENGSUI_SECRET_{name.upper()}=...")
+        raise ConfigError(f"密钥 {name} 未设置 / secret not set", hint=f"export {variable}=...")
     return value
