@@ -1,0 +1,66 @@
+"""The synthetic register: about 20,000 residents, so that a county without a register can be shown and drilled.
+
+Deterministic: the same county gives the same residents and groups. The numbers are +86 10000NNNNNN, which no subscriber can have (a
+mobile number has 3-9 in its second place, and no local number behind Beijing's code 10 begins with 0). Every row says synthetic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import func, insert, select
+
+from core.county import County, Group, Town
+from core.ledger import Ledger
+from core.ledger import tables as t
+from core.pii import Vault
+from core.settings import Settings
+from core.signing import canonical
+
+SIZE = 20_000
+OPT_OUT_SHARE = 0.004
+
+
+def number(serial: int) -> str:
+    """A number that cannot be a subscriber's, by serial 0..999999."""
+    return f"+8610000{serial:06d}"
+
+
+def chance(*parts: str) -> float:
+    """A fixed draw from [0, 1) for these words."""
+    return int.from_bytes(hashlib.sha256("/".join(parts).encode()).digest()[:6], "big") / 2**48
+
+
+def heads(towns: tuple[Town, ...], size: int) -> dict[str, int]:
+    """Residents per town by population, exactly `size` together (largest remainders)."""
+    total = sum(town.population for town in towns)
+    exact = {town.key: size * town.population / total for town in towns}
+    out = {key: int(value) for key, value in exact.items()}
+    rest = sorted(exact, key=lambda key: (out[key] - exact[key], key))[: size - sum(out.values())]
+    return {key: n + (key in rest) for key, n in out.items()}
+
+
+def groups_of(resident: str, town: Town, groups: tuple[Group, ...]) -> list[str]:
+    """The groups of a resident: those whose exposure the town has, drawn by share."""
+    return [g.group for g in groups
+            if (g.exposure == "all" or getattr(town, g.exposure)) and chance("group", g.group, resident) < g.share]
+
+
+def ensure_register(county: County, ledger: Ledger, settings: Settings, size: int = SIZE) -> int:
+    """Make the register once, if there is no resident at all; returns how many residents there are. ConfigError without a sealing key."""
+    with ledger.begin() as tx:
+        there = tx.execute(select(func.count()).select_from(t.resident)).scalar_one()
+        if there:
+            return int(there)
+        vault, rows = Vault(settings.sealing_key()), []
+        share = heads(county.towns, size)
+        for town in county.towns:
+            for n in range(share[town.key]):
+                resident, phone = f"{town.key}-{n + 1:05d}", number(len(rows))
+                rows.append({
+                    "resident_id": resident, "town": town.key, "groups": canonical(groups_of(resident, town, county.groups)),
+                    "phone": vault.seal(phone, resident), "phone_index": vault.index(phone),
+                    "opted_out": chance("opt-out", resident) < OPT_OUT_SHARE, "synthetic": True,
+                })
+        tx.execute(insert(t.resident), rows)
+        return len(rows)
