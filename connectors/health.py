@@ -42,7 +42,8 @@ def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime) -> FeedHealth
     pull for feeds that are quiet in good weather (`age_from: fetch`).
     """
     if row is None:
-        return FeedHealthRow(feed=feed.feed, state=FeedState.UNKNOWN, checked_at=iso(now), headline=f"{feed.title}：尚未采集 / not pulled yet")
+        words = f"{feed.title}：尚未采集 / not pulled yet"
+        return FeedHealthRow(feed=feed.feed, state=FeedState.UNKNOWN, checked_at=iso(now), headline=words)
     failed = row.layer if row.failures else ""
     checked = parse_iso(row.checked_at)
     if now - checked > timedelta(seconds=max(2 * feed.interval_s, feed.max_age_s)):

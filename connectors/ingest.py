@@ -1,6 +1,6 @@
 """The step: pull one feed and leave its readings in the lake and its health in the ledger.
 
-pull -> keep the raw bytes -> parse -> enough? -> lift what is no longer listed -> quality -> lake -> ledger -> acknowledge.
+pull -> keep the raw bytes -> parse -> carry what a half-read list may hold -> quality -> lake -> acknowledge; then health, in the ledger.
 A queue's messages are acknowledged last: a process that dies anywhere before leaves them with the broker, and reading them twice changes
 nothing, because a reading's identity is its station, property and time. A failing feed is an outcome, never an exception of the step.
 """
@@ -8,13 +8,14 @@ nothing, because a reading's identity is its station, property and time. A faili
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from connectors import judge
 from connectors.health import evaluate
-from connectors.records import UNREAD
+from connectors.records import NOTES
 from connectors.registry import CONNECTORS
 from connectors.types import Conditional, Connector, Payload
 from core.county import County, Feed
@@ -68,16 +69,22 @@ class Work:
     error: str = ""
     layer: str = ""
     newest: datetime | None = None
+    queue: bool = False
 
 
 def pull(work: Work) -> bool:
     """Fetch; nothing more to do when the source says that nothing changed."""
     former = work.former
-    conditional = Conditional() if former is None or work.connector.listing else Conditional(etag=former.etag, last_modified=former.last_modified)
+    conditional = Conditional()
+    if former is not None and not work.connector.listing:
+        conditional = Conditional(etag=former.etag, last_modified=former.last_modified)
     work.payload = work.connector.fetch(work.feed, conditional=conditional, now=work.now, settings=work.settings)
     if work.payload is None:
-        work.outcome, work.raw = "unchanged" if work.records == 0 else work.outcome, former.raw if former and not work.raw else work.raw
-    return work.payload is not None
+        if not work.raw:
+            work.outcome, work.raw = "unchanged", former.raw if former else ""
+        return False
+    work.queue = work.payload.acknowledge is not None
+    return True
 
 
 def keep(work: Work) -> bool:
@@ -102,10 +109,11 @@ def read(work: Work) -> bool:
     return True
 
 
-def lift(work: Work) -> bool:
-    """Write down as lifted what a listing no longer lists; only a list that was read whole may lift anything."""
-    if work.connector.listing and not any(UNREAD not in rejected.reason for rejected in work.batch.rejected):
-        work.batch = replace(work.batch, signals=(*work.batch.signals, *_lifted(work)))
+def carry(work: Work) -> bool:
+    """Signals that an update or cancel names end; a list that was not read whole ends nothing else."""
+    if work.connector.listing:
+        whole = all(rejected.reason.startswith(NOTES) for rejected in work.batch.rejected)
+        work.batch = replace(work.batch, signals=(*work.batch.signals, *_carried(work, whole)))
     return True
 
 
@@ -123,11 +131,14 @@ def store(work: Work) -> bool:
     return True
 
 
-STAGES: tuple[Callable[[Work], bool], ...] = (pull, keep, read, lift, flag, store)
+STAGES: tuple[Callable[[Work], bool], ...] = (pull, keep, read, carry, flag, store)
 
 
 def ingest(feed_id: str, *, now: datetime, county: County, lake: Lake, ledger: Ledger, settings: Settings) -> IngestReport:
-    """Pull one feed at `now` (aware). FeedErrors and mistakes of a connector cost this feed only; a StoreError is raised, it is nobody's feed."""
+    """Pull one feed at `now` (aware).
+
+    FeedErrors and mistakes of a connector cost this feed only; a StoreError is raised, because it is no feed's fault.
+    """
     feed = county.feed(feed_id)
     work = Work(
         feed=feed, connector=CONNECTORS[feed.connector], now=now, county=county, lake=lake, ledger=ledger, settings=settings,
@@ -170,28 +181,29 @@ def _rounds(work: Work) -> None:
 
 
 def _enough(work: Work) -> None:
-    """A whole document with fewer records than the county expects is a failure of content: an empty list is not calm."""
-    if work.outcome != "unchanged" and work.records < work.feed.expected:
+    """A whole document with fewer records than the county expects failed: an empty list is not calm. A queue has no whole."""
+    if work.outcome != "unchanged" and not work.queue and work.records < work.feed.expected:
         aside = f"，另有 {work.set_aside} 条不能用" if work.set_aside else ""
         raise ParseError(f"只有 {work.records} 条，应不少于 {work.feed.expected} 条{aside} / too few records", where=work.feed.feed)
 
 
-def _lifted(work: Work) -> list[OfficialSignal]:
-    """Signals of the last list without an end of their own that this list does not have, and those that an update or cancel names."""
+def _carried(work: Work, whole: bool) -> list[OfficialSignal]:
+    """Rows to add for signals that stood in the former list and not in this one.
+
+    In the lake a signal without an end of its own is in force while the newest list has it. So a list of which something was set aside
+    repeats the former ones (the unreadable record may be any of them), and one that an update or cancel refers to is written as ended.
+    """
     listed = {signal.identifier for signal in work.batch.signals}
     named = {reference for signal in work.batch.signals for reference in signal.references}
-    before = work.lake.signals(as_of=work.now, feed=work.feed.feed)
     out = []
-    for row in before.itertuples():
-        if row.identifier in listed or row.msg_type == MsgType.CANCEL:
-            continue
-        if row.identifier in named or _is_open(row.expires):
-            out.append(judge.lifted(row, now=work.now, raw=work.raw))
+    rows: Iterable[Any] = work.lake.signals(as_of=work.now, feed=work.feed.feed).itertuples()
+    for row in rows:
+        gone = row.identifier not in listed and row.msg_type != MsgType.CANCEL
+        if gone and row.identifier in named:
+            out.append(judge.again(row, now=work.now, raw=work.raw, msg_type=MsgType.CANCEL))
+        elif gone and not whole and row.listed_at == row.snapshot_at:
+            out.append(judge.again(row, now=work.now, raw=row.raw, msg_type=MsgType(row.msg_type)))
     return out
-
-
-def _is_open(expires: object) -> bool:
-    return expires is None or expires != expires  # NaT is not equal to itself
 
 
 def _record(work: Work) -> FeedHealthRow:

@@ -1,7 +1,7 @@
 """Surface weather of CIMISS/MUSIC (JSON): hourly rain, wind, pressure, temperature of the county's automatic stations. Times are UTC.
 
 999999 says missing, 999990 a trace of rain; each element has a quality code `Q_<element>` beside it (0 right, 1 doubtful, 2 wrong,
-3 and 4 corrected, 7 not observed here, 8 missing, 9 not checked).
+3 and 4 corrected, 7 no such sensor, 8 missing, 9 not checked).
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ ELEMENTS = {
     "PRE_1h": ("rain", 3600), "PRE_10m": ("rain", 600), "WIN_S_Avg_2mi": ("wind_speed", 0), "WIN_S_Inst_Max": ("wind_gust", 0),
     "WIN_D_Avg_2mi": ("wind_direction", 0), "PRS": ("pressure", 0), "TEM": ("temperature", 0),
 }
-QUALITY = {0: Flag.GOOD, 1: Flag.SUSPECT, 2: Flag.FAIL, 3: Flag.GOOD, 4: Flag.GOOD, 8: Flag.MISSING, 9: Flag.UNKNOWN}
-NOT_OBSERVED = 7
+QUALITY = {0: Flag.GOOD, 1: Flag.SUSPECT, 2: Flag.FAIL, 3: Flag.GOOD, 4: Flag.GOOD, 8: Flag.MISSING}
+NOT_CHECKED = 9
 MISSING, TRACE = 999999.0, 999990.0
 CALM_DIRECTION = 999017.0  # written where the wind is calm: no direction
 CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S")
-IGNORE = ("Station_Name", "Station_Id_d", "Province", "City", "Cnty", "Town", "Country", "Alti", "Admin_Code_CHN", "Station_levl", "Station_Type")
+IGNORE = (
+    "Station_Name", "Station_Id_d", "Province", "City", "Cnty", "Town", "Country", "Alti", "Admin_Code_CHN", "Station_levl", "Station_Type",
+)
 NO_DATA = "-1"  # MUSIC's return code for "query succeeded, no record"
 
 
@@ -65,15 +67,17 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     def read(fields: Fields) -> Iterator[Observation]:
         station = stations.known(fields.text("Station_Id_C"))
         stations.in_place(station, fields.maybe("Lat"), fields.maybe("Lon"))
-        time, synthetic = fields.utc("Datetime", *CLOCK), bool(fields.maybe("synthetic"))
+        time, synthetic = fields.utc("Datetime", *CLOCK), fields.yes("synthetic")
         for element, (name, interval_s) in ELEMENTS.items():
             given, quality = fields.maybe(element), fields.number(f"Q_{element}")
-            if given is None or (quality == NOT_OBSERVED and name not in station.properties):
-                continue
             value, flag, reasons = _value(element, given, quality)
-            yield gather.observation(
-                station.station, name, time, value, interval_s=interval_s, flag=flag, reasons=reasons, synthetic=synthetic or station.synthetic
-            )
+            if value is None and name not in station.properties:
+                continue  # the station has no such sensor
+            if given is not None:
+                yield gather.observation(
+                    station.station, name, time, value, interval_s=interval_s, flag=flag, reasons=reasons,
+                    synthetic=synthetic or station.synthetic,
+                )
 
     gather.each(rows, "DS", read, ignore=IGNORE)
     return gather.batch()
@@ -89,7 +93,7 @@ def _value(element: str, given: object, quality: float | None) -> tuple[float | 
         value = 0.0
     if value is None:
         return None, Flag.MISSING, ()
-    if quality is None:
-        return value, Flag.UNKNOWN, ("no quality code",)
+    if quality is None or quality == NOT_CHECKED:
+        return value, Flag.GOOD, ("not checked by the source",)  # our own tests still are to come
     flag = QUALITY.get(int(quality), Flag.UNKNOWN)
     return value, flag, () if flag is Flag.GOOD else (f"source quality code {int(quality)}",)

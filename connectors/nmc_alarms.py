@@ -81,7 +81,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         event, level, kind = read_title(title)
         yield OfficialSignal(
             feed=feed.feed, identifier=identifier, event=event, hazard=hazard_of(event), level=level, areas=(area(match["area"], feed),),
-            title=title, issued=issued, received=received, raw=raw, msg_type=kind, synthetic=bool(fields.maybe("synthetic")),
+            title=title, issued=issued, received=received, raw=raw, msg_type=kind, synthetic=fields.yes("synthetic"),
         )
 
     gather.each(rows, "data.page.list", read, ignore=IGNORE)

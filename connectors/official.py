@@ -15,7 +15,9 @@ HAZARDS: tuple[tuple[str, Hazard], ...] = (
     ("地质灾害", Hazard.GEOLOGICAL), ("滑坡", Hazard.GEOLOGICAL), ("泥石流", Hazard.GEOLOGICAL), ("崩塌", Hazard.GEOLOGICAL),
     ("崩岸", Hazard.GEOLOGICAL), ("地面沉降", Hazard.GEOLOGICAL), ("地面塌陷", Hazard.GEOLOGICAL),
     ("暴雨", Hazard.FLOOD), ("洪水", Hazard.FLOOD), ("内涝", Hazard.FLOOD), ("渍涝", Hazard.FLOOD), ("积涝", Hazard.FLOOD), ("山洪", Hazard.FLOOD),
-    ("洪涝", Hazard.FLOOD), ("水库险情", Hazard.FLOOD), ("堤防险情", Hazard.FLOOD), ("风暴潮", Hazard.FLOOD), ("水情", Hazard.FLOOD),
+    ("洪涝", Hazard.FLOOD),
+    ("水库险情", Hazard.FLOOD), ("堤防险情", Hazard.FLOOD),
+    ("风暴潮", Hazard.FLOOD), ("水情", Hazard.FLOOD),
 )
 _COLOUR = re.compile("(" + "|".join(COLOURS) + ")")
 _ACT = re.compile(
@@ -55,7 +57,7 @@ def hazard_of(event: str) -> Hazard | None:
 def area(code: str, feed: Feed) -> str:
     """An area code cut to what it names: 2 digits a province, 4 a prefecture, 6 a district, 12 a town.
 
-    The feed's option `renamed` ('320684=320614,...') gives the successor of a code that was abolished. Refused for anything but 6 or 12 digits.
+    The feed's option `renamed` ('320684=320614,...') gives the successor of an abolished code. Refused for anything but 6 or 12 digits.
     """
     text = code.strip()
     if not _CODE.match(text):

@@ -1,4 +1,4 @@
-"""Power outages per town (JSON): customers and transformer areas without power. There is no public exchange standard; this is the county's own.
+"""Power outages per town (JSON): customers and transformer areas without power. No public standard exists; this is the county's own.
 
 An outage is an impact, and a sign that sensors and telephones there may be dead. More out than there are is a mistake, not a disaster.
 """
@@ -49,7 +49,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         station = station_of.get(town.key)
         if station is None:
             raise Refused(f"no power station stands in the county's table for {town.name}")
-        synthetic = bool(fields.maybe("synthetic")) or station.synthetic
+        synthetic = fields.yes("synthetic") or station.synthetic
         for names in COUNTS:
             out, total = (_count(fields, name) for name in names)
             if out is not None and total is not None and out > total:

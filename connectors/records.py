@@ -69,6 +69,11 @@ class Fields:
             raise Refused(f"field {key} is no text: {str(value)[:40]!r}")
         return value.strip()
 
+    def yes(self, key: str) -> bool:
+        """A mark, also as text ('true', '1'); False where it is absent."""
+        value = self._left.pop(key, False)
+        return value.strip().lower() in ("true", "1", "yes") if isinstance(value, str) else bool(value)
+
     def number(self, key: str, *, missing: Iterable[float] = ()) -> float | None:
         """A finite number, also written as text ('74,028'); None for no value or one of the codes in `missing`."""
         return to_number(self.maybe(key), key, missing=missing)
@@ -192,6 +197,10 @@ class Gather:
 
 #: Reason of the one entry that names fields no reader knows; the records themselves were kept.
 UNREAD = "fields not known to the connector"
+#: Reason of the entry for a warning's area that has no administrative code.
+NO_CODE = "no administrative code"
+#: Entries that are notes: the record they speak of was kept.
+NOTES = (UNREAD, NO_CODE)
 
 
 def identity(item: Item) -> tuple[object, ...]:

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from connectors import music_surface, nmc_alarms, outages, sl323, zj_typhoon
+from connectors import cap_feed, mqtt_sensors, music_surface, nmc_alarms, nmc_typhoon, outages, sl323, zj_typhoon
 from connectors.types import Connector
 
 CONNECTORS: dict[str, Connector] = {
-    "zj_typhoon": Connector(fetch=zj_typhoon.fetch, parse=zj_typhoon.parse, title="浙江台风路径 Zhejiang typhoon tracks", needs="nothing"),
-    "music_surface": Connector(fetch=music_surface.fetch, parse=music_surface.parse, title="CIMISS/MUSIC 地面 surface weather", needs="account"),
-    "sl323": Connector(fetch=sl323.fetch, parse=sl323.parse, title="SL 323 水情库 water database", needs="read-only SQL account"),
-    "outages": Connector(fetch=outages.fetch, parse=outages.parse, title="停电 power outages", needs="key from the power company"),
-    "nmc_alarms": Connector(fetch=nmc_alarms.fetch, parse=nmc_alarms.parse, title="官方预警 official warnings", needs="nothing", listing=True),
+    "zj_typhoon": Connector(
+        fetch=zj_typhoon.fetch, parse=zj_typhoon.parse,
+        title="浙江台风路径 Zhejiang typhoon tracks", needs="nothing",
+    ),
+    "nmc_typhoon": Connector(
+        fetch=nmc_typhoon.fetch, parse=nmc_typhoon.parse,
+        title="中央气象台台风 NMC typhoon tracks", needs="nothing",
+    ),
+    "music_surface": Connector(
+        fetch=music_surface.fetch, parse=music_surface.parse,
+        title="CIMISS/MUSIC 地面 surface weather", needs="account",
+    ),
+    "sl323": Connector(
+        fetch=sl323.fetch, parse=sl323.parse,
+        title="SL 323 水情库 water database", needs="read-only SQL account",
+    ),
+    "outages": Connector(
+        fetch=outages.fetch, parse=outages.parse,
+        title="停电 power outages", needs="key from the power company",
+    ),
+    "mqtt_sensors": Connector(
+        fetch=mqtt_sensors.fetch, parse=mqtt_sensors.parse,
+        title="地质传感器 MQTT sensors", needs="broker account",
+    ),
+    "nmc_alarms": Connector(
+        fetch=nmc_alarms.fetch, parse=nmc_alarms.parse,
+        title="官方预警 official warnings", needs="nothing", listing=True,
+    ),
+    "cap_feed": Connector(
+        fetch=cap_feed.fetch, parse=cap_feed.parse,
+        title="CAP 1.2 预警 CAP warnings", needs="a feed's address", listing=True,
+    ),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ TABLES: dict[str, dict[str, str]] = {
 REQUIRED = ("ST_STBPRP_B", "ST_RIVER_R")
 WITH_DATUM = frozenset({"stage", "tide", "gate_upstream", "gate_downstream"})
 STATION_COLUMNS = ("STCD", "DTMNM", "DTPR", "LGTD", "LTTD")
+NO_DATUM: tuple[str, Flag, tuple[str, ...]] = ("", Flag.GOOD, ())
 MAX_ROWS = 50_000
 #: Names under which the datums of this coast are written, and the one we use.
 DATUMS = {
@@ -80,7 +82,7 @@ def _rows(connection: sa.Connection, name: str, since: datetime) -> list[dict[st
     else:
         extra = ("INTV",) if name == "ST_PPTN_R" else ()
         table = sa.table(name, sa.column("STCD"), sa.column("TM", sa.DateTime), *(sa.column(c) for c in (*TABLES[name], *extra)))
-        query = sa.select(table).where(table.c.TM >= since).order_by(table.c.TM, table.c.STCD).limit(MAX_ROWS)
+        query = sa.select(table).where(since <= table.c.TM).order_by(table.c.TM, table.c.STCD).limit(MAX_ROWS)
     return [{key: _plain(value) for key, value in row.items()} for row in connection.execute(query).mappings()]
 
 
@@ -111,17 +113,17 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
             value = fields.number(column)
             if value is None and name not in station.properties:
                 continue
-            datum, flag, reasons = "", Flag.GOOD, ()
+            datum, flag, reasons = _datum(own, station.datum) if name in WITH_DATUM else NO_DATUM
             if name in WITH_DATUM:
-                datum, flag, reasons = _datum(own, station.datum)
                 correction = Fields(own).number("DTPR") or 0.0
                 value = None if value is None else round(value + correction, 4)
             yield gather.observation(
-                station.station, name, time, value, interval_s=interval_s, datum=datum, flag=flag, reasons=reasons, synthetic=station.synthetic
+                station.station, name, time, value, interval_s=interval_s, datum=datum, flag=flag, reasons=reasons,
+                synthetic=station.synthetic,
             )
 
     for table, columns in TABLES.items():
-        gather.each(tables.get(table, []), table, lambda fields, columns=columns: read(fields, columns))
+        gather.each(tables.get(table, []), table, partial(read, columns=columns))
     return gather.batch()
 
 

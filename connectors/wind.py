@@ -12,18 +12,20 @@ MAX_RADIUS_KM = 1500.0
 _POINTS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
 #: The Zhejiang site writes the ordinals both ways round (西北, 北西) and the half winds as 西北西 or 西西北.
 _CHINESE = (
-    ("北",), ("北北东", "北东北"), ("东北", "北东"), ("东东北", "东北东"), ("东",), ("东东南", "东南东"), ("东南", "南东"), ("南南东", "南东南"),
-    ("南",), ("南南西", "南西南"), ("西南", "南西"), ("西西南", "西南西"), ("西",), ("西西北", "西北西"), ("西北", "北西"), ("北北西", "北西北"),
+    ("北",), ("北北东", "北东北"), ("东北", "北东"), ("东东北", "东北东"),
+    ("东",), ("东东南", "东南东"), ("东南", "南东"), ("南南东", "南东南"),
+    ("南",), ("南南西", "南西南"), ("西南", "南西"), ("西西南", "西南西"),
+    ("西",), ("西西北", "西北西"), ("西北", "北西"), ("北北西", "北西北"),
 )
 _BEARINGS = {name: i * 22.5 for i, names in enumerate(_CHINESE) for name in names} | {name: i * 22.5 for i, name in enumerate(_POINTS)}
 
 
 def bearing(name: object) -> float | None:
-    """Degrees clockwise from north for a direction's Chinese or English name; None for none, stationary or 'no'; Refused for an unknown one."""
+    """Degrees clockwise from north for a Chinese or English name; None for none, stationary or 'no'; Refused for an unknown one."""
     if name is None:
         return None
     text = str(name).strip().removeprefix("向").removesuffix("方向").removeprefix("偏")
-    if text.lower() in ("no", "停滞", "少动", "原地", "回旋", "停"):
+    if text.lower() in ("no", "0", "停滞", "少动", "原地", "回旋", "停"):
         return None
     if text.upper() in _BEARINGS:
         return _BEARINGS[text.upper()]

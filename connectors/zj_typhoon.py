@@ -21,11 +21,16 @@ from core.model import Batch, Circle, TrackPoint
 from core.settings import Settings
 
 CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
-#: Order of the four radii. The recorded live feed, laid beside nmc.cn's track of the same storm, has north-west before south-west.
-QUADRANTS = "ne|se|nw|sw"
+#: Order of the four radii in a payload that does not name it (as the simulator writes them).
+QUADRANTS = "ne|se|sw|nw"
+#: Order on the live site: the recorded season, laid beside nmc.cn's track of the same storm, has north-west before south-west. `fetch`
+#: writes it into the payload that it joins, so that the kept bytes say what they mean.
+LIVE_QUADRANTS = "ne|se|nw|sw"
 #: Fields that we know and do not need.
 STORM = ("starttime", "endtime", "warnlevel", "centerlat", "centerlng", "land", "timeformate", "ident", "isactive")
-POINT = ("strong", "power", "ckposition", "jl", "type", "radius7_quad", "radius10_quad", "radius12_quad", "timeformate", "remark", "tcclass", "gust")
+POINT = (
+    "strong", "power", "ckposition", "jl", "type", "ybsj", "forecast", "timeformate", "remark", "radius7_quad", "radius10_quad", "radius12_quad",
+)
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
@@ -42,12 +47,16 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
         answer = http.get(feed, f"{base}/{int(Fields(storm).text('tfid'))}", settings=settings)
         if answer:
             bodies.append(answer.body)
-    return Payload(body=b"[" + b",".join(bodies) + b"]", content_type="application/json")
+    body = b'{"quadrants":"' + LIVE_QUADRANTS.encode() + b'","storms":[' + b",".join(bodies) + b"]}"
+    return Payload(body=body, content_type="application/json")
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
     """Tracks of the storms in the payload: analyses (agency 中国) and each point's forecasts; km, m/s, hPa, km/h."""
     document = loads(body, feed=feed.feed)
+    quadrants = QUADRANTS
+    if isinstance(document, dict) and "storms" in document:
+        quadrants, document = document.get("quadrants", QUADRANTS), document["storms"]
     storms = document if isinstance(document, list) else [document]
     gather = Gather(feed=feed, received=received, raw=raw)
     for number, storm in enumerate(storms):
@@ -63,7 +72,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         gather.unread |= fields.unread.difference(STORM)
         if not active:
             continue  # the site keeps dissipated storms listed; their last positions are no present danger
-        _storm(gather, storm_id, f"{name} {english}" if english else name, points, str(feed.options.get("quadrants", QUADRANTS)))
+        _storm(gather, storm_id, f"{name} {english}" if english else name, points, quadrants)
     return gather.batch()
 
 
@@ -78,12 +87,12 @@ def _storm(gather: Gather, storm: str, name: str, points: list[object], quadrant
         time, forecast = fields.beijing("time", *CLOCK), fields.maybe("forecast")
         if isinstance(forecast, list) and forecast:
             newest[:] = [(time, forecast)]  # older points keep forecasts that later ones replaced
-        circles = {f"r{force}": circle_in_force(_circle(fields.maybe(f"radius{force}"), quadrants), force, wind) for force in (7, 10, 12)}
+        r7, r10, r12 = (circle_in_force(_circle(fields.maybe(f"radius{force}"), quadrants), force, wind) for force in (7, 10, 12))
         yield TrackPoint(
             feed=gather.feed.feed, storm=storm, name=name, agency="中国", time=time, received=gather.received, raw=gather.raw,
             lat=degrees(fields, "lat", 90), lon=degrees(fields, "lng", 180), pressure=fields.number("pressure"), wind=wind,
-            move_speed=fields.number("movespeed"), move_bearing=bearing(fields.maybe("movedirection")), **circles,
-            synthetic=bool(fields.maybe("synthetic")),
+            move_speed=fields.number("movespeed"), move_bearing=bearing(fields.maybe("movedirection")), r7=r7, r10=r10, r12=r12,
+            synthetic=fields.yes("synthetic"),
         )
 
     gather.each(points, f"{storm}.points", read, ignore=POINT)
@@ -97,11 +106,12 @@ def _forecasts(gather: Gather, storm: str, name: str, based_on: datetime, agenci
         try:
             fields = Fields(agency)
             who, points = fields.text("tm"), fields.take("forecastpoints")
+            built = fields.yes("synthetic")
         except Refused as error:
             gather.refuse(f"{storm}.forecast[{number}]", str(error), agency)
             continue
 
-        def read(point: Fields, who: str = who) -> Iterator[TrackPoint]:
+        def read(point: Fields, who: str = who, built: bool = built) -> Iterator[TrackPoint]:
             said = point.maybe("ybsj")
             issued = Fields({"ybsj": said}).zoned("ybsj") if said else based_on
             time = point.beijing("time", *CLOCK)
@@ -111,7 +121,7 @@ def _forecasts(gather: Gather, storm: str, name: str, based_on: datetime, agenci
             yield TrackPoint(
                 feed=gather.feed.feed, storm=storm, name=name, agency=who, time=time, issued=issued, received=gather.received,
                 raw=gather.raw, lat=degrees(point, "lat", 90), lon=degrees(point, "lng", 180),
-                pressure=point.number("pressure"), wind=point.number("speed", missing=(0.0,)), synthetic=bool(point.maybe("synthetic")),
+                pressure=point.number("pressure"), wind=point.number("speed", missing=(0.0,)), synthetic=built or point.yes("synthetic"),
             )
 
         gather.each(points if isinstance(points, list) else [], f"{storm}.forecast[{who}]", read, ignore=POINT)
