@@ -21,6 +21,7 @@ from core.ledger import tables as t
 from core.model import Hazard, MsgType, RiskScore, Status
 from core.signing import canonical, digest
 from core.times import iso, parse_iso
+from core.wording import refuse_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +182,9 @@ def _open(tx: Connection, step: Step, hazard: Hazard) -> str:
 def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger: Ledger, officer: str = "") -> VersionRef:
     """Draft the Cancel of a thread by hand (R7), with `reason` in its text; it still needs its two signatures.
 
-    A repeat returns the one that waits. LifeCycleError when nothing of that thread is in force. What waited in the thread is superseded.
+    A repeat returns the one that waits. LifeCycleError when nothing of that thread is in force, ConfigError when `reason` holds a link. What waited in the thread is superseded.
     """
+    refuse_links(reason)
     with ledger.begin() as tx:
         thread = next((row for row in threads(tx) if row["alert_id"] == alert_id), None)
         rows = versions(tx, alert_id)
