@@ -57,13 +57,13 @@ def replay(
     from console import replay as r
     from console.board import write_board
     from console.report import collect, expectations
-    from console.sandbox.officers import demonstration_decide
+    from console.sandbox.officers import demonstrate
     from console.summary import print_summary
 
     shutil.rmtree(home, ignore_errors=True)
     scenario = r.find_scenario(county, name)
     with r.world(home, county, name) as (outside, ctx):
-        r.run(outside, ctx, r.instants(scenario), demonstration_decide, lambda line: typer.echo(line, err=True), speed)
+        r.run(outside, ctx, r.instants(scenario), demonstrate, lambda line: typer.echo(line, err=True), speed)
         data = collect(ctx, scenario.end)
         board = write_board(ctx, scenario.end, home / "board.html")
     held = expectations(ctx, scenario.expect, data)

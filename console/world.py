@@ -39,21 +39,21 @@ class World:
         (self.home / "sandbox").mkdir(parents=True, exist_ok=True)
         self._broker = start_broker(self.home / "sandbox" / "broker")
         self._env = self._base_env(self._broker)
-        receipts = self._spawn("receipts", "console.receipts", "--port", "0")
-        self._env["FENGSUI_SMS_CALLBACK_URL"] = f"http://127.0.0.1:{receipts['port']}/receipts/twilio"
         sandbox = self._spawn(
             "sandbox", "console.sandbox.serve", "--county", str(self.county), "--scenario", self.scenario, "--home", str(self.home),
-            "--port", "0", "--broker", f"{self._broker.host}:{self._broker.port}", "--speakers", "--sms",
+            "--port", "0", "--broker", f"{self._broker.host}:{self._broker.port}", "--protocol", str(self._broker.protocol), "--speakers", "--sms",
         )
         address = f"http://127.0.0.1:{sandbox['port']}"
         self._env |= {"FENGSUI_SANDBOX_URL": address, "FENGSUI_SMS_URL": address}
+        receipts = self._spawn("receipts", "console.receipts", "--port", "0")
+        self._env["FENGSUI_SMS_CALLBACK_URL"] = f"http://127.0.0.1:{receipts['port']}/receipts/twilio"
 
     def _base_env(self, broker: Broker) -> dict[str, str]:
         return {
             "FENGSUI_HOME": str(self.home), "FENGSUI_COUNTY": str(self.county), "FENGSUI_MODE": "sandbox", "FENGSUI_STATUS": "Exercise",
             "FENGSUI_BROKER_HOST": broker.host, "FENGSUI_BROKER_PORT": str(broker.port), "FENGSUI_BROKER_PROTOCOL": str(broker.protocol),
             "FENGSUI_TWILIO_ACCOUNT": "AC" + secrets.token_hex(16), "FENGSUI_TWILIO_TOKEN": secrets.token_hex(16),
-            "FENGSUI_TWILIO_SENDER": "FENGSUI", "FENGSUI_SEAL_KEY": _seal_key(), "FENGSUI_UNKNOWN_GRACE_S": "3",
+            "FENGSUI_TWILIO_SENDER": "FENGSUI", "FENGSUI_SEAL_KEY": _seal_key(), "FENGSUI_UNKNOWN_GRACE_S": "3", "FENGSUI_ACK_WAIT_S": "1.5",
         }
 
     def _spawn(self, name: str, module: str, *args: str) -> dict[str, Any]:
