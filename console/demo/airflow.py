@@ -1,0 +1,140 @@
+"""A private Airflow on loopback: api-server, scheduler and dag-processor, started and stopped by us, spoken to over its own REST API."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from console.sandbox.broker import free_port
+from core.errors import StoreError
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("api-server", "scheduler", "dag-processor")
+START_WITHIN_S = 120.0
+
+
+class Airflow:
+    """start(), then trigger runs, wait for them, answer what waits for people; stop() ends every process."""
+
+    def __init__(self, home: Path, env: dict[str, str], users: dict[str, str]) -> None:
+        self.home, self.port = home, free_port()
+        self.passwords = {user: secrets.token_urlsafe(9) for user in users}
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._clients: dict[str, httpx.Client] = {}
+        self._env = os.environ | env | self._settings(users)
+
+    def _settings(self, users: dict[str, str]) -> dict[str, str]:
+        ports = free_port(), free_port()
+        return {
+            "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "console" / "plugins"), "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in users.items()),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
+            "AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__PORT": str(self.port), "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
+            "AIRFLOW__API__WORKERS": "1", "AIRFLOW__API__INSTANCE_NAME": "烽燧预警值守（演练）", "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32), "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+            "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5", "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "600", "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(ports[0]), "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports[1]),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "",
+        }
+
+    def start(self) -> float:
+        """Make the database, start the parts, wait until the DAGs can be triggered; seconds it took."""
+        began = time.monotonic()
+        self.home.mkdir(parents=True, exist_ok=True)
+        path = self.home / "passwords.json"
+        path.write_text(json.dumps(self.passwords), encoding="utf-8")
+        path.chmod(0o600)
+        self._run("db", "migrate")
+        for part in PARTS:
+            self._processes.append(self._spawn(part))
+        self._wait_ready(began)
+        return time.monotonic() - began
+
+    def _run(self, *args: str) -> None:
+        done = subprocess.run([sys.executable, "-m", "airflow", *args], env=self._env, capture_output=True, text=True, check=False, timeout=120)
+        if done.returncode:
+            raise StoreError(f"airflow {' '.join(args)}: {done.stderr[-800:]}")
+
+    def _spawn(self, part: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{part}.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", "airflow", part], env=self._env, stdout=log, stderr=subprocess.STDOUT,
+                                    stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home)
+
+    def _wait_ready(self, began: float) -> None:
+        expected = {"assess", "issue"}
+        while time.monotonic() - began < START_WITHIN_S:
+            for part, process in zip(PARTS, self._processes, strict=True):
+                if process.poll() is not None:
+                    raise StoreError(f"airflow {part} ended: {(self.home / f'{part}.log').read_text(errors='replace')[-800:]}")
+            try:
+                if expected <= {row["dag_id"] for row in self.call("GET", "/dags?limit=100")["dags"]}:
+                    return
+            except (httpx.HTTPError, KeyError):
+                pass
+            time.sleep(0.3)
+        raise StoreError(f"Airflow 在 {START_WITHIN_S:.0f} 秒内没有就绪 / not ready in time; logs in {self.home}")
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, user: str = "admin") -> Any:
+        """One request to the REST API as a demo user; its JSON. httpx.HTTPError for a refusal."""
+        if user not in self._clients:
+            base = f"http://127.0.0.1:{self.port}"
+            token = httpx.post(f"{base}/auth/token", json={"username": user, "password": self.passwords[user]}, timeout=20)
+            token.raise_for_status()
+            self._clients[user] = httpx.Client(base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token.json()['access_token']}"}, timeout=30)
+        answer = self._clients[user].request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def trigger(self, dag: str, run_id: str, conf: dict[str, str]) -> None:
+        """Start a run under an id of our own: a repeat is a 409 and starts nothing."""
+        try:
+            self.call("POST", f"/dags/{dag}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
+
+    def states(self, dag: str) -> dict[str, str]:
+        """State by run id of a DAG's newest runs."""
+        return {row["dag_run_id"]: row["state"] for row in self.call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-run_after")["dag_runs"]}
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """What waits for a person."""
+        return list(self.call("GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false&limit=100")["hitl_details"])
+
+    def answer(self, item: dict[str, Any], option: str, user: str) -> None:
+        """Press a button as a demo user."""
+        task = item["task_instance"]
+        path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/{task.get('map_index', -1)}/hitlDetails"
+        self.call("PATCH", path, {"chosen_options": [option], "params_input": {"signature": ""}}, user)
+
+    def pids(self) -> list[int]:
+        """Process ids of the parts (each leads its own group)."""
+        return [process.pid for process in self._processes]
+
+    def stop(self) -> None:
+        """End every part with all its children; safe to call twice."""
+        for client in self._clients.values():
+            client.close()
+        for sign, patience in ((signal.SIGTERM, 6.0), (signal.SIGKILL, 5.0)):
+            for process in self._processes:
+                try:
+                    os.killpg(process.pid, sign)
+                except ProcessLookupError:
+                    continue
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline and any(process.poll() is None for process in self._processes):
+                time.sleep(0.1)
+        self._processes.clear()

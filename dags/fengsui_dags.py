@@ -1,0 +1,45 @@
+"""What every DAG file shares: the county's feed rows, the time a run works at, and the defaults. Reads one small file, imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pendulum
+from ruamel.yaml import YAML
+
+START = pendulum.datetime(2021, 1, 1, tz="Asia/Shanghai")
+
+
+class CountyRows(NamedTuple):
+    """(id, title, cron) of the enabled feeds, and whether their schedules run by themselves."""
+
+    feeds: list[tuple[str, str, str]]
+    live: bool
+
+
+def _read() -> CountyRows:
+    with open(os.path.join(os.environ.get("FENGSUI_COUNTY", "county/haimen"), "feeds.yaml"), encoding="utf-8") as text:  # noqa: PTH123, PTH118
+        rows = YAML(typ="safe", pure=True).load(text)
+    feeds = [(name, row["title"], row["cron"]) for name, row in rows.items() if row.get("enabled", True)]
+    return CountyRows(feeds, os.environ.get("FENGSUI_MODE", "sandbox") == "live")
+
+
+COUNTY = _read()
+
+
+def defaults() -> dict:
+    """Retries, deadlines and owner of every task."""
+    return {"owner": "预警值守", "retries": 1, "retry_delay": timedelta(seconds=5), "execution_timeout": timedelta(minutes=15)}
+
+
+def run_now(dag_run) -> datetime:
+    """The time a run works at: `now` of its configuration, else the wall clock. Only here does a DAG read a clock."""
+    text = (dag_run.conf or {}).get("now") if dag_run is not None else None
+    return datetime.fromisoformat(text) if text else datetime.now(UTC).replace(microsecond=0)
+
+
+def publishes(dag_run) -> bool:
+    """Whether a run may publish: a backfill never does."""
+    return dag_run is None or str(getattr(dag_run, "run_type", "")) not in ("backfill", "DagRunType.BACKFILL_JOB")
