@@ -17,6 +17,7 @@ from connectors import http
 from connectors.jsonstrict import loads
 from connectors.official import COLOURS, area, hazard_of
 from connectors.records import NO_CODE, Fields, Gather, Refused
+from connectors.syndication import links
 from connectors.types import Conditional, Payload
 from connectors.xmlstrict import child_text, children, local
 from connectors.xmlstrict import loads as load_xml
@@ -42,33 +43,13 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
     index = http.get(feed, feed.url(settings), settings=settings)
     if index is None:
         return None
-    links = _links(load_xml(index.body, feed=feed.feed), str(feed.options.get("only", "")), feed)
+    addresses = links(load_xml(index.body, feed=feed.feed), str(feed.options.get("only", "")), feed)
     documents: dict[str, str] = {}
-    for link in links[:MAX_DOCUMENTS]:
+    for link in addresses[:MAX_DOCUMENTS]:
         answer = http.get(feed, urljoin(feed.url(settings), link), settings=settings)
         documents[link] = answer.body.decode(errors="replace") if answer else ""
     joined = {"documents": documents, "index": index.body.decode(errors="replace")}
     return Payload(body=canonical(joined).encode(), content_type="application/json")
-
-
-def _links(root: etree._Element, only: str, feed: Feed) -> list[str]:
-    """Addresses of the CAP documents, in order, each once; ParseError when the document is neither Atom nor RSS."""
-    if local(root) == "feed":
-        entries = children(root, "entry")
-    elif local(root) == "rss":
-        entries = [item for channel in children(root, "channel") for item in children(channel, "item")]
-    else:
-        raise ParseError(f"the index is neither Atom nor RSS: {local(root)}", where=feed.feed)
-    words = [word.strip() for word in only.split(",") if word.strip()]
-    found: dict[str, None] = {}
-    for entry in entries:
-        links = [(link.get("href") or (link.text or "").strip(), link.get("type", "")) for link in children(entry, "link")]
-        typed = [href for href, kind in links if kind == "application/cap+xml"]
-        address = (typed or [href for href, _ in links] or [""])[0]
-        told = " ".join((address, child_text(entry, "id"), child_text(entry, "title")))
-        if address and (not words or any(word in told for word in words)):
-            found[address] = None
-    return list(found)
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
@@ -120,8 +101,8 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
         event = child_text(info, "event")
         yield OfficialSignal(
             feed=gather.feed.feed, identifier=identifier if number == 0 else f"{identifier}#{number + 1}", event=event,
-            hazard=hazard_of(event), level=_level(info, kind), areas=codes, title=child_text(info, "headline") or event, issued=sent, received=gather.received,
-            raw=gather.raw, effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[kind], references=references,
+            hazard=hazard_of(event), level=_level(info, kind), areas=codes, title=child_text(info, "headline") or event,
+            issued=sent, received=gather.received, raw=gather.raw, effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[kind], references=references,
         )
 
 

@@ -103,5 +103,6 @@ def again(row: Any, *, now: datetime, raw: str, msg_type: MsgType) -> OfficialSi
     return OfficialSignal(
         feed=row.feed, identifier=row.identifier, event=row.event, hazard=Hazard(row.hazard) if row.hazard else None,
         level=Level(row.level), areas=tuple(part for part in row.areas.split(";") if part), title=row.title,
-        issued=row.issued.to_pydatetime(), received=now, raw=raw, effective=effective, expires=expires, msg_type=msg_type, synthetic=bool(row.synthetic),
+        issued=row.issued.to_pydatetime(), received=now, raw=raw, effective=effective, expires=expires,
+        msg_type=msg_type, synthetic=bool(row.synthetic),
     )

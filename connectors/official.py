@@ -14,14 +14,14 @@ HAZARDS: tuple[tuple[str, Hazard], ...] = (
     ("台风", Hazard.TYPHOON), ("热带气旋", Hazard.TYPHOON),
     ("地质灾害", Hazard.GEOLOGICAL), ("滑坡", Hazard.GEOLOGICAL), ("泥石流", Hazard.GEOLOGICAL), ("崩塌", Hazard.GEOLOGICAL),
     ("崩岸", Hazard.GEOLOGICAL), ("地面沉降", Hazard.GEOLOGICAL), ("地面塌陷", Hazard.GEOLOGICAL),
-    ("暴雨", Hazard.FLOOD), ("洪水", Hazard.FLOOD), ("内涝", Hazard.FLOOD), ("渍涝", Hazard.FLOOD), ("积涝", Hazard.FLOOD), ("山洪", Hazard.FLOOD),
-    ("洪涝", Hazard.FLOOD),
-    ("水库险情", Hazard.FLOOD), ("堤防险情", Hazard.FLOOD),
+    ("暴雨", Hazard.FLOOD), ("洪水", Hazard.FLOOD), ("内涝", Hazard.FLOOD), ("渍涝", Hazard.FLOOD), ("积涝", Hazard.FLOOD),
+    ("山洪", Hazard.FLOOD), ("洪涝", Hazard.FLOOD), ("水库险情", Hazard.FLOOD), ("堤防险情", Hazard.FLOOD),
     ("风暴潮", Hazard.FLOOD), ("水情", Hazard.FLOOD),
 )
 _COLOUR = re.compile("(" + "|".join(COLOURS) + ")")
 _ACT = re.compile(
-    r"(?P<issuer>.*?)(?:\d{4}年\d{1,2}月\d{1,2}日\d{1,2}[时:：]\d{0,2}分?)?(?:联合|继续|更新|变更|重新|升级|降级)*(?P<act>发布|解除|取消|撤销|更新|变更为?|升级为?|降级为?|确认|将)"
+    r"(?P<issuer>.*?)(?:\d{4}年\d{1,2}月\d{1,2}日\d{1,2}[时:：]\d{0,2}分?)?(?:联合|继续|更新|变更|重新|升级|降级)*"
+    r"(?P<act>发布|解除|取消|撤销|更新|变更为?|升级为?|降级为?|确认|将)"
     r"(?P<event>.*)\Z", re.DOTALL,
 )
 _ENDINGS = ("解除", "取消", "撤销")

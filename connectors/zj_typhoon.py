@@ -29,7 +29,8 @@ LIVE_QUADRANTS = "ne|se|nw|sw"
 #: Fields that we know and do not need.
 STORM = ("starttime", "endtime", "warnlevel", "centerlat", "centerlng", "land", "timeformate", "ident", "isactive")
 POINT = (
-    "strong", "power", "ckposition", "jl", "type", "ybsj", "forecast", "timeformate", "remark", "radius7_quad", "radius10_quad", "radius12_quad",
+    "strong", "power", "ckposition", "jl", "type", "ybsj", "forecast", "timeformate", "remark",
+    "radius7_quad", "radius10_quad", "radius12_quad",
 )
 
 
