@@ -66,14 +66,15 @@ def draft(*, now: datetime, county: County, ledger: Ledger, status: Status) -> D
 
 def _draft_hazard(tx: Connection, step: Step, hazard: Hazard, scores: dict[str, RiskScore]) -> list[VersionRef]:
     """Bring one hazard's thread up to date; returns the versions that were withdrawn."""
-    levels = {town.key: int(scores[town.key].level) for town in step.county.towns if town.key in scores and scores[town.key].level}
     thread = next(iter(threads(tx, hazard=hazard, status=step.status)), None)
     rows = versions(tx, thread["alert_id"]) if thread else []
     waiting = undecided(rows)
     if any("manual" in body_of(row)["why"] for row in waiting):
         return []  # a person is ending this thread; the machine does not talk across them
     current = in_force(rows)
-    change = _change(step, levels, current)
+    before = {k: n for k, n in body_of(current)["levels"].items() if n} if current else {}
+    levels = _levels(step, scores, before)
+    change = _change(step, levels, before, current)
     if change is None:
         gone = _withdraw(tx, step, waiting)
         if thread and current is None and not levels:
@@ -88,11 +89,20 @@ def _draft_hazard(tx: Connection, step: Step, hazard: Hazard, scores: dict[str, 
     return gone
 
 
-def _change(step: Step, levels: dict[str, int], current: RowMapping | None) -> Change | None:
+def _levels(step: Step, scores: dict[str, RiskScore], before: dict[str, int]) -> dict[str, int]:
+    """Level by town, NONE left out. A town not assessed keeps what it has; an assessment older than `keep_for_s` lowers nothing."""
+    stale = step.now - step.assessed > timedelta(seconds=step.county.policy.keep_for_s)
+    found = {}
+    for town in step.county.towns:
+        kept, score = before.get(town.key, 0), scores.get(town.key)
+        found[town.key] = kept if score is None else max(kept, int(score.level)) if stale else int(score.level)
+    return {key: level for key, level in found.items() if level}
+
+
+def _change(step: Step, levels: dict[str, int], before: dict[str, int], current: RowMapping | None) -> Change | None:
     """What has materially changed against the version in force, None when nothing has."""
     if current is None:
         return Change(MsgType.ALERT, levels, {}, ("open",)) if levels else None
-    before = {k: n for k, n in body_of(current)["levels"].items() if n}
     why = []
     if any(n > before.get(k, 0) for k, n in levels.items()):
         why.append("up")
@@ -182,7 +192,8 @@ def _open(tx: Connection, step: Step, hazard: Hazard) -> str:
 def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger: Ledger, officer: str = "") -> VersionRef:
     """Draft the Cancel of a thread by hand (R7), with `reason` in its text; it still needs its two signatures.
 
-    A repeat returns the one that waits. LifeCycleError when nothing of that thread is in force, ConfigError when `reason` holds a link. What waited in the thread is superseded.
+    A repeat returns the one that waits. LifeCycleError when nothing of that thread is in force, ConfigError when `reason` holds a link.
+    What waited in the thread is superseded.
     """
     refuse_links(reason)
     with ledger.begin() as tx:

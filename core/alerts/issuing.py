@@ -49,15 +49,11 @@ def issue(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledge
 
 
 def _replace(tx: Connection, row: RowMapping, now: datetime) -> None:
-    """End the version in force that `row` replaces; a Cancel ends its thread too."""
-    rows = versions(tx, row["alert_id"])
-    former = in_force(rows)
+    """End the version in force that `row` replaces; a Cancel ends its thread too. (A thread has one undecided version: `row`.)"""
+    former = in_force(versions(tx, row["alert_id"]))
     if former is not None and former["version"] >= row["version"]:
         raise LifeCycleError(f"{VersionRef.of(row)}: 更新的一版已发布 / a later version is out")
     cancel = row["msg_type"] == MsgType.CANCEL
-    for other in undecided(rows):
-        if other["version"] != row["version"] and (cancel or other["version"] < row["version"]):
-            move(tx, other, S.SUPERSEDED)
     if former is not None:
         move(tx, former, S.CANCELLED if cancel else S.SUPERSEDED)
     if cancel:

@@ -22,7 +22,8 @@ TOWNS = ("haimen", "baochang", "linjiang")
 
 def evidence(rule: str, level: Level, *, indicator: str = "rain_3h", synthetic: bool = True) -> Evidence:
     return Evidence(rule=rule, title="暴雨", pack="cn/rainstorm", pack_hash="ab" * 32, level=level, ceiling=level, score=60.0,
-                    values={indicator: 62.0}, units={indicator: "mm"}, conditions={"orange": ("rain_3h >= 50 mm", True)}, synthetic=synthetic)
+                    values={indicator: 62.0}, units={indicator: "mm"}, conditions={"orange": ("rain_3h >= 50 mm", True)},
+                    synthetic=synthetic)
 
 
 def score(town: str, hazard: Hazard, level: int, at: datetime, *, floor: int = 0, rules: tuple[Evidence, ...] | None = None) -> RiskScore:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def test_roles_that_policy_does_not_give(world: World, drafted: alerts.VersionRe
 
 def test_the_author_cannot_approve(tmp_path: Path) -> None:
     county = alerts_world.make(tmp_path / "plain").county
-    both = {level: type(rule)(author_roles=("duty_officer",), approver_roles=("duty_officer",), deadline_s=rule.deadline_s, on_silence="hold")
+    both = {level: replace(rule, author_roles=("duty_officer",), approver_roles=("duty_officer",))
             for level, rule in county.policy.approvals.items()}
     world = alerts_world.make(tmp_path / "lax", approvals=both)
     world.assess(haimen=2)
@@ -172,7 +173,8 @@ def test_a_consistent_rewrite_still_does_not_pass(signed: Any, field: str) -> No
     body[field] = {"towns": body["towns"] * 2, "expires": "2031-01-01T00:00:00+00:00", "status": "Actual"}.get(field, type(body[field])())
     text = canonical(body)
     with pytest.raises(AuthorityError):
-        alerts.verify_authority(row | {"body": text, "body_hash": digest(text), "expires": body["expires"]}, approved, world.county, world.keyring)
+        bent = row | {"body": text, "body_hash": digest(text), "expires": body["expires"]}
+        alerts.verify_authority(bent, approved, world.county, world.keyring)
 
 
 def test_one_signature_twice_or_a_refusal_is_no_authority(signed: Any) -> None:
@@ -180,6 +182,25 @@ def test_one_signature_twice_or_a_refusal_is_no_authority(signed: Any) -> None:
     for bent in ([], approved[:1], approved[1:], [approved[0], approved[0]]):
         with pytest.raises(AuthorityError):
             alerts.verify_authority(row, bent, world.county, world.keyring)
+
+
+def test_dispatch_too_refuses_one_person_or_one_key_in_two_roles(tmp_path: Path, signed: Any) -> None:
+    """Even if decide were bypassed and policy gave a person both roles."""
+    world, row, _ = signed
+    rules = {level: replace(rule, author_roles=("duty_officer",), approver_roles=("duty_officer", "chief"))
+             for level, rule in world.county.policy.approvals.items()}
+    lax = replace(world.county, policy=replace(world.county.policy, approvals=rules))
+    hashed = alerts.approval_hash(row)
+
+    def entry(officer: str, role: str) -> dict[str, Any]:
+        s = alerts.sign_decision(world.keyring.private(officer), officer, role, "approve", hashed, world.now)
+        return {"alert_id": row["alert_id"], "version": row["version"], "officer": officer, "role": role, "decision": "approve", "at": s.at,
+                "signed_hash": s.hash, "signature": s.signature, "note": ""}
+
+    alerts.verify_authority(row, [entry("duty-1", "author"), entry("duty-2", "approver")], lax, world.keyring)
+    for pair in (("duty-1", "duty-1"), ("duty-system", "chief-1"), ("duty-1", "standing-order"), ("standing-order", "duty-system")):
+        with pytest.raises(AuthorityError):
+            alerts.verify_authority(row, [entry(pair[0], "author"), entry(pair[1], "approver")], lax, world.keyring)
 
 
 def silence(world: World, ref: alerts.VersionRef) -> AlertState:
@@ -250,7 +271,7 @@ def test_waiting_asks_the_deputy_after_a_share_of_the_deadline(world: World, dra
     assert seen == [(("chief-1",), False), (("chief-1", "deputy-1"), False), (("chief-1", "deputy-1"), True)]
 
 
-def test_an_exercise_is_not_issued_in_another_world_and_demonstration_is_void_for_actual(tmp_path: Path, world: World, drafted: Any) -> None:
+def test_worlds_stay_apart_and_demonstration_is_void_for_actual(tmp_path: Path, world: World, drafted: Any) -> None:
     world.approve(drafted)
     other = world.settings.model_copy(update={"status": Status.ACTUAL})
     with pytest.raises(LifeCycleError, match="another world"):

@@ -34,7 +34,8 @@ def body(world: World, ref: alerts.VersionRef) -> dict:
 def rows(world: World) -> list[tuple[str, int, str, str]]:
     v = t.alert_version.c
     with world.ledger.begin() as tx:
-        return [tuple(row) for row in tx.execute(select(v.alert_id, v.version, v.msg_type, v.state).order_by(v.drafted_at, v.alert_id, v.version))]
+        query = select(v.alert_id, v.version, v.msg_type, v.state).order_by(v.drafted_at, v.alert_id, v.version)
+        return [tuple(row) for row in tx.execute(query)]
 
 
 def test_nothing_assessed_or_all_calm_drafts_nothing(world: World) -> None:
@@ -53,7 +54,8 @@ def test_a_first_alert_says_everything(world: World) -> None:
     assert said["levels"] == {"haimen": 1, "baochang": 3} and said["changed"] == {"haimen": [0, 1], "baochang": [0, 3]}
     assert [info["level"] for info in said["infos"]] == [3, 1]
     assert set(said["texts"]) == {"haimen", "baochang"} and said["synthetic"] is True
-    assert said["audience_groups"] == {"1": list(world.county.policy.audience[Level.BLUE]), "3": list(world.county.policy.audience[Level.ORANGE])}
+    groups = world.county.policy.audience
+    assert said["audience_groups"] == {"1": list(groups[Level.BLUE]), "3": list(groups[Level.ORANGE])}
     for text in said["texts"]["baochang"].values():
         assert text.startswith("【演练】") and "包场镇" in text and "橙色" in text
     with world.ledger.begin() as tx:
@@ -132,7 +134,8 @@ def test_all_calm_cancels_with_references_to_all_former_versions(world: World) -
     (cancel,) = world.draft()
     assert (cancel.msg_type, cancel.level, cancel.alert_id) == (MsgType.CANCEL, Level.ORANGE, second.alert_id)
     said = body(world, cancel)
-    assert len(said["references"]) == 2 and all(".exercise,320614FSX-flood-" in entry and entry.endswith("+08:00") for entry in said["references"])
+    assert len(said["references"]) == 2
+    assert all(".exercise,320614FSX-flood-" in entry and entry.endswith("+08:00") for entry in said["references"])
     world.approve(cancel)
     world.issue(cancel)
     assert world.state(second) is AlertState.CANCELLED
@@ -206,9 +209,24 @@ def test_an_assessment_of_the_future_is_not_used(world: World) -> None:
     assert report.versions == [] and rows(world) == []
 
 
+def test_missing_and_old_assessments_lower_nothing(world: World) -> None:
+    world.publish(haimen=2, linjiang=1)
+    world.later(hours=1)
+    with world.ledger.begin() as tx:  # linjiang was not assessed at all
+        world.ledger.save_scores(tx, world.now, [alerts_world.score("haimen", Hazard.FLOOD, 2, world.now)])
+    assert world.draft() == []
+    world.later(minutes=1)
+    world.assess()
+    world.later(seconds=world.county.policy.keep_for_s + 60)
+    assert world.draft() == [], "the newest assessment is calm but old"
+    world.assess()
+    assert [ref.msg_type for ref in world.draft()] == [MsgType.CANCEL]
+
+
 def test_worlds_do_not_share_threads(world: World) -> None:
     world.assess(haimen=2)
-    exercise, test = (alerts.draft(now=world.now, county=world.county, ledger=world.ledger, status=s).versions for s in (Status.EXERCISE, Status.TEST))
+    exercise, test = (alerts.draft(now=world.now, county=world.county, ledger=world.ledger, status=s).versions
+                      for s in (Status.EXERCISE, Status.TEST))
     assert exercise[0].alert_id.startswith("320614FSX-") and test[0].alert_id.startswith("320614FST-")
     assert {body(world, ref)["sender"] for ref in (*exercise, *test)} == {"fengsui.320614.exercise", "fengsui.320614.test"}
 

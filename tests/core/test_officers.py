@@ -53,7 +53,8 @@ def test_never_in_live_mode_never_for_actual_never_against_policy(world: World) 
     actual = world.settings.model_copy(update={"status": Status.ACTUAL})
     for county, settings in ((world.county, live), (world.county, actual), (real, world.settings)):
         with pytest.raises(AuthorityError):
-            officers.sign_as("duty-1", "author", ref, now=world.now, county=county, ledger=world.ledger, keyring=world.keyring, settings=settings)
+            officers.sign_as("duty-1", "author", ref, now=world.now, county=county, ledger=world.ledger, keyring=world.keyring,
+                             settings=settings)
         with pytest.raises(AuthorityError):
             officers.prepare(county, world.keyring, settings)
     assert world.state(ref) is AlertState.DRAFT
