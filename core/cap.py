@@ -220,7 +220,10 @@ def _pair(parent: Any, tag: str, name: str, value: str) -> None:
 
 
 def _add(parent: Any, tag: str, text: str) -> None:
-    etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = str(text)
+    try:
+        etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = str(text)
+    except ValueError as error:  # a control character or a lone surrogate has no place in XML
+        raise CapError([f"{tag}: {error}"]) from error
 
 
 @lru_cache(maxsize=1)

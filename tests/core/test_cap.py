@@ -120,6 +120,8 @@ def bend(change: Any) -> Any:
     (lambda b: b.update(status="System"), "unknown status"),
     (lambda b: b["infos"][0]["zh-CN"].update(headline="洪涝橙色预警"), "without saying so"),
     (lambda b: b.update(sender="two words"), "CAP forbids"),
+    (lambda b: b.update(msg_type="Revoke"), "msgType"),
+    (lambda b: b.update(issuer="海门\x00"), "source"),
 ])
 def test_what_a_schema_cannot_see_is_refused(change: Any, says: str) -> None:
     with pytest.raises(cap.CapError, match=says):
