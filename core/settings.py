@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigError
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     sms_callback_url: str = ""
     broker_host: str = "127.0.0.1"
     broker_port: int = Field(default=1883, ge=0, le=65535)
-    broker_protocol: Literal[4, 5] = 5
+    broker_protocol: int = Field(5, ge=4, le=5)  # 5 is MQTT 5, 4 is MQTT 3.1.1
     broker_user: str = ""
     broker_password: SecretStr = SecretStr("")
     twilio_account: str = ""
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             wrong = [(".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors(include_input=False)]
             told = "; ".join(f"FENGSUI_{name.upper()}: {why}" if name else why for name, why in wrong)
-            raise ConfigError(f"环境变量设置有误 / settings cannot be used: {told}", hint="env | grep FENGSUI_") from None
+            raise ConfigError(f"环境变量设置有误 / settings cannot be used: {told}", hint="env | grep ^FENGSUI_ | cut -d= -f1") from None
         if settings.mode == "sandbox" and settings.status is Status.ACTUAL:
             raise ConfigError("FENGSUI_STATUS=Actual 不能用于演示模式 / sandbox mode never says Actual", hint="FENGSUI_MODE=live")
         return settings

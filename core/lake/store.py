@@ -59,24 +59,23 @@ class Lake:
         try:
             self.raw(sha)
         except StoreError:
-            packed = bytes(pa.compress(body, codec="zstd", asbytes=True)) if body else b""
-            self.place.write(_raw_name(sha), len(body).to_bytes(8, "big") + packed)
+            self.place.write(_raw_name(sha), bytes(pa.compress(body, codec="zstd", asbytes=True)))
         return sha
 
     def raw(self, sha: str) -> bytes:
-        """The payload of a hash; StoreError when it is not there or no longer has that hash."""
+        """The payload of a hash (kept as a plain zstd file); StoreError when it is not there or no longer has that hash."""
         import pyarrow as pa
 
         try:
             stored = self.place.read(_raw_name(sha))
         except FileNotFoundError:
             raise StoreError(f"原始数据 {sha[:12]} 不在湖中 / raw payload not in the lake") from None
-        size = int.from_bytes(stored[:8], "big")
         try:
-            body = bytes(pa.decompress(stored[8:], decompressed_size=size, codec="zstd", asbytes=True)) if size else b""
-        except (pa.ArrowException, OSError, MemoryError):
-            body = b"\0damaged"
-        if digest(body) != sha:
+            with pa.input_stream(pa.BufferReader(stored), compression="zstd") as stream:
+                body = bytes(stream.read())
+        except (pa.ArrowException, OSError):
+            body = None
+        if body is None or digest(body) != sha:
             raise StoreError(f"原始数据 {sha[:12]} 已损坏 / raw payload damaged")
         return body
 
