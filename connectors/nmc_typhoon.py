@@ -81,7 +81,8 @@ def _storm(gather: Gather, storm: list[Any]) -> None:
     number = str(storm[4] or storm[0])
     name = " ".join(str(part).strip() for part in (storm[2], storm[1]) if part)
     points = [_named(POINT, row) for row in storm[8]]
-    newest = max((p for p in points if isinstance(p, dict)), key=lambda p: str(p.get("time")), default={})
+    # positions between the main hours carry no forecast; the newest that does counts
+    newest = max((p for p in points if isinstance(p, dict) and p.get("forecasts")), key=lambda p: str(p.get("time")), default={})
 
     def read(fields: Fields) -> Iterator[TrackPoint]:
         time = fields.utc("time", *STAMP)

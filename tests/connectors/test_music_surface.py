@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connectors import music_surface
+from core.errors import ParseError
+from core.model import Flag
+
+BODY = (Path(__file__).parents[1] / "data" / "music_surface" / "hour.json").read_bytes()
+RECEIVED = datetime(2021, 7, 25, 22, 10, tzinfo=UTC)
+
+
+def parse(county, body=BODY):
+    return music_surface.parse(body, feed=county.feed("weather"), county=county, received=RECEIVED, raw="r")
+
+
+@pytest.fixture
+def found(county):
+    return {(o.station, o.observed_property): o for o in parse(county).observations}
+
+
+def test_times_are_utc_and_text_is_number(found) -> None:
+    rain = found["M9001", "rain"]
+    assert (rain.value, rain.time, rain.interval_s, rain.flag) == (3.5, datetime(2021, 7, 25, 22, tzinfo=UTC), 3600, Flag.GOOD)
+    assert found["M9001", "wind_gust"].value == 17.2
+
+
+def test_missing_and_trace_and_calm_codes(found) -> None:
+    assert found["M9002", "rain"].value == 0.0
+    assert (found["M9002", "wind_speed"].value, found["M9002", "wind_speed"].flag) == (None, Flag.MISSING)
+    assert found["M9002", "wind_direction"].value is None
+    gust = found["M9002", "wind_gust"]
+    assert gust.value is None and "abc" in gust.reasons[0]  # costs the element, not the row
+
+
+def test_quality_codes_become_flags(found) -> None:
+    assert found["M9001", "wind_speed"].flag is Flag.SUSPECT
+    assert found["M9002", "pressure"].flag is Flag.FAIL and found["M9002", "pressure"].value == 985.3
+
+
+def test_an_element_the_station_does_not_observe_is_not_missing(found) -> None:
+    assert ("M9001", "temperature") not in found
+
+
+def test_moved_unknown_and_future_stations_are_set_aside(county) -> None:
+    reasons = {r.where: r.reason for r in parse(county).rejected}
+    assert "km from its place" in reasons["DS[2]"] and "county's table" in reasons["DS[3]"] and "later than" in reasons["DS[4]"]
+
+
+def test_coordinates_are_as_exact_as_they_are_written(found) -> None:
+    assert ("M9005", "rain") in found  # 31.93 for 31.9342 is rounding, not a move
+
+
+@pytest.mark.parametrize(("change", "match"), [
+    ({"returnCode": "-2", "returnMessage": "bad password"}, "refused the query"), ({"rowCount": "99"}, "99 rows announced"), ({"DS": {}}, "no list"),
+])
+def test_documents_that_are_not_the_data(county, change, match) -> None:
+    with pytest.raises(ParseError, match=match):
+        parse(county, json.dumps(json.loads(BODY) | change).encode())
+
+
+def test_a_login_page_is_no_weather(county) -> None:
+    with pytest.raises(ParseError, match="HTML page"):
+        parse(county, "<!DOCTYPE html><html>登录</html>".encode())
+
+
+def test_no_rows_is_an_answer_of_no_rows(county) -> None:
+    assert parse(county, b'{"returnCode":"-1","returnMessage":"no record","rowCount":"0","DS":[]}').records == 0
+
+
+@pytest.mark.recorded
+def test_recorded_response_attributes(county, recorded: Path) -> None:
+    """The recorded CIMISS answer is XML; its rows, as JSON, name no station of this county and are all set aside, every one with a reason."""
+    import re
+
+    text = (recorded / "cimiss" / "surface.rst").read_text(encoding="utf-8")
+    rows = [dict(re.findall(r'(\w+)="([^"]*)"', row)) for row in re.findall(r"<R (.*?)/>", text)]
+    for row in rows:
+        row["Datetime"] = f"{row['Year']}-{int(row['Mon']):02d}-{int(row['Day']):02d} {int(row['Hour']):02d}:{int(row['Min']):02d}:00"
+    body = json.dumps({"returnCode": "0", "rowCount": str(len(rows)), "DS": rows}).encode()
+    batch = parse(county, body)
+    assert len(rows) == 22 and len(batch.rejected) == 22 and batch.records == 0
