@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import quality
+from core.model import Flag
+from core.units import PROPERTIES
+
+HOUR = 3600.0
+NAN = float("nan")
+
+
+def check(name, values, step=HOUR, interval_s=0):
+    values = np.array(values, dtype=float)
+    return quality.check_series(name, np.arange(len(values)) * step, values, interval_s=interval_s)
+
+
+def flags(told):
+    return [max((flag for flag, _ in one), default=Flag.GOOD) for one in told]
+
+
+def test_every_property_has_limits_with_a_source() -> None:
+    assert set(quality.LIMITS) == set(PROPERTIES) and all(limits.source for limits in quality.LIMITS.values())
+
+
+def test_suspect_never_wider_than_fail() -> None:
+    for limits in quality.LIMITS.values():
+        assert not limits.suspect[0] < limits.fail[0] and not limits.suspect[1] > limits.fail[1]
+
+
+@pytest.mark.parametrize(("name", "value", "flag"), [
+    ("rain", -0.1, Flag.FAIL), ("rain", 60, Flag.GOOD), ("rain", 250, Flag.SUSPECT), ("rain", 500, Flag.FAIL), ("wind_direction", 361, Flag.FAIL),
+    ("pressure", 965, Flag.GOOD), ("pressure", 9850, Flag.FAIL), ("wind_speed", 38, Flag.GOOD), ("wind_speed", 70, Flag.SUSPECT), ("stage", -0.3, Flag.GOOD),
+    ("stage", 320, Flag.FAIL), ("customers_out", -1, Flag.FAIL), ("tide", NAN, Flag.GOOD),
+])
+def test_ranges(name, value, flag) -> None:
+    assert flags(check(name, [value], interval_s=3600)) == [flag]
+
+
+def test_rain_limits_grow_with_the_interval() -> None:
+    depths = [quality.rain_limits(s)[1] for s in (300, 600, 3600, 86400)]
+    assert depths == sorted(depths) and depths[2] == 422.0
+    assert flags(check("rain", [80], interval_s=300)) == [Flag.SUSPECT]
+
+
+def test_a_jump_is_suspect_and_a_surge_is_not() -> None:
+    assert flags(check("stage", [2.0, 2.1, 5.2, 5.3])) == [Flag.GOOD, Flag.GOOD, Flag.SUSPECT, Flag.GOOD]
+    assert flags(check("tide", [1.0, 2.2, 3.5, 4.5, 4.9])) == [Flag.GOOD] * 5
+    assert flags(check("stage", [2.0, NAN, NAN, NAN, 5.2])) == [Flag.GOOD] * 5  # over four hours it may be true
+
+
+def test_a_spike_is_its_own_and_the_newest_is_not_judged() -> None:
+    assert flags(check("pressure", [985, 985, 970, 985, 984])) == [Flag.GOOD, Flag.GOOD, Flag.SUSPECT, Flag.GOOD, Flag.GOOD]
+    assert flags(check("pressure", [985, 985, 970])) == [Flag.GOOD] * 3
+
+
+def test_a_stuck_sensor_but_not_a_calm_one() -> None:
+    assert flags(check("wind_speed", [5.5] * 8))[-2:] == [Flag.SUSPECT] * 2 and flags(check("wind_speed", [5.5] * 5)) == [Flag.GOOD] * 5
+    assert flags(check("wind_speed", [0.0] * 30)) == [Flag.GOOD] * 30
+    assert flags(check("stage", [2.5] * 30)) == [Flag.GOOD] * 30  # an inner canal stands still for days
+
+
+def test_a_typhoon_passage_is_not_an_error() -> None:
+    for name, series in {
+        "pressure": [1001, 998, 994, 988, 980, 972, 966, 970, 978, 986, 992], "wind_gust": [8, 12, 17, 24, 33, 41, 20, 38, 30, 22, 14],
+        "wind_speed": [5, 8, 12, 16, 24, 31, 15, 27, 20, 14, 9], "rain": [0, 2, 12, 35, 68.7, 90, 20, 1, 0, 0, 0],
+    }.items():
+        assert flags(check(name, series, interval_s=3600)) == [Flag.GOOD] * 11, name
+
+
+def test_gaps() -> None:
+    assert quality.gaps(np.array([0, 3600, 7200, 14400, 18000.0]), 3600).tolist() == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize(("name", "value", "others", "told"), [
+    ("rain", 0, [20, 35], True), ("rain", 0, [20], False), ("rain", 0, [20, 0.5], False), ("rain", 45, [0, 0.1], True), ("rain", 45, [12, 0.1], False),
+    ("pressure", 950, [985, 986], True), ("pressure", 984, [985, NAN, 986], False), ("rain", 0, [20, NAN], False), ("stage", 9, [1, 1], False),
+])
+def test_neighbours(name, value, others, told) -> None:
+    assert bool(quality.check_neighbours(name, float(value), np.array(others, dtype=float))) is told
+
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=32)
+
+
+@given(st.sampled_from(sorted(PROPERTIES)), st.lists(FLOATS, max_size=30), st.integers(0, 86400))
+def test_any_series_gets_one_answer_a_reading(name, values, interval_s) -> None:
+    told = check(name, values, interval_s=interval_s)
+    assert len(told) == len(values) and all(reason for one in told for _, reason in one)
+    assert all(not one for one, value in zip(told, values, strict=True) if value != value)  # what is not there is not judged
+
+
+@given(st.floats(-1e6, 1e6), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10), st.randoms())
+def test_neighbours_do_not_depend_on_order(value, others, random) -> None:
+    shuffled = random.sample(others, len(others))
+    for name in quality.NEIGHBOURS:
+        assert quality.check_neighbours(name, value, np.array(others)) == quality.check_neighbours(name, value, np.array(shuffled))
