@@ -1,4 +1,4 @@
-"""Issued alerts -> messages -> receipts; one file a channel. Two steps: address (whom a draft reaches) and dispatch (hand it over)."""
+"""Issued alerts -> messages -> receipts; one file a channel, listed in registry.CHANNELS. Two steps: address (before the decision) and dispatch."""
 
 from notifiers.audience import AudienceReport, address
 from notifiers.dispatch import DispatchReport, dispatch

@@ -1,179 +1,142 @@
-"""Dispatch: hand over everything that is issued. A list of stages; a second call finds nothing to do."""
+"""The step after issue: verify, release, send, take receipts, write the time line. Reading STAGES is reading what happens.
+
+A second call sends nothing: a row is claimed once, and what is not known is looked up, not sent again.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
-from core.alerts import verify_authority
 from core.county import County
 from core.errors import AuthorityError
 from core.keyring import Keyring
 from core.ledger import Ledger
 from core.ledger import tables as t
-from core.model import AlertState, Status
 from core.model import DeliveryState as D
 from core.settings import Settings
-from core.times import iso, parse_iso
-from notifiers import outbox
-from notifiers.audience import snapshot
+from core.times import iso
+from notifiers.job import Job, Parts, one_sender
+from notifiers.outbox import Ticker
 from notifiers.registry import CHANNELS
+from notifiers.versions import issued, stamp, verified
+
+d, v = t.delivery.c, t.alert_version.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchReport:
-    """Deliveries by (channel, state) of the versions touched, and the versions that were held back with the reason."""
+    """What one dispatch did: versions served, versions refused with the reason, outcomes of this call, all rows by channel and state."""
 
-    versions: tuple[str, ...]
-    counts: dict[str, int]
-    held: dict[str, str]
+    at: datetime
+    versions: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
+    possible_duplicates: int = 0
+    not_reached: tuple[str, ...] = ()
+    seconds: float = 0.0
+    busy: bool = False
 
-
-@dataclass(kw_only=True)
-class Round:
-    """One call of dispatch: what the channels need. Time is the caller's `now` plus what has passed since."""
-
-    started: datetime
-    county: County
-    ledger: Ledger
-    settings: Settings
-    keyring: Keyring
-    deadline_s: float
-    progress: Callable[[int], None] | None = None
-    versions: dict[tuple[str, int], RowMapping] = field(default_factory=dict)
-    held: dict[str, str] = field(default_factory=dict)
-    _mark: float = field(default_factory=time.monotonic)
-    _bodies: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
-    _sent: int = 0
-
-    def now(self) -> datetime:
-        """The caller's time, moving on."""
-        return self.started + timedelta(seconds=time.monotonic() - self._mark)
-
-    def time_left(self) -> float:
-        """Seconds until the round must end."""
-        return self.deadline_s - (time.monotonic() - self._mark)
-
-    def body(self, version: RowMapping) -> dict[str, Any]:
-        """The frozen body of a version, read once."""
-        key = (version["alert_id"], version["version"])
-        if key not in self._bodies:
-            self._bodies[key] = json.loads(version["body"])
-        return self._bodies[key]
-
-    def tell(self, count: int) -> None:
-        """Report progress."""
-        self._sent += count
-        if self.progress and self._sent % 1000 == 0:
-            self.progress(self._sent)
+    @property
+    def sent(self) -> int:
+        """Messages handed over by this call."""
+        return self.outcomes.get("accepted", 0)
 
 
 def dispatch(
     *, now: datetime, county: County, ledger: Ledger, settings: Settings, keyring: Keyring, deadline_s: float = 600.0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[str, int], None] | None = None, shard: tuple[int, int] = (0, 1), parts: Parts | None = None,
 ) -> DispatchReport:
-    """Send every issued version that is still valid over its channels and gather what became of it.
-
-    One dispatch at a time (a lock that a paused process keeps); versions without a valid authority are held and the duty desk is told.
-    """
-    round_ = Round(started=now, county=county, ledger=ledger, settings=settings, keyring=keyring, deadline_s=deadline_s, progress=progress)
-    with _alone(settings):
+    """Serve every issued version at `now` (aware) within `deadline_s`; `busy` when another process holds the shard all that time."""
+    with one_sender(settings.home, shard, deadline_s) as held:
+        if not held:
+            return DispatchReport(at=now, busy=True)
+        job = Job(county=county, ledger=ledger, settings=settings, keyring=keyring, ticker=Ticker(now), deadline_s=deadline_s, shard=shard,
+                  parts=parts or Parts(), progress=progress)
         for stage in STAGES:
-            stage(round_)
-    return DispatchReport(versions=tuple(f"{a}.v{v}" for a, v in round_.versions), counts=_counts(round_), held=round_.held)
+            stage(job)
+        return report(job, now)
 
 
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "dispatch.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def sweep(job: Job) -> None:
+    """What was not handed over before its version ended never goes out: expired or cancelled."""
+    now = iso(job.ticker.now())
+    live = select(v.alert_id).where(v.alert_id == d.alert_id, v.version == d.version, v.state == "issued", v.expires > now).exists()
+    ran_out = select(v.alert_id).where(v.alert_id == d.alert_id, v.version == d.version, v.expires <= now).exists()
+    over = select(v.alert_id).where(v.alert_id == d.alert_id, v.version == d.version,
+                                    v.state.in_(("superseded", "cancelled", "expired", "refused"))).exists()
+    waiting = d.state.in_((D.PLANNED, D.PENDING))
+    with job.ledger.begin() as tx:
+        tx.execute(update(t.delivery).where(waiting, ran_out).values(state=D.EXPIRED, finished_at=now, code="expired"))
+        tx.execute(update(t.delivery).where(waiting, over, ~live).values(state=D.CANCELLED, finished_at=now, code="superseded"))
 
 
-def withdraw(round_: Round) -> None:
-    """What is no longer in force or has run out is never sent."""
-    d, v = t.delivery.c, t.alert_version.c
-    with round_.ledger.begin() as tx:
-        waiting = tx.execute(select(d.alert_id, d.version, v.state, v.expires).join(
-            t.alert_version, (v.alert_id == d.alert_id) & (v.version == d.version)).where(
-                d.state.in_([str(D.PLANNED), str(D.PENDING)])).distinct())
-        for row in waiting.all():
-            if row.state in (AlertState.DRAFT, AlertState.REVIEW, AlertState.APPROVED):
-                continue
-            if row.state != AlertState.ISSUED or parse_iso(row.expires) <= round_.now():
-                over = D.EXPIRED if row.state in (AlertState.ISSUED, AlertState.EXPIRED) else D.CANCELLED
-                outbox.release(tx, row.alert_id, row.version, (D.PLANNED, D.PENDING), over)
-
-
-def authorise(round_: Round) -> None:
-    """Check every issued version's world, signatures and audience snapshot; only then its deliveries may be sent."""
-    v, d = t.alert_version.c, t.delivery.c
-    with round_.ledger.begin() as tx:
-        for row in tx.execute(select(t.alert_version).where(v.state == AlertState.ISSUED).order_by(v.alert_id, v.version)).mappings().all():
-            approvals = tx.execute(select(t.approval).where(t.approval.c.alert_id == row["alert_id"], t.approval.c.version == row["version"])).mappings().all()
-            rows = tx.execute(select(d.channel, d.recipient, d.town, d.groups).where(d.alert_id == row["alert_id"], d.version == row["version"])).mappings()
-            ref = f"{row['alert_id']}.v{row['version']}"
+def authorise(job: Job) -> None:
+    """Keep only versions that two officers signed exactly as they are; the rest is held and the desk is rung."""
+    with job.ledger.begin() as tx:
+        for row in issued(tx, job.ticker.now()):
+            name = f"{row['alert_id']}.v{row['version']}"
             try:
-                _same_world(json.loads(row["body"])["status"], round_.settings)
-                verify_authority(row, approvals, round_.county, round_.keyring)
-                if snapshot([dict(r) for r in rows]).hash != json.loads(row["audience"])["hash"]:
-                    raise AuthorityError("受众与签发时不同 / the audience is not the one that was signed")
-            except AuthorityError as error:
-                round_.held[ref] = str(error)
-                round_.ledger.duty(tx, round_.started, "held", f"{ref} 未发送：{error} / held back", ref=f"{ref}/held")
-                outbox.release(tx, row["alert_id"], row["version"], (D.PENDING,), D.PLANNED)
-                continue
-            outbox.release(tx, row["alert_id"], row["version"], (D.PLANNED,), D.PENDING)
-            round_.versions[row["alert_id"], row["version"]] = row
+                version = verified(tx, row, job.county, job.keyring, job.settings)
+                job.versions[version.ref] = version
+            except (AuthorityError, KeyError, ValueError) as error:
+                job.refused[name] = str(error)
+                job.ledger.duty(tx, job.ticker.now(), "authority", f"{name} 未发送 / not sent: {error}", name)
 
 
-def _same_world(status: str, settings: Settings) -> None:
-    """A drill never reaches a live channel, and a sandbox never speaks for real."""
-    if (status == Status.ACTUAL) != (settings.mode == "live"):
-        raise AuthorityError(f"{status} 的预警不得进入 {settings.mode} 渠道 / {status} must not enter {settings.mode} channels")
+def release(job: Job) -> None:
+    """planned -> pending for the versions that may go."""
+    for channel in CHANNELS:
+        job.parts.outbox(job.ledger, job.ticker, channel, job.shard).release(job.versions.values())
 
 
-def send(round_: Round) -> None:
-    """Every channel in turn; the loudspeakers first, because they are many people at once."""
-    for run in CHANNELS.values():
-        run(round_)
+def send(job: Job) -> None:
+    """All channels at once: a slow one does not hold up the other."""
+    with ThreadPoolExecutor(len(CHANNELS)) as pool:
+        for running in [pool.submit(channel.run, job) for channel in CHANNELS.values()]:
+            running.result()
 
 
-def note(round_: Round) -> None:
-    """Write the time line of each version: first and last hand-over, first acknowledgement."""
-    d, v = t.delivery.c, t.alert_version.c
-    with round_.ledger.begin() as tx:
-        for alert_id, version in round_.versions:
-            mine = (d.alert_id == alert_id) & (d.version == version)
-            first, last = tx.execute(select(func.min(d.handed_at), func.max(d.handed_at)).where(mine)).one()
-            acknowledged = tx.execute(select(func.min(d.finished_at)).where(mine, d.state == D.DELIVERED)).scalar()
-            tx.execute(update(t.alert_version).where(v.alert_id == alert_id, v.version == version).values(
-                first_handed_at=first, last_handed_at=last, acknowledged_at=acknowledged))
-            round_.ledger.audit(tx, round_.started, "dispatch", "alert.dispatch", f"{alert_id}.v{version}", _by_state(tx, mine))
+def await_receipts(job: Job) -> None:
+    """Give callbacks a moment, where some were asked for and something was handed over."""
+    until = time.monotonic() + job.settings.ack_wait_s
+    open_rows = select(func.count()).select_from(t.delivery).where(d.channel == "sms", d.state.in_((D.ACCEPTED, D.SENT)))
+    while job.settings.sms_callback_url and job.outcomes["accepted"] and time.monotonic() < until:
+        with job.ledger.read() as tx:
+            if not tx.execute(open_rows).scalar():
+                return
+        time.sleep(0.1)
 
 
-def _by_state(tx: Any, mine: Any) -> dict[str, int]:
-    d = t.delivery.c
-    rows = tx.execute(select(d.channel, d.state, func.count()).where(mine).group_by(d.channel, d.state).order_by(d.channel, d.state))
-    return {f"{channel}/{state}": n for channel, state, n in rows}
+def write_times(job: Job) -> None:
+    """The time line of every version that has handed something over, and one row in the audit chain where this call did."""
+    with job.ledger.begin() as tx:
+        for ref in tx.execute(select(v.alert_id, v.version).where(v.issued_at.is_not(None))).tuples().all():
+            stamp(tx, (ref[0], ref[1]))
+        if job.outcomes["accepted"]:
+            names = sorted(version.name for version in job.versions.values())
+            job.ledger.audit(tx, job.ticker.now(), "notifiers", "dispatch", names[0][:128], {"versions": names, "outcomes": dict(job.outcomes)})
 
 
-def _counts(round_: Round) -> dict[str, int]:
-    total: dict[str, int] = {}
-    with round_.ledger.begin() as tx:
-        for alert_id, version in round_.versions:
-            for key, n in _by_state(tx, (t.delivery.c.alert_id == alert_id) & (t.delivery.c.version == version)).items():
-                total[key] = total.get(key, 0) + n
-    return total
+STAGES: tuple[Callable[[Job], None], ...] = (sweep, authorise, release, send, sweep, await_receipts, write_times)
 
 
-STAGES: tuple[Callable[[Round], None], ...] = (withdraw, authorise, send, note)
+def report(job: Job, now: datetime) -> DispatchReport:
+    """Read the result from the ledger."""
+    states: dict[str, Counter[str]] = {}
+    mine = or_(*(and_(d.alert_id == a, d.version == n) for a, n in job.versions)) if job.versions else d.delivery_id < 0
+    with job.ledger.read() as tx:
+        for channel, state, n in tx.execute(select(d.channel, d.state, func.count()).where(mine).group_by(d.channel, d.state)):
+            states.setdefault(channel, Counter())[state] += n
+        twice = tx.execute(select(func.count()).select_from(t.delivery).where(mine, d.possible_duplicate.is_(True))).scalar_one()
+        missing = tx.execute(select(d.recipient).where(mine, d.channel == "broadcast", d.state != D.DELIVERED).distinct()).scalars().all()
+    return DispatchReport(at=now, versions=tuple(sorted(x.name for x in job.versions.values())), refused=job.refused, outcomes=dict(job.outcomes),
+                          states={k: dict(c) for k, c in states.items()}, possible_duplicates=twice, not_reached=tuple(sorted(missing)),
+                          seconds=round(job.ticker.elapsed(), 3))

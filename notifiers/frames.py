@@ -1,33 +1,76 @@
-"""The broadcast frame and its acknowledgement: canonical JSON with an Ed25519 signature beside it. The broker is not trusted."""
+"""Signed frames for loudspeakers, and their signed answers. The broker is not trusted: only signature, sequence, time and area count."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.errors import AuthorityError
-from core.model import Status
+from core.model import Level, Status
 from core.signing import canonical, sign, verify
+from core.times import SHANGHAI, parse_iso
+
+MAX_BYTES = 16_384
+FIELDS = {"alert_id": str, "version": int, "seq": int, "issuer": str, "status": str, "sent": str, "expires": str, "areas": list, "text": str,
+          "level": int, "repeat": int, "key": str}
+ACK_FIELDS = {"speaker": str, "alert_id": str, "version": int, "seq": int, "received": str, "verified": bool, "played_from": str,
+              "played_to": str, "reason": str}
+EARLY = timedelta(minutes=5)
 
 
-def tree(status: str) -> str:
-    """The topic tree of a status: exercises and actual alerts share none."""
-    return "actual" if status == Status.ACTUAL else "exercise"
+def tree(status: Status | str) -> str:
+    """The topic tree of a status: drills and tests never share one with the real thing."""
+    return "actual" if Status(status) is Status.ACTUAL else "exercise"
 
 
-def seal(content: dict[str, Any], private: str) -> str:
-    """A signed frame as text."""
-    return canonical({"content": content, "signature": sign(private, canonical(content))})
+def key_name(status: Status | str) -> str:
+    """The issuer's key of a topic tree."""
+    return f"issuer-{tree(status)}"
 
 
-def open_frame(payload: bytes | str, public: str) -> dict[str, Any]:
-    """The content of a frame whose signature holds under `public`; AuthorityError for everything else."""
+def seal(fields: dict[str, Any], private: str) -> bytes:
+    """Fields plus `signature` over their canonical form, as JSON."""
+    return canonical(fields | {"signature": sign(private, canonical(fields))}).encode()
+
+
+def unseal(payload: bytes, shape: dict[str, type], public: str) -> dict[str, Any]:
+    """The fields of a sealed payload; AuthorityError for a wrong size, shape, type or signature."""
     try:
-        frame = json.loads(payload)
-        content, signature = frame["content"], frame["signature"]
-        verify(public, canonical(content), signature)
-    except (ValueError, KeyError, TypeError) as error:
-        raise AuthorityError("not a signed frame") from error
-    if not isinstance(content, dict):
-        raise AuthorityError("not a signed frame")
-    return content
+        if len(payload) > MAX_BYTES:
+            raise ValueError("too long")
+        value = json.loads(payload)
+        signature = value.pop("signature")
+        if set(value) != set(shape) or any(type(value[name]) is not kind for name, kind in shape.items()) or not isinstance(signature, str):
+            raise ValueError("wrong fields")
+        verify(public, canonical(value), signature)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise AuthorityError(f"not a frame: {type(error).__name__}") from None
+    return dict(value)
+
+
+def check_frame(payload: bytes, *, topic: str, public: dict[str, str], area: str, last_seq: int, now: datetime) -> dict[str, Any]:
+    """What a loudspeaker asks before it plays: key and status of this topic tree, a sequence that grows, its time, its area. AuthorityError says which failed.
+
+    `public` maps a topic tree to the issuer's public key; `area` is the speaker's town key; `now` aware.
+    """
+    branch = topic.split("/", 1)[0]
+    if branch not in public:
+        raise AuthorityError("topic")
+    frame = unseal(payload, FIELDS, public[branch])
+    try:
+        same_world = tree(frame["status"]) == branch and frame["key"] == f"issuer-{branch}"
+        sent, expires = parse_iso(frame["sent"]), parse_iso(frame["expires"])
+    except ValueError:
+        raise AuthorityError("fields") from None
+    for name, holds in (("status", same_world), ("sequence", frame["seq"] > last_seq), ("future", sent <= now + EARLY),
+                        ("expired", now < expires), ("area", area in frame["areas"])):
+        if not holds:
+            raise AuthorityError(name)
+    return frame
+
+
+def quiet(frame: dict[str, Any], now: datetime) -> bool:
+    """Whether quiet hours (22-06, Beijing clock) keep a frame from being played: below orange, or not actual."""
+    hour = now.astimezone(SHANGHAI).hour
+    return (hour >= 22 or hour < 6) and (frame["level"] < Level.ORANGE or frame["status"] != Status.ACTUAL)

@@ -1,78 +1,149 @@
-"""The outbox: what is to be sent, claimed by compare-and-swap in batches.
+"""The outbox: one row a recipient, every change a compare-and-swap, in batches (one fsync for hundreds).
 
-planned -> pending -> sending -> accepted -> sent -> delivered | undelivered; refused, expired, cancelled, unknown end it.
-`sending` is committed before the provider is called, so that after a crash every doubtful message is known by name.
+planned -> pending -> sending -> accepted -> sent -> delivered | undelivered; aside: refused, expired, cancelled, unknown. `sending` is
+committed before the call. A row leaves it only with proof: the provider's answer, its list, or its callback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, case, or_, select, update
 
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.model import AlertState
 from core.model import DeliveryState as D
 from core.times import iso
+from notifiers.versions import Ref, Version, seal_of
 
-_d = t.delivery.c
+d = t.delivery.c
+#: What a call may end in; each names the columns it sets and the states it may leave (an answer never overtakes a later callback).
+LEAVES = {D.ACCEPTED: (D.SENDING, D.ACCEPTED, D.SENT, D.DELIVERED, D.UNDELIVERED, D.UNKNOWN)}
+
+
+def among(states: Iterable[D]) -> ColumnElement[bool]:
+    """The row is in one of these states (spelled out: IN lists cannot be used with many parameter sets)."""
+    return or_(*(d.state == str(state) for state in states))
+
+
+class Ticker:
+    """The step's `now` (aware) running on by elapsed time; nothing here reads a wall clock."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now, self._start = now, time.monotonic()
+
+    def elapsed(self) -> float:
+        """Seconds since the step began."""
+        return time.monotonic() - self._start
+
+    def now(self) -> datetime:
+        """Aware time of the step."""
+        return self._now + timedelta(seconds=self.elapsed())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One claimed delivery; `phone` is sealed, None where the channel has none or the resident is gone."""
+
+    delivery_id: int
+    ref: Ref
+    recipient: str
+    town: str
+    attempt: int
+    claimed_at: str
+    phone: bytes | None = None
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one hand-over; `not_before` is ISO text for a wait before the next try."""
+    """What became of one item: the state it goes to (`sending` = not known yet), the provider's id, a code, seconds to wait."""
 
     delivery_id: int
     state: D
     provider_id: str = ""
     code: str = ""
-    handed_at: str | None = None
-    not_before: str | None = None
+    wait_s: float = 0.0
+    possible_duplicate: bool = False
 
 
-def release(tx: Connection, alert_id: str, version: int, states: Sequence[D], to: D) -> int:
-    """Move a version's rows in one of `states` to `to`; how many."""
-    names = [str(s) for s in states]
-    query = update(t.delivery).where(_d.alert_id == alert_id, _d.version == version, _d.state.in_(names))
-    return int(tx.execute(query.values(state=str(to))).rowcount)
+class Outbox:
+    """The rows of one channel and shard (number, of how many)."""
+
+    def __init__(self, ledger: Ledger, ticker: Ticker, channel: str, shard: tuple[int, int] = (0, 1)) -> None:
+        self.ledger, self.ticker = ledger, ticker
+        self._mine = (d.channel == channel) & (d.delivery_id % shard[1] == shard[0])
+
+    def release(self, versions: Iterable[Version]) -> None:
+        """planned -> pending, for versions whose authority was verified."""
+        with self.ledger.begin() as tx:
+            for v in versions:
+                query = update(t.delivery).where(self._mine, d.alert_id == v.ref[0], d.version == v.ref[1], d.state == D.PLANNED)
+                tx.execute(query.values(state=D.PENDING))
+
+    def claim(self, versions: Mapping[Ref, Version], limit: int) -> list[Item]:
+        """pending -> sending for up to `limit` rows of versions that are still what was verified; committed when this returns."""
+        now = iso(self.ticker.now())
+        with self.ledger.begin() as tx:
+            if not (live := self._live(tx, versions)):
+                return []
+            query = self._rows().where(self._mine, d.state == D.PENDING, or_(*live), or_(d.not_before.is_(None), d.not_before <= now))
+            rows = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id).limit(limit)).mappings())
+            if rows:
+                mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
+                tx.execute(mark.values(state=D.SENDING, claimed_at=now, attempt=d.attempt + 1), [{"i": row["delivery_id"]} for row in rows])
+        return [_item(row, now) for row in rows]
+
+    def sending(self) -> list[Item]:
+        """Rows whose outcome is not known: a process died, or the provider did not say."""
+        with self.ledger.read() as tx:
+            return [_item(row, row["claimed_at"]) for row in tx.execute(self._rows().where(self._mine, d.state == D.SENDING)).mappings()]
+
+    def waiting(self, versions: Mapping[Ref, Version]) -> bool:
+        """Whether rows of these versions still wait for their turn."""
+        refs = [(d.alert_id == a) & (d.version == n) for a, n in versions]
+        with self.ledger.read() as tx:
+            return bool(refs) and tx.execute(select(d.delivery_id).where(self._mine, d.state == D.PENDING, or_(*refs)).limit(1)).first() is not None
+
+    def settle(self, outcomes: list[Outcome]) -> None:
+        """Write what is known, all in one commit."""
+        now = self.ticker.now()
+        by_state: dict[D, list[dict[str, Any]]] = {}
+        for o in outcomes:
+            row = {"i": o.delivery_id, "p": o.provider_id, "c": o.code, "w": iso(now + timedelta(seconds=o.wait_s)), "dup": o.possible_duplicate}
+            by_state.setdefault(o.state, []).append(row)
+        with self.ledger.begin() as tx:
+            for state, rows in by_state.items():
+                query = update(t.delivery).where(d.delivery_id == bindparam("i"), among(LEAVES.get(state, (D.SENDING,))))
+                tx.execute(query.values(**_columns(state, iso(now))), rows)
+
+    def _live(self, tx: Any, versions: Mapping[Ref, Version]) -> list[Any]:
+        v, now = t.alert_version.c, iso(self.ticker.now())
+        query = select(t.alert_version).where(v.state == AlertState.ISSUED, v.expires > now)
+        rows = {(row["alert_id"], row["version"]): row for row in tx.execute(query).mappings()}
+        return [(d.alert_id == r[0]) & (d.version == r[1]) for r, known in versions.items() if r in rows and seal_of(rows[r]) == known.seal]
+
+    def _rows(self) -> Any:
+        return select(t.delivery, t.resident.c.phone, t.resident.c.opted_out).select_from(
+            t.delivery.outerjoin(t.resident, t.resident.c.resident_id == d.recipient))
 
 
-def claim(ledger: Ledger, channel: str, now: datetime, size: int) -> list[RowMapping]:
-    """Take up to `size` pending rows, the most urgent first, and commit them as `sending`."""
-    with ledger.begin() as tx:
-        due = (_d.not_before.is_(None)) | (_d.not_before <= iso(now))
-        query = select(_d.delivery_id).where(_d.state == D.PENDING, _d.channel == channel, due).order_by(_d.priority, _d.delivery_id).limit(size)
-        ids = [i for (i,) in tx.execute(query)]
-        if not ids:
-            return []
-        tx.execute(update(t.delivery).where(_d.delivery_id.in_(ids), _d.state == D.PENDING)
-                   .values(state=str(D.SENDING), claimed_at=iso(now), attempt=_d.attempt + 1))
-        return list(tx.execute(select(t.delivery).where(_d.delivery_id.in_(ids)).order_by(_d.priority, _d.delivery_id)).mappings())
+def _item(row: Any, claimed_at: str) -> Item:
+    return Item(delivery_id=row["delivery_id"], ref=(row["alert_id"], row["version"]), recipient=row["recipient"], town=row["town"],
+                attempt=row["attempt"], claimed_at=claimed_at, phone=row["phone"], opted_out=bool(row["opted_out"]))
 
 
-def doubtful(ledger: Ledger, channel: str) -> list[RowMapping]:
-    """Rows that were being sent when nobody noted the end."""
-    with ledger.begin() as tx:
-        return list(tx.execute(select(t.delivery).where(_d.state == D.SENDING, _d.channel == channel)).mappings())
-
-
-def record(ledger: Ledger, outcomes: Iterable[Outcome]) -> None:
-    """Note outcomes, in one commit; only rows still `sending` move, so that a receipt that was faster is not overwritten."""
-    rows: list[dict[str, Any]] = [{
-        "b_id": o.delivery_id, "b_state": str(o.state), "b_sid": o.provider_id, "b_code": o.code, "b_handed": o.handed_at, "b_wait": o.not_before,
-    } for o in outcomes]
-    if rows:
-        with ledger.begin() as tx:
-            tx.execute(update(t.delivery).where(_d.delivery_id == bindparam("b_id"), _d.state == str(D.SENDING)).values(
-                state=bindparam("b_state"), provider_id=bindparam("b_sid"), code=bindparam("b_code"),
-                handed_at=func.coalesce(bindparam("b_handed"), _d.handed_at), not_before=bindparam("b_wait")), rows)
-
-
-def pending(ledger: Ledger, channel: str) -> tuple[int, str | None]:
-    """How many rows wait, and the earliest time at which one may be tried."""
-    with ledger.begin() as tx:
-        row = tx.execute(select(func.count(), func.min(func.coalesce(_d.not_before, ""))).where(_d.state == D.PENDING, _d.channel == channel)).one()
-        return int(row[0]), row[1]
+def _columns(state: D, now: str) -> dict[str, Any]:
+    if state is D.ACCEPTED:
+        return {"state": case((among((D.SENDING, D.UNKNOWN)), D.ACCEPTED.value), else_=d.state), "handed_at": now,
+                "provider_id": bindparam("p"), "code": case((among((D.SENDING, D.UNKNOWN)), ""), else_=d.code)}
+    if state is D.PENDING:
+        return {"state": state, "not_before": bindparam("w"), "code": bindparam("c"), "possible_duplicate": d.possible_duplicate | bindparam("dup")}
+    if state is D.SENDING:
+        return {"code": bindparam("c")}
+    return {"state": state, "finished_at": now, "code": bindparam("c"), "provider_id": bindparam("p")}

@@ -1,126 +1,144 @@
-"""The SMS channel: clear the doubtful, send what waits, ask what became of it. The protocol stands in notifiers/outbox.py."""
+"""The SMS stage: claim in batches, keep hundreds in flight, write outcomes in groups, and look up what is not known before sending it again."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable
 
-from sqlalchemy import RowMapping, select
-
-from core.errors import DeliveryError
-from core.ledger import tables as t
+from core.errors import DeliveryError, StoreError
 from core.model import DeliveryState as D
-from core.pii import Sealer
-from core.times import parse_iso
-from notifiers import outbox, receipts, render
-from notifiers.outbox import Outcome
+from core.model import Level, Status
+from core.pii import Vault
+from notifiers import render
+from notifiers.job import Job
+from notifiers.outbox import Item, Outbox, Outcome
 from notifiers.sms_twilio import TwilioSms
 
-if TYPE_CHECKING:
-    from notifiers.dispatch import Round
-
-BATCH = 1000
-LOOK_BACK = timedelta(hours=36)
-
-
-def run(round_: Round) -> None:
-    """One round of the channel; returns when nothing waits or the round's time is up."""
-    asyncio.run(_run(round_))
+BATCH, FLUSH_S = 500, 0.025
+#: An outcome that nobody can tell us for this many graces: red and orange send again (and say so), the others are reported.
+GIVE_UP_GRACES = 6.0
+DRILL_SENDER = "FSDRILL"
 
 
-async def _run(round_: Round) -> None:
-    async with TwilioSms.open(round_.settings) as twilio:
-        idle = False
-        while not idle and round_.time_left() > 0:
-            await _clear_doubtful(round_, twilio)
-            idle = not await _send_batch(round_, twilio) and not outbox.doubtful(round_.ledger, "sms")
-            if idle and (waiting := outbox.pending(round_.ledger, "sms")[0]):
-                idle = waiting == 0
-                await asyncio.sleep(0.2)
-        await _ask(round_, twilio)
+class SmsStage:
+    """One run over one shard; `outbox` and `channel` are given so that a test can put a broken protocol in their place."""
 
+    def __init__(self, job: Job, outbox: Outbox, channel: TwilioSms) -> None:
+        self.job, self.outbox, self.channel = job, outbox, channel
+        self.vault, self.todo, self.done = Vault(job.settings.sealing_key()), deque[Item](), list[Outcome]()
+        self.unknown: dict[int, tuple[float, Item]] = {}
+        self.texts: dict[tuple[tuple[str, int], str], str] = {}
+        self.busy, self.pause_until, self.more = 0, 0.0, True
 
-async def _clear_doubtful(round_: Round, twilio: TwilioSms) -> None:
-    """Look up every message in doubt once its grace is over: found -> accepted, not found -> to be sent again."""
-    rows = outbox.doubtful(round_.ledger, "sms")
-    if not rows:
-        return
-    grace = timedelta(seconds=round_.settings.unknown_grace_s)
-    wait = max((parse_iso(row["claimed_at"]) + grace - round_.now()).total_seconds() for row in rows)
-    if wait > 0:
-        await asyncio.sleep(min(wait, round_.time_left()))
-    numbers = _numbers(round_, rows)
-    gate = asyncio.Semaphore(round_.settings.sms_in_flight)
-
-    async def look(row: RowMapping) -> Outcome:
-        async with gate:
-            sid = await twilio.find(numbers[row["recipient"]], render.mark(row["alert_id"], row["version"]), parse_iso(row["claimed_at"]) - LOOK_BACK)
-        if sid:
-            return Outcome(delivery_id=row["delivery_id"], state=D.ACCEPTED, provider_id=sid, code="found", handed_at=row["claimed_at"])
-        return Outcome(delivery_id=row["delivery_id"], state=D.PENDING, code="not found")
-
-    outbox.record(round_.ledger, await asyncio.gather(*(look(row) for row in rows)))
-
-
-async def _send_batch(round_: Round, twilio: TwilioSms) -> int:
-    """Claim, check, send and note one batch; how many were claimed."""
-    rows = outbox.claim(round_.ledger, "sms", round_.now(), BATCH)
-    numbers = _numbers(round_, rows)
-    gate = asyncio.Semaphore(round_.settings.sms_in_flight)
-
-    async def send(row: RowMapping) -> Outcome | None:
-        version = round_.versions.get((row["alert_id"], row["version"]))
-        if version is None:
-            return Outcome(delivery_id=row["delivery_id"], state=D.CANCELLED)
-        async with gate:
-            now, expires = round_.now(), parse_iso(version["expires"])
-            if now >= expires:
-                return Outcome(delivery_id=row["delivery_id"], state=D.EXPIRED)
+    async def run(self) -> None:
+        """Until nothing is left that can be done before the deadline."""
+        for item in self.outbox.sending():
+            self.unknown[item.delivery_id] = (self.job.ticker.elapsed(), item)
+        async with self.channel:
+            workers = [asyncio.create_task(self._work()) for _ in range(self.job.settings.sms_in_flight)]
             try:
-                text = render.sms(round_.body(version), row["town"], round_.county.signature)
-            except DeliveryError as error:
-                return Outcome(delivery_id=row["delivery_id"], state=D.REFUSED, code=error.code)
-            outcome = await twilio.send(row, numbers[row["recipient"]], text, now, expires)
-        round_.tell(1)
-        return outcome
+                while self.job.in_time() and not any(w.done() for w in workers) and await self._turn():
+                    await asyncio.sleep(FLUSH_S)
+                while self.busy and self.job.ticker.elapsed() < self.job.deadline_s + self.job.settings.http_deadline_s:
+                    await asyncio.sleep(FLUSH_S)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+                ended = await asyncio.gather(*workers, return_exceptions=True)
+                self._flush()
+                self.job.raise_first(ended)
 
-    outbox.record(round_.ledger, [o for o in await asyncio.gather(*(send(row) for row in rows)) if o])
-    return len(rows)
+    async def _turn(self) -> bool:
+        """One beat: write, claim, look up; False when nothing is left."""
+        self._flush()
+        if len(self.todo) < self.job.settings.sms_in_flight:
+            fresh = self.outbox.claim(self.job.versions, BATCH)
+            self.todo.extend(fresh)
+            if not (self.todo or self.busy or self.done):
+                await self._reconcile()
+                return bool(self.unknown or self.done) or self.outbox.waiting(self.job.versions)
+        return True
+
+    async def _work(self) -> None:
+        while True:
+            if not self.todo or self.job.ticker.elapsed() < self.pause_until or not self.job.in_time():
+                await asyncio.sleep(0.005)
+                continue
+            item = self.todo.popleft()
+            self.busy += 1
+            try:
+                outcome = await self._one(item)
+                self.done.append(outcome)
+                if outcome.state is D.SENDING:
+                    self.unknown[item.delivery_id] = (self.job.ticker.elapsed(), item)
+                elif outcome.state is D.PENDING:
+                    self.pause_until = self.job.ticker.elapsed() + min(0.2, outcome.wait_s)
+            finally:
+                self.busy -= 1
+
+    async def _one(self, item: Item) -> Outcome:
+        version, gone = self.job.versions[item.ref], Outcome(delivery_id=item.delivery_id, state=D.CANCELLED, code="opted_out")
+        if item.opted_out or item.phone is None:
+            return gone
+        if (valid := (version.expires - self.job.ticker.now()).total_seconds()) <= 0:
+            return Outcome(delivery_id=item.delivery_id, state=D.EXPIRED, code="expired")
+        try:
+            text, number = self._text(item), self.vault.open(item.phone, item.recipient)
+        except (DeliveryError, StoreError) as error:
+            self.job.alarm("sms", f"{item.recipient} {error}", f"{version.name}.{item.recipient}")
+            return Outcome(delivery_id=item.delivery_id, state=D.REFUSED, code=getattr(error, "code", "") or "unsealed")
+        sender = self.job.settings.twilio_sender if version.status is Status.ACTUAL else DRILL_SENDER
+        return await self.channel.send(item, number, text, sender, valid)
+
+    def _text(self, item: Item) -> str:
+        if (key := (item.ref, item.town)) not in self.texts:
+            version, words = self.job.any_version(item.ref), self.job.any_version(item.ref).body["texts"].get(item.town, {})
+            self.texts[key] = render.sms(words.get("sms", ""), signature=self.job.county.signature, status=version.status,
+                                         alert_id=item.ref[0], version=item.ref[1])
+        return self.texts[key]
+
+    async def _reconcile(self) -> None:
+        """Look up the rows whose grace is over, by our own monotonic clock: a stepped wall clock or a scenario's jump cannot shorten it."""
+        now = self.job.ticker.elapsed()
+        due = [item for since, item in self.unknown.values() if now - since >= self.job.settings.unknown_grace_s]
+        for start in range(0, len(due), self.job.settings.sms_in_flight):
+            self.done += await asyncio.gather(*map(self._look_up, due[start:start + self.job.settings.sms_in_flight]))
+            self._flush()
+
+    async def _look_up(self, item: Item) -> Outcome:
+        since, make = self.unknown[item.delivery_id][0], self._verdict(item)
+        try:
+            if item.phone is None:
+                raise DeliveryError("收件人已不在 / the recipient is gone", code="gone")
+            sid = await self.channel.find(item, self.vault.open(item.phone, item.recipient), self._text(item))
+        except (DeliveryError, StoreError) as error:
+            if self.job.ticker.elapsed() - since < GIVE_UP_GRACES * self.job.settings.unknown_grace_s:
+                return make(D.SENDING, getattr(error, "code", ""), False)
+            urgent = self.job.any_version(item.ref).level >= Level.ORANGE and item.ref in self.job.versions
+            self.job.alarm("unknown", f"{item.recipient} 结果不明 / outcome unknown", f"sms.{item.delivery_id}")
+            return make(D.PENDING if urgent else D.UNKNOWN, "unknown", urgent)
+        if sid:
+            self.unknown.pop(item.delivery_id)
+            return Outcome(delivery_id=item.delivery_id, state=D.ACCEPTED, provider_id=sid)
+        return make(D.PENDING, "not_taken", False)
+
+    def _verdict(self, item: Item) -> Callable[[D, str, bool], Outcome]:
+        def make(state: D, code: str, twice: bool) -> Outcome:
+            if state is not D.SENDING:
+                self.unknown.pop(item.delivery_id)
+            if state is D.PENDING and item.ref not in self.job.versions:
+                state, code = D.CANCELLED, "superseded"
+            return Outcome(delivery_id=item.delivery_id, state=state, code=code, possible_duplicate=twice)
+        return make
+
+    def _flush(self) -> None:
+        if self.done:
+            out, self.done = self.done, []
+            self.outbox.settle(out)
+            self.job.tell(out)
 
 
-def _numbers(round_: Round, rows: list[RowMapping]) -> dict[str, str]:
-    """Open the numbers of these recipients, in memory only."""
-    sealer, wanted, out = Sealer(round_.settings.sealing_key()), [row["recipient"] for row in rows], {}
-    with round_.ledger.begin() as tx:
-        for start in range(0, len(wanted), 500):
-            query = select(t.resident.c.resident_id, t.resident.c.phone).where(t.resident.c.resident_id.in_(wanted[start:start + 500]))
-            out.update({r.resident_id: sealer.open(r.phone) for r in tx.execute(query)})
-    return out
-
-
-async def _ask(round_: Round, twilio: TwilioSms) -> None:
-    """Poll what became of the messages in flight (callbacks may be lost), for as long as news keep coming and time is left."""
-    patience = 6
-    while patience and round_.time_left() > 0 and (since := _oldest_open(round_)):
-        news = [receipts.News(*found) async for found in twilio.statuses(since - timedelta(days=1))]
-        before = _open(round_)
-        receipts.record(round_.ledger, news, round_.now())
-        patience = patience - 1 if _open(round_) == before else 6
-        if _open(round_):
-            await asyncio.sleep(0.5)
-
-
-def _open(round_: Round) -> int:
-    with round_.ledger.begin() as tx:
-        return len(tx.execute(select(t.delivery.c.delivery_id).where(t.delivery.c.channel == "sms", _in_flight())).all())
-
-
-def _oldest_open(round_: Round) -> datetime | None:
-    with round_.ledger.begin() as tx:
-        text = tx.execute(select(t.delivery.c.handed_at).where(t.delivery.c.channel == "sms", _in_flight()).order_by(t.delivery.c.handed_at).limit(1)).scalar()
-    return parse_iso(text) if text else None
-
-
-def _in_flight() -> Any:
-    return t.delivery.c.state.in_([str(D.ACCEPTED), str(D.SENT)])
+def run_sms(job: Job) -> None:
+    """The stage, as dispatch calls it."""
+    asyncio.run(SmsStage(job, job.parts.outbox(job.ledger, job.ticker, "sms", job.shard), job.parts.sms(job.settings)).run())

@@ -1,89 +1,121 @@
-"""SMS through Twilio's SDK. A create has no idempotency key, so three outcomes exist: accepted, refused, unknown."""
+"""SMS through the Twilio SDK's async client. Its base address is settings.sms_url, so that a sandbox gets the very same calls.
+
+Twilio's create has no idempotency key: a call ends accepted, refused or not known, and what is not known is looked up (To, date, body)
+before anything is sent again. The SDK's own logs and exceptions carry the number, so neither leaves this file.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple, Self
 
-import aiohttp
-from twilio.base.exceptions import TwilioException, TwilioRestException
-from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.http.response import Response
-from twilio.rest import Client
-
+from core.errors import DeliveryError
 from core.model import DeliveryState as D
+from core.pii import Number
 from core.settings import Settings
-from core.times import iso
-from notifiers.codes import CODES
-from notifiers.outbox import Outcome
+from core.times import parse_iso
+from notifiers.outbox import Item, Outcome
 
-PUBLIC = "https://api.twilio.com"
-TIMEOUT_S = 15.0
+BASE = "https://api.twilio.com"
+#: Twilio keeps a message in its queue for at most ten hours.
 MAX_VALIDITY_S = 36_000
-RETRY_S = 2.0
-logging.getLogger("twilio.http_client").setLevel(logging.WARNING)  # at INFO it writes numbers into the log
+FAILED = ("failed", "undelivered", "canceled")
 
 
-class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]
-    """Twilio's async client with its base address replaced by the configured one."""
+class Rule(NamedTuple):
+    """What an error code means for us: the state to go to, seconds to wait before another try, whether the duty desk is rung."""
 
-    def __init__(self, base: str, in_flight: int) -> None:
-        super().__init__(timeout=TIMEOUT_S)
-        self.base = base.rstrip("/")
-        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=in_flight), timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+    state: D
+    wait_s: float = 0.0
+    alarm: bool = False
 
-    async def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        return await super().request(method, url.replace(PUBLIC, self.base, 1), *args, **kwargs)
+
+#: Twilio's codes at hand-over; a 4xx that is not here is refused and rings the desk, a 5xx is not known.
+CODES = {
+    20429: Rule(D.PENDING, 1.0), 21611: Rule(D.PENDING, 30.0),
+    20003: Rule(D.PENDING, 30.0, True), 21211: Rule(D.REFUSED), 21610: Rule(D.REFUSED), 21614: Rule(D.REFUSED), 21617: Rule(D.REFUSED, alarm=True),
+}
 
 
 class TwilioSms:
-    """One account; texts and numbers come in, outcomes go out, and nothing of either goes into a log or an error."""
+    """One session: send(), find(); use as an async context."""
 
-    def __init__(self, settings: Settings, client: Client) -> None:
-        self._settings, self._client = settings, client
+    def __init__(self, settings: Settings) -> None:
+        self._s = settings
 
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, settings: Settings) -> AsyncIterator[TwilioSms]:
-        """Open connections for as long as the block runs."""
-        http = _Http(settings.sms_url, settings.sms_in_flight)
-        try:
-            yield cls(settings, Client(settings.twilio_account, settings.twilio_token.get_secret_value(), http_client=http))
-        finally:
-            await http.session.close()
+    async def __aenter__(self) -> Self:
+        import aiohttp
+        from twilio.http.async_http_client import AsyncTwilioHttpClient
+        from twilio.rest import Client
 
-    async def send(self, row: Mapping[Any, Any], number: str, text: str, now: datetime, expires: datetime) -> Outcome | None:
-        """Hand one message over. None when nobody knows whether it was taken: the row stays `sending` and is looked up later."""
-        validity = max(1, min(MAX_VALIDITY_S, int((expires - now).total_seconds())))
+        base, deadline = self._s.sms_url.rstrip("/"), aiohttp.ClientTimeout(total=self._s.http_deadline_s)
+        for name in ("twilio", "twilio.http_client", "twilio.async_http_client"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+        class Http(AsyncTwilioHttpClient):  # type: ignore[misc]
+            async def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+                return await super().request(method, base + url.removeprefix(BASE), *args, **(kwargs | {"timeout": None}))
+
+        self._http = Http()
+        await self._http.session.close()
+        self._http.session = _Deadline(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=self._s.sms_in_flight)), deadline)
+        self._client = Client(self._s.twilio_account, self._s.twilio_token.get_secret_value(), http_client=self._http)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+
+    async def send(self, item: Item, number: Number, text: str, sender: str, valid_s: float) -> Outcome:
+        """Hand one message over. Never raises for what the provider or the network does, and never names the number."""
+        import aiohttp
+        from twilio.base.exceptions import TwilioException
+
+        extra = {"status_callback": f"{self._s.sms_callback_url}?d={item.delivery_id}"} if self._s.sms_callback_url else {}
         try:
             message = await self._client.messages.create_async(
-                to=number, from_=self._settings.twilio_sender, body=text, validity_period=validity,
-                **({"status_callback": self._settings.sms_callback_url} if self._settings.sms_callback_url else {}))
-        except TwilioRestException as error:
-            return self._refused(row["delivery_id"], error.code or 0, error.status, now)
+                to=number.reveal(), from_=sender, body=text, validity_period=max(1, min(MAX_VALIDITY_S, int(valid_s))), **extra)
+        except TwilioException as error:
+            return _refusal(item, int(getattr(error, "status", 0) or 0), int(getattr(error, "code", 0) or 0))
         except aiohttp.ClientConnectorError:
-            return Outcome(delivery_id=row["delivery_id"], state=D.PENDING, code="unreached", not_before=iso(now + timedelta(seconds=RETRY_S)))
-        except (aiohttp.ClientError, TimeoutError, TwilioException, ValueError, KeyError):
-            return None
-        return Outcome(delivery_id=row["delivery_id"], state=D.ACCEPTED, provider_id=str(message.sid), handed_at=iso(now))
+            return Outcome(delivery_id=item.delivery_id, state=D.PENDING, code="no_connection", wait_s=2.0)
+        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+            return Outcome(delivery_id=item.delivery_id, state=D.SENDING, code=type(error).__name__[:32])
+        return Outcome(delivery_id=item.delivery_id, state=D.ACCEPTED, provider_id=message.sid)
 
-    def _refused(self, delivery_id: int, code: int, status: int, now: datetime) -> Outcome | None:
-        act = CODES[code][0] if code in CODES else "retry" if status == 429 else ""
-        if act == "retry":
-            return Outcome(delivery_id=delivery_id, state=D.PENDING, code=str(code), not_before=iso(now + timedelta(seconds=RETRY_S)))
-        return Outcome(delivery_id=delivery_id, state=D.REFUSED, code=str(code)) if act or 400 <= status < 500 else None
+    async def find(self, item: Item, number: Number, text: str) -> str | None:
+        """The provider's id of a message it has taken, None when it has none; DeliveryError when it cannot be asked."""
+        import aiohttp
+        from twilio.base.exceptions import TwilioException
 
-    async def find(self, number: str, marked: str, since: datetime) -> str | None:
-        """The provider's id of a message to `number` sent since then that carries the version's mark, None when there is none."""
-        for message in await self._client.messages.list_async(to=number, date_sent_after=since, limit=50):
-            if marked in (message.body or ""):
-                return str(message.sid)
+        since = parse_iso(item.claimed_at).date() - timedelta(days=1)
+        try:
+            for span in ({"date_sent_after": since}, {}):  # a message still queued has no sending date yet
+                for m in await self._client.messages.list_async(to=number.reveal(), limit=100, **span):
+                    if m.body == text and m.status not in FAILED:
+                        return str(m.sid)
+        except (TwilioException, aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+            raise DeliveryError("名单查不到 / the list cannot be read", code=type(error).__name__[:32], retryable=True) from None
         return None
 
-    async def statuses(self, since: datetime) -> AsyncIterator[tuple[str, str, str]]:
-        """(provider id, status, error code) of everything sent since then."""
-        async for message in await self._client.messages.stream_async(date_sent_after=since, page_size=1000):
-            yield str(message.sid), str(message.status), str(message.error_code or "")
+
+class _Deadline:
+    """The SDK passes no timeout on; this gives every call a total one."""
+
+    def __init__(self, session: Any, deadline: Any) -> None:
+        self._session, self._deadline = session, deadline
+
+    async def request(self, **kwargs: Any) -> Any:
+        return await self._session.request(**(kwargs | {"timeout": self._deadline}))
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+def _refusal(item: Item, status: int, code: int) -> Outcome:
+    if status == 429 or code in CODES:
+        rule = CODES.get(code, CODES[20429])
+        return Outcome(delivery_id=item.delivery_id, state=rule.state, code=str(code or status), wait_s=rule.wait_s)
+    sure = 400 <= status < 500 and status != 408
+    return Outcome(delivery_id=item.delivery_id, state=D.REFUSED if sure else D.SENDING, code=str(code or status))

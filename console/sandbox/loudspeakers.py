@@ -1,104 +1,133 @@
-"""Village loudspeakers as they should be: each checks signature, world, area, time and sequence itself before it plays, and says so under its own key.
+"""Village loudspeakers: each verifies signature, sequence, time, area and status before it "plays", keeps quiet hours, and signs its answer.
 
-Broker, topic and sender's login prove nothing to it. A speaker that is `off` in the county's list hears nothing.
+What it has heard is kept on disk, so that a reboot neither forgets the sequence nor plays an alert twice. Those that the county lists
+as off never connect.
 """
 
 from __future__ import annotations
 
+import json
+import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import paho.mqtt.client as mqtt
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
-from console.sandbox.clock import Clock
 from core.county import County, Loudspeaker
 from core.errors import AuthorityError
 from core.keyring import Keyring
-from core.times import iso, parse_iso
+from core.times import iso
 from notifiers import frames
 
-SKEW = timedelta(minutes=10)
-KEEP = timedelta(hours=48)
+CONNECT_S, SESSION_S = 10.0, 86_400
+CHARACTERS_PER_S = 4.0
 
 
-@dataclass(kw_only=True)
+class Now(Protocol):
+    """A clock that somebody else sets."""
+
+    def now(self) -> datetime:
+        """Aware time."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a loudspeaker must not forget: the last sequence per tree, and what it played (alert.version -> answer fields)."""
+
+    last: dict[str, int] = field(default_factory=dict)
+    played: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 class Speaker:
-    """One device: its place, the public key it trusts and its own key."""
+    """One loudspeaker. `handle` is its whole mind and needs no network."""
 
-    name: str
-    town: str
-    tree: str
-    issuer: str
-    trusted: str
-    private: str
-    clock: Clock
-    last_seq: int = 0
-    played: list[dict[str, Any]] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    def __init__(self, spec: Loudspeaker, keyring: Keyring, issuers: dict[str, str], clock: Now, state: Path) -> None:
+        self.spec, self.keyring, self.issuers, self.clock, self.state = spec, keyring, issuers, clock, state
+        kept = json.loads(state.read_text(encoding="utf-8")) if state.exists() else {}
+        self.memory, self.refusals, self.plays = Memory(**kept), list[str](), 0
+        self._private = ""
 
-    def hear(self, payload: bytes) -> str | None:
-        """Play a frame and return the signed acknowledgement, or None with the reason noted."""
+    def handle(self, topic: str, payload: bytes) -> tuple[str, bytes] | None:
+        """Topic and payload of the answer; None for what is not to be answered (it is counted in `refusals`)."""
+        now, branch = self.clock.now(), topic.split("/", 1)[0]
         try:
-            content = frames.open_frame(payload, self.trusted)
-            reason = self._objection(content)
-        except (AuthorityError, ValueError, KeyError, TypeError) as error:
-            reason = f"{type(error).__name__}: {error}"
-        if reason:
-            self.refused.append(reason)
+            frame = frames.check_frame(payload, topic=topic, public=self.issuers, area=self.spec.town, last_seq=self.memory.last.get(branch, 0), now=now)
+        except AuthorityError as error:
+            self.refusals.append(str(error))
             return None
-        self.last_seq = int(content["seq"])
-        self.played.append(content)
-        at = iso(self.clock.now())
-        return frames.seal({"speaker": self.name, "ref": f"{content['alert_id']}.v{content['version']}", "seq": content["seq"], "played": True,
-                            "played_from": at, "played_to": at}, self.private)
+        name, quiet = f"{branch}/{frame['alert_id']}.v{frame['version']}", frames.quiet(frame, now)
+        if name not in self.memory.played:
+            spoken = timedelta(seconds=len(frame["text"]) / CHARACTERS_PER_S * frame["repeat"])
+            times = ("", "") if quiet else (iso(now), iso(now + spoken))
+            self.plays += not quiet
+            self.memory.played[name] = {"played_from": times[0], "played_to": times[1], "reason": "quiet_hours" if quiet else ""}
+        self.memory.last[branch] = frame["seq"]
+        self._keep()
+        self._private = self._private or self.keyring.private(self.spec.speaker)
+        ack = {"speaker": self.spec.speaker, "alert_id": frame["alert_id"], "version": frame["version"], "seq": frame["seq"], "received": iso(now),
+               "verified": True, **self.memory.played[name]}
+        return f"{branch}/ack/{self.spec.speaker}", frames.seal(ack, self._private)
 
-    def _objection(self, content: dict[str, Any]) -> str:
-        """Why this frame is not played; '' when it is."""
-        now = self.clock.now()
-        if content["issuer"] != self.issuer or frames.tree(content["status"]) != self.tree:
-            return "another world"
-        if self.town not in content["areas"]:
-            return "another area"
-        if not parse_iso(content["sent"]) - SKEW <= now < parse_iso(content["expires"]):
-            return "not in its time"
-        if parse_iso(content["sent"]) < now - KEEP:
-            return "too old"
-        return "" if int(content["seq"]) > self.last_seq else "heard before"
+    def _keep(self) -> None:
+        part = self.state.with_suffix(".part")
+        part.write_text(json.dumps({"last": self.memory.last, "played": self.memory.played}), encoding="utf-8")
+        part.replace(self.state)
 
 
 class Fleet:
-    """All speakers of a county on one MQTT session: each hears its own town's topic."""
+    """All loudspeakers of a county, each with its own connection and a session that the broker keeps."""
 
-    def __init__(self, *, county: County, host: str, port: int, protocol: int, keys: Path, clock: Clock, tree: str = "exercise") -> None:
-        keyring, issuer = Keyring(keys), f"issuer-{tree}"
-        trusted = keyring.ensure(issuer)
-        self.tree, self._host, self._port = tree, host, port
-        self.speakers = [self._device(s, keyring, issuer, trusted, clock) for s in county.loudspeakers if s.state == "on"]
-        for speaker in county.loudspeakers:
-            keyring.ensure(speaker.speaker)
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"sandbox-speakers-{tree}", protocol=mqtt.MQTTProtocolVersion(protocol))
-        self._client.on_connect = lambda c, _u, _f, _r, _p: c.subscribe(f"{tree}/broadcast/+", qos=1)
-        self._client.on_message = lambda _c, _u, message: self._hear(message)
-
-    def _device(self, speaker: Loudspeaker, keyring: Keyring, issuer: str, trusted: str, clock: Clock) -> Speaker:
-        keyring.ensure(speaker.speaker)
-        return Speaker(name=speaker.speaker, town=speaker.town, tree=self.tree, issuer=issuer, trusted=trusted,
-                       private=keyring.private(speaker.speaker), clock=clock)
-
-    def _hear(self, message: mqtt.MQTTMessage) -> None:
-        town = message.topic.rsplit("/", 1)[-1]
-        for speaker in self.speakers:
-            if speaker.town == town and (answer := speaker.hear(message.payload)):
-                self._client.publish(f"{self.tree}/ack/{speaker.name}", answer, qos=1)
+    def __init__(self, *, county: County, host: str, port: int, protocol: int, keys: Path, clock: Now) -> None:
+        self.host, self.port, self.v5, keyring = host, port, protocol == 5, Keyring(keys)
+        issuers = {branch: keyring.ensure(f"issuer-{branch}") for branch in ("exercise", "actual")}
+        state = keys.parent / "sandbox" / "speakers"
+        state.mkdir(parents=True, exist_ok=True)
+        self.speakers = [Speaker(spec, keyring, issuers, clock, state / f"{spec.speaker}.json") for spec in county.loudspeakers if spec.state == "on"]
+        for spec in county.loudspeakers:
+            keyring.ensure(spec.speaker)
+        self._clients: list[Client] = []
 
     def start(self) -> None:
-        """Connect and listen."""
-        self._client.connect(self._host, self._port)
-        self._client.loop_start()
+        """Connect all; returns when every one that is on has subscribed, OSError when the broker is not there."""
+        ready = []
+        for speaker in self.speakers:
+            up = threading.Event()
+            self._clients.append(self._connect(speaker, up))
+            ready.append((speaker, up))
+        for speaker, up in ready:
+            if not up.wait(CONNECT_S):
+                raise OSError(f"{speaker.spec.speaker} could not subscribe")
 
     def stop(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        """Disconnect all; safe to call twice."""
+        for client in self._clients:
+            client.disconnect()
+            client.loop_stop()
+        self._clients.clear()
+
+    def _connect(self, speaker: Speaker, up: threading.Event) -> Client:
+        protocol = 5 if self.v5 else 4
+        client = Client(CallbackAPIVersion.VERSION2, speaker.spec.speaker, protocol=protocol, **({} if self.v5 else {"clean_session": False}))
+
+        def on_connect(client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            if not reason.is_failure:
+                client.subscribe([(f"{branch}/broadcast/{speaker.spec.town}", 1) for branch in speaker.issuers])
+
+        def on_message(client: Client, _data: Any, message: MQTTMessage) -> None:
+            answer = speaker.handle(message.topic, message.payload)
+            if answer is not None:
+                client.publish(answer[0], answer[1], qos=1)
+
+        client.on_connect, client.on_message = on_connect, on_message
+        client.on_subscribe = lambda *_: up.set()
+        extra: dict[str, Any] = {}
+        if self.v5:
+            extra = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}
+            extra["properties"].SessionExpiryInterval = SESSION_S
+        client.connect(self.host, self.port, keepalive=60, **extra)
+        client.loop_start()
+        return client

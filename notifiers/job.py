@@ -1,0 +1,112 @@
+"""What the stages of one dispatch share: the stores, the time, the verified versions, and what is told at the end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from core.county import County
+from core.keyring import Keyring
+from core.ledger import Ledger
+from core.ledger import tables as t
+from core.model import DeliveryState, Level, Status
+from core.settings import Settings
+from core.times import parse_iso
+from notifiers.outbox import Outbox, Outcome, Ticker
+from notifiers.sms_twilio import TwilioSms
+from notifiers.versions import Ref, Version, seal_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The pieces of the send protocol; a test puts a broken one in to prove that the oracle sees it."""
+
+    outbox: type[Outbox] = Outbox
+    sms: type[TwilioSms] = TwilioSms
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One run of dispatch over one shard."""
+
+    county: County
+    ledger: Ledger
+    settings: Settings
+    keyring: Keyring
+    ticker: Ticker
+    deadline_s: float
+    shard: tuple[int, int]
+    parts: Parts
+    progress: Callable[[str, int], None] | None = None
+    versions: dict[Ref, Version] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    _others: dict[Ref, Version] = field(default_factory=dict)
+
+    def in_time(self) -> bool:
+        """Whether the deadline is still ahead."""
+        return self.ticker.elapsed() < self.deadline_s
+
+    def tell(self, outcomes: list[Outcome]) -> None:
+        """Count what happened and show progress."""
+        self.outcomes.update(str(o.state) for o in outcomes)
+        if self.progress is not None:
+            self.progress("sms", self.outcomes["accepted"])
+
+    def alarm(self, kind: str, text: str, ref: str) -> None:
+        """Ring the duty desk, once per `ref`."""
+        with self.ledger.begin() as tx:
+            self.ledger.duty(tx, self.ticker.now(), kind, text, ref)
+
+    def any_version(self, ref: Ref) -> Version:
+        """A version by reference, also one that is over (for looking up what was sent)."""
+        if found := self.versions.get(ref) or self._others.get(ref):
+            return found
+        import json
+
+        v = t.alert_version.c
+        with self.ledger.read() as tx:
+            row = tx.execute(select(t.alert_version).where(v.alert_id == ref[0], v.version == ref[1])).mappings().one()
+        body: dict[str, Any] = json.loads(row["body"])
+        self._others[ref] = Version(ref=ref, body=body, seal=seal_of(row), status=Status(body["status"]), level=Level(row["level"]),
+                                    expires=parse_iso(row["expires"]))
+        return self._others[ref]
+
+    @staticmethod
+    def raise_first(ended: list[Any]) -> None:
+        """Raise the first error of finished workers that is not their cancellation."""
+        for result in ended:
+            if isinstance(result, Exception):
+                raise result
+
+
+@contextmanager
+def one_sender(home: Path, shard: tuple[int, int], wait_s: float) -> Iterator[bool]:
+    """Hold the shard's lock, which a paused process keeps (a lease would not); False when another holds it for longer than `wait_s`."""
+    folder = home / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / f"dispatch-{shard[0]}-{shard[1]}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    start, held = time.monotonic(), False
+    try:
+        while not held and time.monotonic() - start <= wait_s:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held = True
+            except BlockingIOError:
+                time.sleep(0.1)
+        yield held
+    finally:
+        os.close(handle)
+
+
+#: States in which a row still needs work.
+OPEN = (DeliveryState.PLANNED, DeliveryState.PENDING, DeliveryState.SENDING)

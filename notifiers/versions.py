@@ -1,0 +1,79 @@
+"""The issued versions that dispatch may serve: their authority is a signature over what the ledger holds at this moment, not a state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from core import alerts
+from core.county import County
+from core.errors import AuthorityError
+from core.keyring import Keyring
+from core.ledger import tables as t
+from core.model import AlertState, Level, Status
+from core.settings import Settings
+from core.times import iso, parse_iso
+from notifiers.audience import audience_hash
+
+Ref = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One issued version whose signatures held, as frozen as they saw it."""
+
+    ref: Ref
+    body: dict[str, Any]
+    seal: tuple[str, str, str]
+    status: Status
+    level: Level
+    expires: datetime
+
+    @property
+    def name(self) -> str:
+        """'alert_id.v3'."""
+        return f"{self.ref[0]}.v{self.ref[1]}"
+
+
+def seal_of(row: RowMapping) -> tuple[str, str, str]:
+    """What must not change between the verification and a claim."""
+    return row["state"], row["body"], row["audience"]
+
+
+def issued(tx: Connection, now: datetime) -> list[RowMapping]:
+    """Rows in state issued that have not run out, the highest level first."""
+    v = t.alert_version.c
+    query = select(t.alert_version).where(v.state == AlertState.ISSUED, v.expires > iso(now))
+    return list(tx.execute(query.order_by(v.level.desc(), v.issued_at, v.alert_id, v.version)).mappings())
+
+
+def verified(tx: Connection, row: RowMapping, county: County, keyring: Keyring, settings: Settings) -> Version:
+    """The version, if two officers signed exactly this and its recipients are those they saw; AuthorityError otherwise."""
+    body = json.loads(row["body"])
+    ref = (row["alert_id"], row["version"])
+    alerts.verify_authority(row, alerts.approvals(tx, f"{ref[0]}.v{ref[1]}"), county, keyring)
+    d, a = t.delivery.c, t.alert.c
+    planned = tx.execute(select(d.channel, d.recipient, d.town).where(d.alert_id == ref[0], d.version == ref[1])).tuples()
+    if audience_hash(planned) != json.loads(row["audience"])["hash"]:
+        raise AuthorityError("收件人与签发时不同 / the recipients are not those that were signed")
+    thread = tx.execute(select(a.status).where(a.alert_id == ref[0])).scalar()
+    if not body["status"] == thread == settings.status:
+        raise AuthorityError(f"状态不一致，暂不发送 / status conflict: {body['status']}, {thread}, {settings.status}")
+    if settings.mode == "live" and body["status"] != Status.ACTUAL:
+        raise AuthorityError("演练不走真实渠道 / a drill has no path to a live channel")
+    return Version(ref=ref, body=body, seal=seal_of(row), status=Status(body["status"]), level=Level(row["level"]), expires=parse_iso(row["expires"]))
+
+
+def stamp(tx: Connection, ref: Ref) -> None:
+    """Fill the time line of a version from its deliveries: first and last handed over, last acknowledged."""
+    d, v = t.delivery.c, t.alert_version.c
+    mine = (d.alert_id == ref[0]) & (d.version == ref[1])
+    handed = [at for (at,) in tx.execute(select(d.handed_at).where(mine, d.handed_at.is_not(None)).order_by(d.handed_at))]
+    done = tx.execute(select(d.finished_at).where(mine, d.state == "delivered").order_by(d.finished_at.desc()).limit(1)).scalar()
+    if handed:
+        values = {"first_handed_at": handed[0], "last_handed_at": handed[-1], "acknowledged_at": done}
+        tx.execute(update(t.alert_version).where(v.alert_id == ref[0], v.version == ref[1]).values(**values))
