@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,6 @@ from connectors.records import UNREAD
 from core.county import County
 from core.errors import ParseError
 from core.model import Batch, Circle
-
-from pathlib import Path
 
 DATA = Path(__file__).parents[1] / "data" / "zj_typhoon"
 RECEIVED = datetime(2021, 7, 26, 20, 0, tzinfo=UTC)

@@ -1,0 +1,146 @@
+"""Against a real mosquitto: nothing is lost between store and acknowledgement, and nothing counts twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import paho.mqtt.client as mqtt
+import pytest
+
+import connectors
+from connectors import mqtt_sensors
+from connectors.types import Conditional
+from core.errors import FetchError, ParseError
+
+NOW = datetime(2021, 7, 26, 0, 0, tzinfo=UTC)
+MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+
+def message(station="DZ-01", name="tilt", value=0.02, minutes=0, unit="deg", **change):
+    when = (NOW - timedelta(hours=1) + timedelta(seconds=minutes)).isoformat()
+    return {"station": station, "property": name, "value": value, "unit": unit, "time": when, "seq": 1, "synthetic": True} | change
+
+
+@pytest.fixture(params=[5, 4])
+def broker(request, tmp_path):
+    if MOSQUITTO is None:
+        pytest.skip("mosquitto is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = tmp_path / "m.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
+    process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.02)
+    yield port, request.param
+    process.terminate()
+    process.wait(5)
+
+
+def publish(port, *messages) -> None:
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for info in [client.publish(f"sensors/{m['station']}/{m['property']}", json.dumps(m), qos=1) for m in messages]:
+        info.wait_for_publish(5)
+    client.disconnect()
+    client.loop_stop()
+
+
+@pytest.fixture
+def here(settings, broker):
+    return settings.model_copy(update={"broker_port": broker[0], "broker_protocol": broker[1]})
+
+
+def pull(here, county, lake, ledger, now=NOW):
+    return connectors.ingest("geology", now=now, county=county, lake=lake, ledger=ledger, settings=here)
+
+
+def stored(lake):
+    return lake.observations(start=NOW - timedelta(days=1), end=NOW + timedelta(days=1), as_of=NOW + timedelta(days=1))
+
+
+def test_the_queue_is_drained_in_rounds_and_only_once(here, broker, county, lake, ledger) -> None:
+    assert pull(here, county, lake, ledger).outcome == "unchanged"  # makes the session
+    publish(broker[0], *(message(value=i / 1000, minutes=i) for i in range(130)))
+    report = pull(here, county, lake, ledger)
+    assert (report.outcome, report.records, len(stored(lake))) == ("ok", 130, 130)
+    assert pull(here, county, lake, ledger, NOW + timedelta(minutes=5)).records == 0
+
+
+DIE = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import connectors.ingest
+step = sys.modules["connectors.ingest"]
+from connectors.mqtt import Session
+from core.county import load_county
+from core.lake import Lake
+from core.ledger import Ledger
+from core.settings import Settings
+home, port, protocol, where, root = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5]
+def die(*args): os._exit(9)
+if where == "ack":
+    Session.acknowledge = die
+else:
+    step.STAGES = (*step.STAGES[:2], die)
+step.ingest("geology", now=datetime(2021, 7, 26, tzinfo=UTC), county=load_county(Path(root)), lake=Lake(home / "lake"),
+            ledger=Ledger.open(f"sqlite:///{home / 'ledger.db'}"), settings=Settings(home=home, broker_port=port, broker_protocol=protocol))
+"""
+
+
+@pytest.mark.parametrize("where", ["ack", "parse"])
+def test_a_process_that_dies_loses_nothing_and_doubles_nothing(here, broker, county, lake, ledger, tmp_path, where) -> None:
+    pull(here, county, lake, ledger)
+    publish(broker[0], *(message(value=i / 1000, minutes=i) for i in range(15)))
+    died = subprocess.run([sys.executable, "-c", DIE, str(tmp_path), str(broker[0]), str(broker[1]), where, str(county.root)], timeout=60)
+    assert died.returncode == 9
+    assert len(stored(lake)) == (15 if where == "ack" else 0)
+    assert pull(here, county, lake, ledger, NOW + timedelta(minutes=1)).records == 15
+    assert len(stored(lake)) == 15
+    assert pull(here, county, lake, ledger, NOW + timedelta(minutes=2)).records == 0
+
+
+def test_no_broker_is_a_network_failure(settings, county) -> None:
+    with pytest.raises(FetchError) as caught:
+        mqtt_sensors.fetch(county.feed("geology"), conditional=Conditional(), now=NOW, settings=settings.model_copy(update={"broker_port": 9}))
+    assert caught.value.layer == "network"
+
+
+def parse(county, *messages):
+    body = json.dumps({"messages": [{"topic": f"sensors/{m.get('station')}/{m.get('property')}", "text": json.dumps(m)} for m in messages]})
+    return mqtt_sensors.parse(body.encode(), feed=county.feed("geology"), county=county, received=NOW, raw="r")
+
+
+def test_units_are_converted_at_the_edge(county) -> None:
+    batch = parse(county, message(name="displacement", value=1.2, unit="cm"), message(name="tilt", value=0.02))
+    assert {o.observed_property: o.value for o in batch.observations} == {"displacement": 12.0, "tilt": 0.02} and batch.rejected == ()
+
+
+@pytest.mark.parametrize("change", [
+    {"unit": "furlong"}, {"value": "x"}, {"time": "2021-07-26T08:00:00"}, {"time": "2021-07-26T12:00:00+08:00"}, {"station": "DZ-99"}, {"property": "rain"},
+    {"property": "crack"}, {"unit": None},
+])
+def test_what_a_sensor_may_not_say(county, change) -> None:
+    batch = parse(county, message(**change), message("DZ-02"))
+    assert [o.station for o in batch.observations] == ["DZ-02"] and len(batch.rejected) == 1
+
+
+def test_a_topic_of_another_station_and_garbage_are_set_aside(county) -> None:
+    body = {"messages": [{"topic": "sensors/DZ-02/tilt", "text": json.dumps(message())}, {"topic": "sensors/DZ-01/tilt", "text": "{\x00"},
+                         {"topic": "sensors/DZ-01/tilt", "text": "[" * 4000}, {"topic": "sensors/DZ-01/tilt", "text": " " * 5000 + "1"}]}
+    batch = mqtt_sensors.parse(json.dumps(body).encode(), feed=county.feed("geology"), county=county, received=NOW, raw="r")
+    assert batch.records == 0 and len(batch.rejected) == 4
+    with pytest.raises(ParseError):
+        mqtt_sensors.parse(b"{}", feed=county.feed("geology"), county=county, received=NOW, raw="r")
