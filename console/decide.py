@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from console.context import Context
@@ -13,6 +13,8 @@ from core.errors import AuthorityError, LifeCycleError
 from core.model import AlertState, Level
 from core.times import parse_iso, people
 
+#: How long the question waits in Airflow before silence is the answer (dags/issue.py).
+SILENCE = timedelta(minutes=30)
 #: What the buttons mean: (role, decision).
 ANSWERS = {"送审": ("author", "approve"), "退回": ("author", "refuse"), "签发": ("approver", "approve"), "驳回": ("approver", "refuse")}
 
@@ -40,10 +42,11 @@ def describe(partition_key: str) -> str:
 
 def carry_out(partition_key: str, review: dict[str, Any] | None, approval: dict[str, Any] | None) -> dict[str, Any]:
     """Record the officers' signatures, issue if both said yes, and dispatch; a repeat changes nothing and sends nothing twice."""
-    ref, now = split(partition_key)
-    ctx, state = Context.load(), AlertState.DRAFT
+    ref, drafted = split(partition_key)
+    ctx, now = Context.load(), drafted
     for answer in (review, approval):
-        state = _record(ctx, ref, now, answer) or state
+        now = max(now, answered_at(ctx, drafted, answer))
+        _record(ctx, ref, now, answer)
     if alerts.state(ref=ref, ledger=ctx.ledger) is AlertState.APPROVED:
         with ctx.ledger.begin() as tx:
             row = alerts.find(tx, ref)
@@ -51,6 +54,16 @@ def carry_out(partition_key: str, review: dict[str, Any] | None, approval: dict[
     report = TickReport(at=now)
     dispatch(now, ctx, report)
     return {"ref": ref, "state": str(alerts.state(ref=ref, ledger=ctx.ledger))}
+
+
+def answered_at(ctx: Context, drafted: datetime, answer: dict[str, Any] | None) -> datetime:
+    """When people answered. In a sandbox, whose clock is the scenario's, an answer comes at the draft's time, and silence at its deadline."""
+    chosen = (answer or {}).get("chosen_options") or []
+    silent = bool(chosen) and chosen[0] not in ANSWERS
+    if ctx.settings.mode == "sandbox":
+        return drafted + SILENCE if silent else drafted
+    at = str((answer or {}).get("responded_at") or "")
+    return datetime.fromisoformat(at).astimezone(UTC) if at else datetime.now(UTC)
 
 
 def _record(ctx: Context, ref: str, now: datetime, answer: dict[str, Any] | None) -> AlertState | None:

@@ -64,7 +64,7 @@ def read_policy(problems: Problems, groups: set[str]) -> Policy:
                     problems.add("policy.yaml", where("levels", level.en, key), f"{level.en}.{key}: 不认识 {word!r} / unknown",
                                  f"可用 / use: {', '.join(sorted(allowed))}")
         if raw.get("on_silence") not in ("hold", "issue"):
-            problems.add("policy.yaml", at, f"{level.en}.on_silence 应为 hold 或 issue / must be hold or issue")
+            problems.add("policy.yaml", where("levels", level.en, "on_silence"), f"{level.en}.on_silence 应为 hold 或 issue / must be hold or issue")
         policy.approvals[level] = ApprovalRule(
             author_roles=tuple(raw.get("author_roles", ())), approver_roles=tuple(raw.get("approver_roles", ())),
             deadline_s=int(raw.get("deadline_s", 0)), on_silence=raw.get("on_silence", "hold"))
