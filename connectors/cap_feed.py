@@ -102,7 +102,8 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
         yield OfficialSignal(
             feed=gather.feed.feed, identifier=identifier if number == 0 else f"{identifier}#{number + 1}", event=event,
             hazard=hazard_of(event), level=_level(info, kind), areas=codes,
-            title=child_text(info, "headline") or event, issued=sent, received=gather.received, raw=gather.raw, effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[kind], references=references,
+            title=child_text(info, "headline") or event, issued=sent, received=gather.received, raw=gather.raw,
+            effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[kind], references=references,
         )
 
 

@@ -1,4 +1,4 @@
-"""What the connectors' tests share: the county as it stands in the repository, a fresh lake and ledger, and recorded feeds where there are any."""
+"""What the connectors' tests share: the county as it stands, a fresh lake and ledger, a server, and recorded feeds where there are any."""
 
 from __future__ import annotations
 

@@ -94,7 +94,9 @@ def test_a_body_shorter_than_announced_is_no_answer(feed, settings, serve) -> No
         pull(feed, settings, serve(cut))
 
 
-@pytest.mark.parametrize(("status", "retryable"), [(301, False), (302, False), (403, False), (404, False), (429, True), (500, True), (503, True)])
+@pytest.mark.parametrize(
+    ("status", "retryable"), [(301, False), (302, False), (403, False), (404, False), (429, True), (500, True), (503, True)]
+)
 def test_every_other_status_is_an_error_of_the_source(feed, settings, serve, reply, status, retryable) -> None:
     base = serve(lambda r: reply(r, b"", status, Location="http://127.0.0.1:1/token=abc"))
     with pytest.raises(FetchError) as caught:
@@ -113,12 +115,31 @@ def test_nobody_there_names_host_but_no_secret(feed, settings) -> None:
 LIVE = {"mode": "live", "sandbox_url": ""}
 
 
-@pytest.mark.parametrize("url", [
-    "http://169.254.169.254/latest", "http://100.100.100.200/", "https://feed.example.org.evil.com/", "http://feed.example.org/", "file:///etc/passwd",
-    "https://user@feed.example.org/", "https://feed.example.org:8443/", "https://2130706433/", "https://[::1]/", "https://127.0.0.1/", "ftp://feed.example.org/",
-    "https://feed.example.org\\@evil.com/", "https://evil.com#feed.example.org", "//evil.com/", "https://localhost/", "https://[::ffff:127.0.0.1]/",
-    "https://feed.example.org:99999/", "gopher://feed.example.org/", "https:///x", "",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest",
+        "http://100.100.100.200/",
+        "https://feed.example.org.evil.com/",
+        "http://feed.example.org/",
+        "file:///etc/passwd",
+        "https://user@feed.example.org/",
+        "https://feed.example.org:8443/",
+        "https://2130706433/",
+        "https://[::1]/",
+        "https://127.0.0.1/",
+        "ftp://feed.example.org/",
+        "https://feed.example.org\\@evil.com/",
+        "https://evil.com#feed.example.org",
+        "//evil.com/",
+        "https://localhost/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://feed.example.org:99999/",
+        "gopher://feed.example.org/",
+        "https:///x",
+        "",
+    ],
+)
 def test_a_live_feed_goes_to_its_own_host_only(feed, settings, url) -> None:
     live = settings.model_copy(update=LIVE)
     with pytest.raises(FetchError):
@@ -133,9 +154,21 @@ def test_sandbox_never_leaves_loopback(feed, settings) -> None:
         http.allowed(replace(feed, address="https://127.0.0.1/x"), "https://127.0.0.1/x", settings.model_copy(update=LIVE))
 
 
-@pytest.mark.parametrize(("address", "public"), [
-    ("8.8.8.8", True), ("10.0.0.1", False), ("127.0.0.1", False), ("169.254.169.254", False), ("100.100.100.200", False), ("::1", False),
-    ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False), ("224.0.0.1", False), ("0.0.0.0", False), ("2001:4860:4860::8888", True),
-])
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("10.0.0.1", False),
+        ("127.0.0.1", False),
+        ("169.254.169.254", False),
+        ("100.100.100.200", False),
+        ("::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("224.0.0.1", False),
+        ("0.0.0.0", False),
+        ("2001:4860:4860::8888", True),
+    ],
+)
 def test_which_addresses_are_public(address, public) -> None:
     assert http.is_public(address) is public

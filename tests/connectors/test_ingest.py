@@ -29,7 +29,6 @@ def row(town, out: int) -> dict:
     return {"town_code": town.code, "town": town.name, "customers_total": 1000, "customers_out": out, "areas_total": 10, "areas_out": 1}
 
 
-
 @pytest.fixture
 def source(serve, reply):
     """A feed's server whose answer the test changes."""
@@ -83,10 +82,17 @@ def test_the_same_bytes_and_304_are_unchanged_and_still_age(pull, county, source
     assert (old.outcome, old.state) == ("unchanged", FeedState.SILENT)
 
 
-@pytest.mark.parametrize(("change", "layer", "words"), [
-    ({"body": b"<!doctype html><html>login"}, "content", "HTML"), ({"body": b'{"code":0,"data"'}, "content", "not JSON"), ({"body": b""}, "content", "empty"),
-    ({"status": 503}, "source", "503"), ({"body": document()}, "content", "too few"), ({"url": "http://127.0.0.1:9"}, "network", "no connection"),
-])
+@pytest.mark.parametrize(
+    ("change", "layer", "words"),
+    [
+        ({"body": b"<!doctype html><html>login"}, "content", "HTML"),
+        ({"body": b'{"code":0,"data"'}, "content", "not JSON"),
+        ({"body": b""}, "content", "empty"),
+        ({"status": 503}, "source", "503"),
+        ({"body": document()}, "content", "too few"),
+        ({"url": "http://127.0.0.1:9"}, "network", "no connection"),
+    ],
+)
 def test_what_is_no_data_is_never_green(pull, county, ledger, lake, change, layer, words) -> None:
     pull(body=towns(county))
     report = pull(now=NOW + timedelta(minutes=30), **change)
@@ -176,12 +182,19 @@ def test_health_re_evaluates_without_pulling(pull, county, ledger, source) -> No
     assert all(h.headline for h in connectors.health(NOW, county, ledger))
 
 
-@pytest.mark.parametrize(("feed", "minutes", "row", "state", "layer"), [
-    ("power", 10, {}, "ok", ""), ("power", 100, {}, "late", "freshness"), ("power", 131, {}, "silent", "freshness"),
-    ("power", 10, {"failures": 1, "layer": "network"}, "failed", "network"), ("power", 131, {"failures": 9, "layer": "source"}, "silent", "source"),
-    ("power", 10, {"newest_reading": None}, "failed", "freshness"), ("typhoon_zj", 10, {"newest_reading": None}, "ok", ""),
-    ("typhoon_zj", 10, {"newest_reading": iso(NOW - timedelta(hours=7))}, "late", "freshness"),
-])
+@pytest.mark.parametrize(
+    ("feed", "minutes", "row", "state", "layer"),
+    [
+        ("power", 10, {}, "ok", ""),
+        ("power", 100, {}, "late", "freshness"),
+        ("power", 131, {}, "silent", "freshness"),
+        ("power", 10, {"failures": 1, "layer": "network"}, "failed", "network"),
+        ("power", 131, {"failures": 9, "layer": "source"}, "silent", "source"),
+        ("power", 10, {"newest_reading": None}, "failed", "freshness"),
+        ("typhoon_zj", 10, {"newest_reading": None}, "ok", ""),
+        ("typhoon_zj", 10, {"newest_reading": iso(NOW - timedelta(hours=7))}, "late", "freshness"),
+    ],
+)
 def test_the_ladder(county, feed, minutes, row, state, layer) -> None:
     now = NOW + timedelta(minutes=minutes)
     known = {"checked_at": iso(now), "success_at": iso(NOW), "newest_reading": iso(NOW)} | row

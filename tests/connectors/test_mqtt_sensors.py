@@ -114,7 +114,9 @@ def test_a_process_that_dies_loses_nothing_and_doubles_nothing(here, broker, cou
 
 def test_no_broker_is_a_network_failure(settings, county) -> None:
     with pytest.raises(FetchError) as caught:
-        mqtt_sensors.fetch(county.feed("geology"), conditional=Conditional(), now=NOW, settings=settings.model_copy(update={"broker_port": 9}))
+        mqtt_sensors.fetch(
+            county.feed("geology"), conditional=Conditional(), now=NOW, settings=settings.model_copy(update={"broker_port": 9})
+        )
     assert caught.value.layer == "network"
 
 
@@ -128,18 +130,33 @@ def test_units_are_converted_at_the_edge(county) -> None:
     assert {o.observed_property: o.value for o in batch.observations} == {"displacement": 12.0, "tilt": 0.02} and batch.rejected == ()
 
 
-@pytest.mark.parametrize("change", [
-    {"unit": "furlong"}, {"value": "x"}, {"time": "2021-07-26T08:00:00"}, {"time": "2021-07-26T12:00:00+08:00"}, {"station": "DZ-99"}, {"property": "rain"},
-    {"property": "crack"}, {"unit": None},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unit": "furlong"},
+        {"value": "x"},
+        {"time": "2021-07-26T08:00:00"},
+        {"time": "2021-07-26T12:00:00+08:00"},
+        {"station": "DZ-99"},
+        {"property": "rain"},
+        {"property": "crack"},
+        {"unit": None},
+    ],
+)
 def test_what_a_sensor_may_not_say(county, change) -> None:
     batch = parse(county, message(**change), message("DZ-02"))
     assert [o.station for o in batch.observations] == ["DZ-02"] and len(batch.rejected) == 1
 
 
 def test_a_topic_of_another_station_and_garbage_are_set_aside(county) -> None:
-    body = {"messages": [{"topic": "sensors/DZ-02/tilt", "text": json.dumps(message())}, {"topic": "sensors/DZ-01/tilt", "text": "{\x00"},
-                         {"topic": "sensors/DZ-01/tilt", "text": "[" * 4000}, {"topic": "sensors/DZ-01/tilt", "text": " " * 5000 + "1"}]}
+    body = {
+        "messages": [
+            {"topic": "sensors/DZ-02/tilt", "text": json.dumps(message())},
+            {"topic": "sensors/DZ-01/tilt", "text": "{\x00"},
+            {"topic": "sensors/DZ-01/tilt", "text": "[" * 4000},
+            {"topic": "sensors/DZ-01/tilt", "text": " " * 5000 + "1"},
+        ]
+    }
     batch = mqtt_sensors.parse(json.dumps(body).encode(), feed=county.feed("geology"), county=county, received=NOW, raw="r")
     assert batch.records == 0 and len(batch.rejected) == 4
     with pytest.raises(ParseError):

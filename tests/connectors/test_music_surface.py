@@ -55,9 +55,14 @@ def test_coordinates_are_as_exact_as_they_are_written(found) -> None:
     assert ("M9005", "rain") in found  # 31.93 for 31.9342 is rounding, not a move
 
 
-@pytest.mark.parametrize(("change", "match"), [
-    ({"returnCode": "-2", "returnMessage": "bad password"}, "refused the query"), ({"rowCount": "99"}, "99 rows announced"), ({"DS": {}}, "no list"),
-])
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"returnCode": "-2", "returnMessage": "bad password"}, "refused the query"),
+        ({"rowCount": "99"}, "99 rows announced"),
+        ({"DS": {}}, "no list"),
+    ],
+)
 def test_documents_that_are_not_the_data(county, change, match) -> None:
     with pytest.raises(ParseError, match=match):
         parse(county, json.dumps(json.loads(BODY) | change).encode())
@@ -74,7 +79,7 @@ def test_no_rows_is_an_answer_of_no_rows(county) -> None:
 
 @pytest.mark.recorded
 def test_recorded_response_attributes(county, recorded: Path) -> None:
-    """The recorded CIMISS answer is XML; its rows, as JSON, name no station of this county and are all set aside, every one with a reason."""
+    """The recorded CIMISS answer is XML; its rows, as JSON, name no station of this county and are all set aside."""
     import re
 
     text = (recorded / "cimiss" / "surface.rst").read_text(encoding="utf-8")

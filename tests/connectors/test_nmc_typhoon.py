@@ -12,8 +12,21 @@ from core.model import Circle
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 AHEAD = {"BABJ": [[12, "202107250000", 122.0, 30.2, 968, 38, "BABJ", "TY"], [0, "202107250000", 122.0, 30.2, 968, 38, "BABJ", "TY"]]}
-POINT = [1, "202107250000", 1627171200000, "TY", 123.0, 29.7, 965, 38, "NW", 15, [["30KTS", 300, 200, 200, 250, 1], ["64KTS", 40, 40, 40, 40, 1]], AHEAD,
-         ["202107250800", "x", None, None]]
+POINT = [
+    1,
+    "202107250000",
+    1627171200000,
+    "TY",
+    123.0,
+    29.7,
+    965,
+    38,
+    "NW",
+    15,
+    [["30KTS", 300, 200, 200, 250, 1], ["64KTS", 40, 40, 40, 40, 1]],
+    AHEAD,
+    ["202107250800", "x", None, None],
+]
 
 
 def view(*points: object) -> bytes:
@@ -28,9 +41,20 @@ def parse(county, body):
 def test_longitude_before_latitude_utc_and_quadrants(county) -> None:
     batch = parse(county, view(POINT))
     point, ahead = batch.tracks
-    assert (point.lat, point.lon, point.time, point.storm, point.name) == (29.7, 123.0, datetime(2021, 7, 25, tzinfo=UTC), "2106", "烟花 IN-FA")
+    assert (point.lat, point.lon, point.time, point.storm, point.name) == (
+        29.7,
+        123.0,
+        datetime(2021, 7, 25, tzinfo=UTC),
+        "2106",
+        "烟花 IN-FA",
+    )
     assert point.r7 == Circle(ne=300, se=200, sw=200, nw=250) and point.r10 is None and point.r12 is not None
-    assert (ahead.time, ahead.issued, ahead.agency, ahead.lat) == (datetime(2021, 7, 25, 12, tzinfo=UTC), datetime(2021, 7, 25, tzinfo=UTC), "中国", 30.2)
+    assert (ahead.time, ahead.issued, ahead.agency, ahead.lat) == (
+        datetime(2021, 7, 25, 12, tzinfo=UTC),
+        datetime(2021, 7, 25, tzinfo=UTC),
+        "中国",
+        30.2,
+    )
     assert "lead time 0" in batch.rejected[0].reason
 
 
@@ -57,17 +81,26 @@ def test_the_joined_payload(county) -> None:
     assert parse(county, json.dumps({"list": listed, "storms": {}}).encode()).records == 0
 
 
-@pytest.mark.parametrize("body", [b"", b"x(1)", b"{}", b'{"list":"","storms":{}}', b"cb({})", b"<!DOCTYPE HTML PUBLIC>\n<html>", view(POINT)[:-20]])
+@pytest.mark.parametrize(
+    "body", [b"", b"x(1)", b"{}", b'{"list":"","storms":{}}', b"cb({})", b"<!DOCTYPE HTML PUBLIC>\n<html>", view(POINT)[:-20]]
+)
 def test_what_is_no_storm(county, body) -> None:
     with pytest.raises(ParseError):
         parse(county, body)
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize(("name", "analyses", "forecasts"), [
-    ("cma_view_3272323_HAISHEN", 10, 0), ("cma_view_3277083_NOUL", 71, 0), ("cma_view_3279904_DOLPHIN", 51, 8), ("view_3227033_Bolaven2005", 1, 0),
-    ("view_3346168_NOLO_20261007", 2, 8), ("cma_view_3285913_nameless", 9, 0),
-])
+@pytest.mark.parametrize(
+    ("name", "analyses", "forecasts"),
+    [
+        ("cma_view_3272323_HAISHEN", 10, 0),
+        ("cma_view_3277083_NOUL", 71, 0),
+        ("cma_view_3279904_DOLPHIN", 51, 8),
+        ("view_3227033_Bolaven2005", 1, 0),
+        ("view_3346168_NOLO_20261007", 2, 8),
+        ("cma_view_3285913_nameless", 9, 0),
+    ],
+)
 def test_recorded_storms(county, recorded: Path, name, analyses, forecasts) -> None:
     batch = parse(county, (recorded / "nmc" / f"{name}.jsonp").read_bytes())
     found = [p.issued is None for p in batch.tracks]
@@ -79,5 +112,8 @@ def test_recorded_storms(county, recorded: Path, name, analyses, forecasts) -> N
 def test_recorded_lists_are_lists(recorded: Path, county) -> None:
     from connectors.jsonstrict import unwrap
 
-    counts = {p.stem: len(nmc_typhoon._list(unwrap(p.read_bytes(), feed="f"), county.feed("typhoon_nmc"))) for p in (recorded / "nmc").glob("*list*.jsonp")}
+    counts = {
+        p.stem: len(nmc_typhoon._list(unwrap(p.read_bytes(), feed="f"), county.feed("typhoon_nmc")))
+        for p in (recorded / "nmc").glob("*list*.jsonp")
+    }
     assert counts == {"cma_list_full": 15, "list_1950": 2, "list_2024": 1, "list_default_20261007": 5}

@@ -9,8 +9,16 @@ from connectors import outages
 from core.errors import ParseError
 
 NOW = datetime(2021, 7, 26, 0, 5, tzinfo=UTC)
-ROW = {"town_code": "320614415000", "town": "包场镇", "customers_total": "24,813", "customers_out": 1380, "areas_total": 310, "areas_out": 17,
-       "critical_out": ["泵站"], "synthetic": True}
+ROW = {
+    "town_code": "320614415000",
+    "town": "包场镇",
+    "customers_total": "24,813",
+    "customers_out": 1380,
+    "areas_total": 310,
+    "areas_out": 17,
+    "critical_out": ["泵站"],
+    "synthetic": True,
+}
 
 
 def parse(county, *rows, **head):
@@ -21,7 +29,11 @@ def parse(county, *rows, **head):
 def test_counts_per_town_at_the_documents_beijing_time(county) -> None:
     batch = parse(county, ROW)
     assert {o.observed_property: o.value for o in batch.observations} == {
-        "customers_out": 1380, "customers_total": 24813, "areas_out": 17, "areas_total": 310}
+        "customers_out": 1380,
+        "customers_total": 24813,
+        "areas_out": 17,
+        "areas_total": 310,
+    }
     assert {(o.station, o.time, o.synthetic) for o in batch.observations} == {("power-baochang", datetime(2021, 7, 26, tzinfo=UTC), True)}
     assert batch.rejected == ()
 
@@ -31,10 +43,18 @@ def test_two_towns_may_share_a_code(county) -> None:
     assert {o.station for o in parse(county, *shared).observations} == {"power-haimen", "power-binjiang"}
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"customers_out": 30000}, "is over"), ({"customers_out": -1}, "no count"), ({"customers_out": 1.5}, "no count"), ({"town": "某镇"}, "not in the county"),
-    ({"town_code": "320684415000"}, "has code"), ({"customers_out": "many"}, "no number"), ({"customers_out": True}, "no number"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"customers_out": 30000}, "is over"),
+        ({"customers_out": -1}, "no count"),
+        ({"customers_out": 1.5}, "no count"),
+        ({"town": "某镇"}, "not in the county"),
+        ({"town_code": "320684415000"}, "has code"),
+        ({"customers_out": "many"}, "no number"),
+        ({"customers_out": True}, "no number"),
+    ],
+)
 def test_a_bad_row_costs_that_row(county, change, reason) -> None:
     batch = parse(county, ROW | change, ROW | {"town": "余东镇", "town_code": "320614106000"})
     assert {o.station for o in batch.observations} == {"power-yudong"} and reason in batch.rejected[0].reason

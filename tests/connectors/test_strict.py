@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,8 @@ from core.errors import ParseError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=12,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -27,10 +29,24 @@ def test_what_json_can_say_is_read_as_json_reads_it(value) -> None:
     assert jsonstrict.loads(body, feed="f") == json.loads(body)
 
 
-@pytest.mark.parametrize("body", [
-    b'{"level":"blue","level":"red"}', b"[NaN]", b"[Infinity]", b"[-Infinity]", b"[1e999]", b"[" * 100_000, b"{}x", b"[1,]", b"\xff\xfe[]",
-    b"[" + b"9" * 10_000 + b"]", b"  ", b"<html><body>login</body></html>", b'{"a":' * 40 + b"1" + b"}" * 40,
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"level":"blue","level":"red"}',
+        b"[NaN]",
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"[1e999]",
+        b"[" * 100_000,
+        b"{}x",
+        b"[1,]",
+        b"\xff\xfe[]",
+        b"[" + b"9" * 10_000 + b"]",
+        b"  ",
+        b"<html><body>login</body></html>",
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+    ],
+)
 def test_hostile_json_is_refused_by_name(body) -> None:
     with pytest.raises(ParseError, match="power"):
         jsonstrict.loads(body, feed="power")
@@ -43,10 +59,8 @@ def test_brackets_in_texts_are_not_nesting() -> None:
 @given(st.binary(max_size=200))
 def test_bytes_never_crash_the_reader(body) -> None:
     for read in (jsonstrict.loads, jsonstrict.unwrap, xmlstrict.loads):
-        try:
+        with suppress(ParseError):
             read(body, feed="f")
-        except ParseError:
-            pass
 
 
 @pytest.mark.parametrize("text", ['cb(({"a":1}))', 'cb({"a":1})', ' cb_1({"a":1});\n'])
@@ -54,10 +68,20 @@ def test_jsonp_with_one_or_two_parentheses(text) -> None:
     assert jsonstrict.unwrap(text.encode(), feed="f") == {"a": 1}
 
 
-@pytest.mark.parametrize("body", [
-    b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', b"<a>" * 200_000, b"<a>" * 60 + b"</a>" * 60,
-    b"<a><b></a>", b"<a/><b/>", b"\x00<a/>", "<?xml version='1.0' encoding='utf-16'?><a/>".encode("utf-16"), b"<html><body/></html>",
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+        b"<a>" * 200_000,
+        b"<a>" * 60 + b"</a>" * 60,
+        b"<a><b></a>",
+        b"<a/><b/>",
+        b"\x00<a/>",
+        "<?xml version='1.0' encoding='utf-16'?><a/>".encode("utf-16"),
+        b"<html><body/></html>",
+    ],
+)
 def test_hostile_xml_is_refused_by_name(body) -> None:
     with pytest.raises(ParseError, match="cap"):
         xmlstrict.loads(body, feed="cap")
@@ -65,7 +89,9 @@ def test_hostile_xml_is_refused_by_name(body) -> None:
         xmlstrict.loads(b"<aaaaaaaaaaaaaa/>", feed="cap", max_bytes=10)
 
 
-@pytest.mark.parametrize(("given", "number"), [("74,028", 74028.0), ("-0.125", -0.125), ("null", None), ("", None), (" ", None), (7, 7.0), ("1e3", 1000.0)])
+@pytest.mark.parametrize(
+    ("given", "number"), [("74,028", 74028.0), ("-0.125", -0.125), ("null", None), ("", None), (" ", None), (7, 7.0), ("1e3", 1000.0)]
+)
 def test_numbers_as_they_are_written(given, number) -> None:
     assert to_number(given, "x") == number
 

@@ -62,7 +62,8 @@ def test_landfall_rows_with_null_texts_are_no_positions(batch: Batch) -> None:
 def test_only_the_newest_points_forecasts_count_and_the_analysis_is_not_repeated(batch: Batch) -> None:
     forecasts = [p for p in batch.tracks if p.issued is not None]
     assert {(p.agency, p.time) for p in forecasts} == {
-        ("中国", datetime(2021, 7, 25, 16, tzinfo=UTC)), ("日本", datetime(2021, 7, 25, 16, tzinfo=UTC)),
+        ("中国", datetime(2021, 7, 25, 16, tzinfo=UTC)),
+        ("日本", datetime(2021, 7, 25, 16, tzinfo=UTC)),
     }
     assert {p.issued for p in forecasts} == {datetime(2021, 7, 25, 4, tzinfo=UTC)}
     assert [p.wind for p in forecasts if p.agency == "日本"] == [None]  # 0 m/s is how that agency is missing
@@ -87,7 +88,9 @@ def test_a_field_nobody_knows_is_told_once(county: County) -> None:
     assert [r.reason for r in batch.rejected if r.reason.startswith(UNREAD)] == [f"{UNREAD}: gust_kt"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'[{"name":"x"}]', b"<!doctype html><html>login</html>", b"[1]", (DATA / "in_fa.json").read_bytes()[:700]])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'[{"name":"x"}]', b"<!doctype html><html>login</html>", b"[1]", (DATA / "in_fa.json").read_bytes()[:700]]
+)
 def test_what_is_no_document_is_a_parse_error(county: County, body: bytes) -> None:
     with pytest.raises(ParseError, match="typhoon_zj"):
         parse(county, body)
@@ -108,16 +111,26 @@ def test_a_radius_that_cannot_be_costs_its_row_only(county: County, radius: str)
 
 @pytest.mark.recorded
 def test_recorded_season_in_the_raw_fields(county: County, recorded: Path) -> None:
-    """The recorded snapshots are a normalised form; put back into the site's own fields they read whole, and agree with nmc.cn's circles."""
+    """The recorded snapshots are a normalised form; in the site's own fields they read whole and agree with nmc.cn's circles."""
     import gzip
 
-    lines = [json.loads(line) for line in gzip.open(recorded / "typhoon_season_2026" / "typhoon_202613.snapshots.jsonl.gz")]
+    lines = gzip.decompress((recorded / "typhoon_season_2026" / "typhoon_202613.snapshots.jsonl.gz").read_bytes()).splitlines()
     assert len(lines) == 230
-    payload = lines[150]["payload"]
+    payload = json.loads(lines[150])["payload"]
     points = [
-        {"time": p["time"], "lat": str(p["lat"]), "lng": str(p["lng"]), "strong": p["strong"], "power": p["power"], "speed": p["speed"],
-         "pressure": p["pressure"], "movedirection": p["moveDir"], "movespeed": p["moveSpeed"],
-         **{f"radius{f}": "|".join(map(str, p[f"r{f}"] or [])) for f in (7, 10, 12)}} for p in payload["track"]
+        {
+            "time": p["time"],
+            "lat": str(p["lat"]),
+            "lng": str(p["lng"]),
+            "strong": p["strong"],
+            "power": p["power"],
+            "speed": p["speed"],
+            "pressure": p["pressure"],
+            "movedirection": p["moveDir"],
+            "movespeed": p["moveSpeed"],
+            **{f"radius{f}": "|".join(map(str, p[f"r{f}"] or [])) for f in (7, 10, 12)},
+        }
+        for p in payload["track"]
     ]
     storm = {"tfid": payload["tfid"], "name": payload["name"], "enname": payload["enName"], "isactive": "1", "points": points}
     body = json.dumps({"quadrants": zj_typhoon.LIVE_QUADRANTS, "storms": [storm]}).encode()
@@ -126,8 +139,11 @@ def test_recorded_season_in_the_raw_fields(county: County, recorded: Path) -> No
     from connectors import nmc_typhoon
 
     nmc = nmc_typhoon.parse(
-        (recorded / "nmc" / "cma_view_3279904_DOLPHIN.jsonp").read_bytes(), feed=county.feed("typhoon_nmc"), county=county,
-        received=datetime(2026, 9, 1, tzinfo=UTC), raw="r",
+        (recorded / "nmc" / "cma_view_3279904_DOLPHIN.jsonp").read_bytes(),
+        feed=county.feed("typhoon_nmc"),
+        county=county,
+        received=datetime(2026, 9, 1, tzinfo=UTC),
+        raw="r",
     )
     theirs = {p.time: p.r7 for p in nmc.tracks if p.issued is None and p.r7}
     both = [(p.r7, theirs[p.time]) for p in batch.tracks if p.r7 and p.time in theirs]

@@ -31,11 +31,24 @@ def test_suspect_never_wider_than_fail() -> None:
         assert not limits.suspect[0] < limits.fail[0] and not limits.suspect[1] > limits.fail[1]
 
 
-@pytest.mark.parametrize(("name", "value", "flag"), [
-    ("rain", -0.1, Flag.FAIL), ("rain", 60, Flag.GOOD), ("rain", 250, Flag.SUSPECT), ("rain", 500, Flag.FAIL), ("wind_direction", 361, Flag.FAIL),
-    ("pressure", 965, Flag.GOOD), ("pressure", 9850, Flag.FAIL), ("wind_speed", 38, Flag.GOOD), ("wind_speed", 70, Flag.SUSPECT), ("stage", -0.3, Flag.GOOD),
-    ("stage", 320, Flag.FAIL), ("customers_out", -1, Flag.FAIL), ("tide", NAN, Flag.GOOD),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "flag"),
+    [
+        ("rain", -0.1, Flag.FAIL),
+        ("rain", 60, Flag.GOOD),
+        ("rain", 250, Flag.SUSPECT),
+        ("rain", 500, Flag.FAIL),
+        ("wind_direction", 361, Flag.FAIL),
+        ("pressure", 965, Flag.GOOD),
+        ("pressure", 9850, Flag.FAIL),
+        ("wind_speed", 38, Flag.GOOD),
+        ("wind_speed", 70, Flag.SUSPECT),
+        ("stage", -0.3, Flag.GOOD),
+        ("stage", 320, Flag.FAIL),
+        ("customers_out", -1, Flag.FAIL),
+        ("tide", NAN, Flag.GOOD),
+    ],
+)
 def test_ranges(name, value, flag) -> None:
     assert flags(check(name, [value], interval_s=3600)) == [flag]
 
@@ -65,8 +78,10 @@ def test_a_stuck_sensor_but_not_a_calm_one() -> None:
 
 def test_a_typhoon_passage_is_not_an_error() -> None:
     for name, series in {
-        "pressure": [1001, 998, 994, 988, 980, 972, 966, 970, 978, 986, 992], "wind_gust": [8, 12, 17, 24, 33, 41, 20, 38, 30, 22, 14],
-        "wind_speed": [5, 8, 12, 16, 24, 31, 15, 27, 20, 14, 9], "rain": [0, 2, 12, 35, 68.7, 90, 20, 1, 0, 0, 0],
+        "pressure": [1001, 998, 994, 988, 980, 972, 966, 970, 978, 986, 992],
+        "wind_gust": [8, 12, 17, 24, 33, 41, 20, 38, 30, 22, 14],
+        "wind_speed": [5, 8, 12, 16, 24, 31, 15, 27, 20, 14, 9],
+        "rain": [0, 2, 12, 35, 68.7, 90, 20, 1, 0, 0, 0],
     }.items():
         assert flags(check(name, series, interval_s=3600)) == [Flag.GOOD] * 11, name
 
@@ -75,10 +90,20 @@ def test_gaps() -> None:
     assert quality.gaps(np.array([0, 3600, 7200, 14400, 18000.0]), 3600).tolist() == [False, False, False, True, False]
 
 
-@pytest.mark.parametrize(("name", "value", "others", "told"), [
-    ("rain", 0, [20, 35], True), ("rain", 0, [20], False), ("rain", 0, [20, 0.5], False), ("rain", 45, [0, 0.1], True), ("rain", 45, [12, 0.1], False),
-    ("pressure", 950, [985, 986], True), ("pressure", 984, [985, NAN, 986], False), ("rain", 0, [20, NAN], False), ("stage", 9, [1, 1], False),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "others", "told"),
+    [
+        ("rain", 0, [20, 35], True),
+        ("rain", 0, [20], False),
+        ("rain", 0, [20, 0.5], False),
+        ("rain", 45, [0, 0.1], True),
+        ("rain", 45, [12, 0.1], False),
+        ("pressure", 950, [985, 986], True),
+        ("pressure", 984, [985, NAN, 986], False),
+        ("rain", 0, [20, NAN], False),
+        ("stage", 9, [1, 1], False),
+    ],
+)
 def test_neighbours(name, value, others, told) -> None:
     assert bool(quality.check_neighbours(name, float(value), np.array(others, dtype=float))) is told
 
