@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from console.context import Context
-from console.world import World
 from console.sandbox.scenario import Scenario, load_scenario
 from console.steps import Decide, TickReport, tick
+from console.world import World
 from core.errors import ConfigError
 
 Say = Callable[[str], None]

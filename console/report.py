@@ -138,7 +138,7 @@ def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
 def broadcast(tx: Connection) -> dict[str, Any]:
     """Loudspeakers by what became of each frame; those never reached are named."""
     d = t.delivery.c
-    by_state = Counter(dict(tx.execute(select(d.state, func.count()).where(d.channel == "broadcast").group_by(d.state)).tuples().all()))
+    by_state: Counter[str] = Counter(dict(tx.execute(select(d.state, func.count()).where(d.channel == "broadcast").group_by(d.state)).tuples().all()))
     reached = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast", d.state == DeliveryState.DELIVERED).distinct())}
     everyone = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast").distinct())}
     return {"frames": dict(by_state), "reached": sorted(reached), "not_reached": sorted(everyone - reached)}

@@ -88,15 +88,21 @@ def expire(now: datetime, ctx: Context, _report: TickReport) -> None:
     alerts.expire(now=now, ledger=ctx.ledger)
 
 
+Stage = Callable[[datetime, Context, TickReport], None]
+#: What comes before people decide, and what after.
+BEFORE: tuple[Stage, ...] = (ingest_all, assess, draft)
+AFTER: tuple[Stage, ...] = (dispatch, expire)
+
+
 def tick(now: datetime, ctx: Context, decide: Decide | None = None) -> TickReport:
     """One pass through the chain at `now` (aware). Without `decide` the drafts stay waiting for a person."""
     report = TickReport(at=now)
-    for stage in (ingest_all, assess, draft):
+    for stage in BEFORE:
         stage(now, ctx, report)
     for ref in report.drafted:
         if decide is not None and decide(now, ref, ctx):
             issue(now, ctx, ref)
             report.issued.append(ref)
-    for stage in (dispatch, expire):
+    for stage in AFTER:
         stage(now, ctx, report)
     return report

@@ -55,7 +55,8 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _feeds(out: Console, data: dict[str, Any]) -> None:
-    table = _table("数据源 / feeds", "数据源 feed", "种类 kind", "记录 records", "搁置 set aside", "最新读数 newest", "时龄 age", "状态 health", "说明 headline")
+    table = _table("数据源 / feeds", "数据源 feed", "种类 kind", "记录 records", "搁置 set aside",
+                   "最新读数 newest", "时龄 age", "状态 health", "说明 headline")
     for row in data["feeds"]:
         table.add_row(f"{row['title']} {row['feed']}", f"{row['sector']}/{row['connector']}", str(row["records"]), str(row["set_aside"]),
                       local(row["newest"]), age(row["age_s"]), f"{STATE_ZH[row['state']]} {row['state']}", row["headline"])
@@ -63,7 +64,8 @@ def _feeds(out: Console, data: dict[str, Any]) -> None:
 
 
 def _towns(out: Console, data: dict[str, Any]) -> None:
-    table = _table("镇街风险 / towns by hazard and level", "镇街 town", "灾种 hazard", "最高 peak", "时间 at", "官方下限 floor", "不能排除 ceiling", "现在 now", "理由 reason")
+    table = _table("镇街风险 / towns by hazard and level", "镇街 town", "灾种 hazard", "最高 peak", "时间 at", "官方下限 floor",
+                   "不能排除 ceiling", "现在 now", "理由 reason")
     for row in data["towns"]:
         if row["peak"] or row["level"]:
             table.add_row(row["name"], f"{row['hazard_zh']} {row['hazard']}", paint(row["peak"]), local(row["peak_at"]), paint(row["peak_floor"]),

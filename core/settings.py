@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     sms_callback_url: str = ""
     broker_host: str = "127.0.0.1"
     broker_port: int = Field(default=1883, ge=0, le=65535)
-    broker_protocol: int = Field(5, ge=4, le=5)  # 5 is MQTT 5, 4 is MQTT 3.1.1
+    broker_protocol: int = Field(default=5, ge=4, le=5)  # 5 is MQTT 5, 4 is MQTT 3.1.1
     broker_user: str = ""
     broker_password: SecretStr = SecretStr("")
     twilio_account: str = ""

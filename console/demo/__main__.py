@@ -10,7 +10,7 @@ from core.errors import FengsuiError
 
 def main(argv: list[str]) -> int:
     """Choose the command; 2 for a wrong call, 3 when something could not be started."""
-    command, scenario = (argv + ["run"])[0], (argv[1:] + ["in-fa-2021"])[0]
+    command, scenario = [*argv, "run"][0], [*argv[1:], "in-fa-2021"][0]
     try:
         if command == "run":
             return run(scenario)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -43,6 +44,7 @@ class Demo:
         self.airflow: Airflow | None = None
         self.ctx: Context | None = None
         self.airflow_took = 0.0
+        self._issued_before = 0
 
     def say(self, text: str) -> None:
         """One progress line with the seconds since the start."""
@@ -94,7 +96,7 @@ class Demo:
         for dag in feeds:
             air.trigger(dag, run_id, conf)
         for dag in feeds:
-            self._wait(lambda dag=dag: self._ended(dag, run_id), f"{dag} {run_id}")
+            self._wait(partial(self._ended, dag, run_id), f"{dag} {run_id}")
         air.trigger("assess", run_id, conf)
         self._wait(lambda: self._ended("assess", run_id), f"assess {run_id}")
         drafted = self._drafted(moment.at)
@@ -119,7 +121,6 @@ class Demo:
             self.say(f"  {user} {option} / answered over Airflow's REST API")
         states = self._air.states("issue")
         self._failed("issue", states)
-        self._issued_before = getattr(self, "_issued_before", 0)
         done = sum(state == "success" for state in states.values())
         if done >= self._issued_before + wanted:
             self._issued_before = done
@@ -148,7 +149,8 @@ class Demo:
         now = self.scenario.moments[-1].at
         data = collect(self._ctx, now)
         board = write_board(self._ctx, now, HOME / "board.html")
-        print_summary(data, {"CAP 1.2": str(self._ctx.settings.home / "cap"), "短信沙箱日志 SMS sandbox log": str(self.world.sms_log), "看板 board": str(board)})
+        paths = {"CAP 1.2": str(self._ctx.settings.home / "cap"), "短信沙箱日志 SMS sandbox log": str(self.world.sms_log), "看板 board": str(board)}
+        print_summary(data, paths)
         held = expectations(self._ctx, self.scenario.expect, data)
         for sentence, holds in held:
             print(f"  {'✓' if holds else '✗'} {sentence}")

@@ -21,7 +21,7 @@ class LazyApp:
         await self._app(scope, receive, send)
 
 
-class FengsuiPlugin(AirflowPlugin):
+class FengsuiPlugin(AirflowPlugin):  # type: ignore[misc]
     """The board under /fengsui/board."""
 
     name = "fengsui"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ def local(at: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
 class FeedSimulator:
     """Answers for every HTTP feed at `clock.base`; `on_clock` are told when time moves, before /clock answers."""
 
-    def __init__(self, county: County, scenario: Scenario, clock: Clock, on_clock: list[Callable[[datetime], None]]) -> None:
+    def __init__(self, county: County, scenario: Scenario, clock: Clock, on_clock: Sequence[Callable[[datetime], None]]) -> None:
         self.county, self.scenario, self.clock, self.on_clock = county, scenario, clock, on_clock
         self.faults: dict[str, tuple[str, datetime | None]] = {}
         self.kept: dict[str, Body] = {}
@@ -150,7 +150,7 @@ def zj_typhoon(scenario: Scenario, at: datetime) -> list[dict[str, Any]]:
     shown = scenario.until("track", at)
     if not shown:
         return []
-    points = []
+    points: list[dict[str, Any]] = []
     for when, row in shown:
         if row["landfall"]:
             points.append({"time": local(when), "lng": row["lon"], "lat": row["lat"], "type": "DL", "speed": "null", "pressure": "null",

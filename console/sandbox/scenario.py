@@ -61,10 +61,8 @@ class Scenario:
 def load_scenario(folder: Path) -> Scenario:
     """Read a scenario folder; ConfigErrors with file:line when it is wrong."""
     data, where = yamlfile.load(folder / "scenario.yaml")
-    errors: list[ConfigError] = []
-    for key in ("name", "title", "title_en", "start", "end", "step_s", "moments", "sources", "expect"):
-        if key not in data:
-            errors.append(ConfigError(f"缺少 {key} / missing key", path=folder / "scenario.yaml", line=1))
+    wanted = ("name", "title", "title_en", "start", "end", "step_s", "moments", "sources", "expect")
+    errors = [ConfigError(f"缺少 {key} / missing key", path=folder / "scenario.yaml", line=1) for key in wanted if key not in data]
     rows = {name: _rows(folder / f"{name}.csv", columns, errors) for name, columns in FILES.items()}
     if errors:
         raise ConfigErrors(errors)

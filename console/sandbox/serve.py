@@ -10,6 +10,8 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -41,7 +43,8 @@ async def serve(args: argparse.Namespace) -> None:
     scenario = load_scenario(county.root / "scenarios" / args.scenario)
     clock, home = Clock(scenario.start), Path(args.home)
     water = WaterDatabase(f"sqlite:///{home / 'sandbox' / 'water.db'}", county, scenario)
-    told, closing = [water.advance], []
+    told: list[Callable[[datetime], None]] = [water.advance]
+    closing: list[Callable[[], None]] = []
     if args.broker:
         host, _, port = args.broker.partition(":")
         telemetry = Telemetry(host, int(port), args.protocol, scenario)

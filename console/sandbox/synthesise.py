@@ -14,7 +14,9 @@ import math
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from console.sandbox.scenario import FILES, PATTERN
 from core import yamlfile
@@ -22,6 +24,7 @@ from core.county import County, Town, load_county
 
 #: Hourly rain of the area mean, mm: (from, to) on the Beijing clock -> mm an hour.
 Spell = tuple[str, str, float]
+Recipe = dict[str, Any]
 
 
 def wave(key: str, hour: int) -> float:
@@ -69,7 +72,7 @@ def _between(points: list[list[object]], when: datetime) -> float:
     known = [(datetime.strptime(str(a), PATTERN), float(str(v))) for a, v in points]  # noqa: DTZ007
     if when <= known[0][0]:
         return known[0][1]
-    for (t0, v0), (t1, v1) in zip(known, known[1:], strict=False):
+    for (t0, v0), (t1, v1) in pairwise(known):
         if when <= t1:
             return v0 + (v1 - v0) * ((when - t0) / (t1 - t0))
     return known[-1][1]
@@ -84,7 +87,7 @@ def _factor(town: Town) -> float:
     return 1.0 if town.sea_front else 0.88 if town.river_front else 0.76
 
 
-def _weather(county: County, recipe: dict[str, list[list[object]]], start: datetime, end: datetime) -> Iterator[list[str]]:
+def _weather(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:
     for when in hours(start, end):
         for station in county.stations_of("weather"):
             town = county.town(station.town)
@@ -98,7 +101,7 @@ def _weather(county: County, recipe: dict[str, list[list[object]]], start: datet
             yield [when.strftime(PATTERN), name, f"{_at(spells, when):.1f}", "3.0", "5.0", "180", "1003.0", "true"]
 
 
-def _water(county: County, recipe: dict[str, list[list[object]]], start: datetime, end: datetime) -> Iterator[list[str]]:
+def _water(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:
     for when in hours(start, end):
         phase = 2 * math.pi * _hour(when) / 12.42
         for station in county.stations_of("water"):
@@ -111,7 +114,7 @@ def _water(county: County, recipe: dict[str, list[list[object]]], start: datetim
                 yield [when.strftime(PATTERN), station.station, "stage", f"{value:.3f}", "true"]
 
 
-def _power(county: County, recipe: dict[str, list[list[object]]], start: datetime, end: datetime) -> Iterator[list[str]]:
+def _power(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:
     for when in hours(start, end):
         for town in county.towns:
             total = round(town.population / 2.2)
@@ -120,7 +123,7 @@ def _power(county: County, recipe: dict[str, list[list[object]]], start: datetim
             yield [when.strftime(PATTERN), town.key, str(round(total * share)), str(total), str(round(areas * share)), str(areas), "true"]
 
 
-def _sensors(county: County, recipe: dict[str, list[list[object]]], start: datetime, end: datetime) -> Iterator[list[str]]:
+def _sensors(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:
     units = {"displacement": "mm", "tilt": "deg", "crack": "mm", "groundwater": "m"}
     base = {"displacement": 12.0, "tilt": 0.4, "crack": 1.5, "groundwater": 1.8}
     for when in hours(start, end):
