@@ -70,6 +70,7 @@ class Lake:
             stored = self.place.read(_raw_name(sha))
         except FileNotFoundError:
             raise StoreError(f"原始数据 {sha[:12]} 不在湖中 / raw payload not in the lake") from None
+        body: bytes | None
         try:
             with pa.input_stream(pa.BufferReader(stored), compression="zstd") as stream:
                 body = bytes(stream.read())
