@@ -152,7 +152,7 @@ def reads(lake: Lake, as_of: datetime) -> list[str]:
     return [everything(lake, as_of, forecasts=forecasts).to_csv() for forecasts in (False, True)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(made=batches, data=st.data())
 def test_order_repetition_and_compaction_give_the_same_read_at_any_time(made: list[list[Observation]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations([*made, *made[:2]]))

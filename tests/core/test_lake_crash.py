@@ -119,8 +119,8 @@ def writer(root: Path, first: int = 0, step: int = 1) -> subprocess.Popen[str]:
 
 
 def test_kill_9_of_a_writer_leaves_only_whole_files(tmp_path: Path) -> None:
-    for number in range(3):
-        process = writer(tmp_path, first=number, step=3)
+    for number in range(2):
+        process = writer(tmp_path, first=number, step=2)
         assert process.stdout is not None
         told = [process.stdout.readline() for _ in range(4)]
         time.sleep(0.004 * number)

@@ -58,7 +58,7 @@ def test_four_processes_write_one_sqlite_ledger(tmp_path: Path) -> None:
 
 def test_kill_9_leaves_whole_transactions(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
-    for _ in range(3):
+    for _ in range(2):
         writer = start(url, "w", 100_000)
         assert writer.stdout is not None
         told = [writer.stdout.readline() for _ in range(5)]
