@@ -1,0 +1,10 @@
+"""Readings to risk: the analysts' house. Packs of rules are data (packs/), the engine here reads them.
+
+language (what analysts write) -> catalogue, packs (what they declared) -> situation (what is known) -> findings (what the
+rules say) -> hold (what is remembered) -> assess, explain (the steps).
+"""
+
+from rules.assess import AssessReport, assess
+from rules.explain import Explanation, explain
+
+__all__ = ["AssessReport", "Explanation", "assess", "explain"]

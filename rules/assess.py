@@ -1,0 +1,210 @@
+"""The step: from readings to one RiskScore a town and hazard, in one transaction.
+
+read -> silent feeds -> columns -> rules -> hold -> official floor -> score -> ledger. Assessing the same `now` again returns
+what was decided, because a decision is not made twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from core.county import County
+from core.lake import Lake
+from core.ledger import HoldRow, Ledger, score_to_json
+from core.model import Hazard, Level, RiskScore
+from core.signing import digest
+from core.times import iso, parse_iso
+from rules.catalogue import Catalogue, load_catalogue
+from rules.evidence import Tracer, evidence
+from rules.findings import Finding, find
+from rules.freshness import silent_feeds
+from rules.hold import HoldState, next_state
+from rules.packs import Rule, load_packs, used_names
+from rules.packs import find as find_packs
+from rules.reasons import reason
+from rules.scoring import Reader, score, with_impact
+from rules.situation import Situation, Sources, Table
+
+#: How far back the lake is read: the longest window twice and a day for stations that were lost.
+LOOK_BACK = timedelta(hours=80)
+LOOK_AHEAD = timedelta(hours=120)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A level that is not what it was at the assessment before."""
+
+    town: str
+    hazard: Hazard
+    before: Level
+    after: Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessReport:
+    """One assessment; `silent` names every silent feed, `lost` stations or rules held at what they were heading for."""
+
+    at: datetime
+    scores: tuple[RiskScore, ...]
+    changed: tuple[Change, ...]
+    silent: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The rules over one situation, before any memory."""
+
+    situation: Situation
+    table: Table
+    findings: tuple[Finding, ...]
+    tracer: Tracer
+
+
+def assess(*, now: datetime, county: County, lake: Lake, ledger: Ledger) -> AssessReport:
+    """Score every town and hazard at `now` (aware). ConfigErrors for broken packs, StoreError for a broken store; idempotent per `now`."""
+    done = ledger.scores(at=now)
+    if done:
+        silent = sorted({feed for score in done for feed in score.silent})
+        return AssessReport(at=now, scores=tuple(done), changed=(), silent=tuple(silent))
+    judged = judge(read(now, county, lake, ledger), now, county)
+    former = {key: _state(row) for key, row in ledger.holds().items()}
+    holds = hold_all(judged, former, now)
+    scores = tuple(
+        score_one(judged, holds, hazard, town) for town in range(len(county.towns)) for hazard in sorted(Hazard)
+    )
+    report = AssessReport(
+        at=now, scores=scores, changed=_changes(scores, ledger.scores()), silent=tuple(sorted(judged.situation.sources.silent)),
+        lost=tuple(f"{judged.situation.county.towns[n].key}/{f.rule.id}" for f in judged.findings for n in np.flatnonzero(f.heading[-1] > f.proved[-1])),
+    )
+    _write(report, judged, holds, ledger)
+    return report
+
+
+def read(now: datetime, county: County, lake: Lake, ledger: Ledger, silent: frozenset[str] | None = None) -> Sources:
+    """Everything that had been received by `now`; `silent` when it is already known (a recomputation)."""
+    observations = lake.observations(start=now - LOOK_BACK, end=now, as_of=now)
+    forecasts = lake.observations(start=now, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
+    tracks = lake.tracks(start=now - LOOK_BACK, end=now + LOOK_AHEAD, as_of=now)
+    signals = lake.signals(as_of=now)
+    if silent is None:
+        received: dict[str, datetime] = {}
+        for frame, column in ((tracks, "received"), (signals, "listed_at")):
+            for feed, stamp in frame.groupby("feed")[column].max().items():
+                received[str(feed)] = stamp.to_pydatetime()
+        silent = silent_feeds(now, county, observations, received, ledger)
+    return Sources(observations=observations, forecasts=forecasts, tracks=tracks, signals=signals, silent=silent)
+
+
+def rules_of(county: County, now: datetime) -> tuple[Rule, ...]:
+    """The county's rules that are in force on the day of `now` and not off, sorted by id."""
+    packs = load_packs(find_packs(county.packs, county.root))
+    return tuple(sorted((r for p in packs if p.valid_on(now.date()) for r in p.rules if r.stage != "off"), key=lambda r: r.id))
+
+
+def judge(sources: Sources, now: datetime, county: County, catalogue: Catalogue | None = None, rules: tuple[Rule, ...] | None = None) -> Judged:
+    """Evaluate the rules over what is known at `now`."""
+    catalogue = catalogue or load_catalogue()
+    rules = rules_of(county, now) if rules is None else rules
+    situation = Situation(county, catalogue, sources, [now])
+    table = situation.table(used_names(rules))
+    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in catalogue.indicators.items()})
+    findings = tuple(find(rule, table, reader) for rule in rules)
+    return Judged(situation, table, findings, Tracer(situation, table))
+
+
+def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: datetime) -> dict[tuple[str, str], HoldState]:
+    """The memory of every live hazard rule in every town after this assessment."""
+    out = {}
+    for finding in judged.findings:
+        if not _counts(finding.rule):
+            continue
+        for number, town in enumerate(judged.situation.county.towns):
+            key = (town.key, finding.rule.id)
+            out[key] = next_state(
+                former.get(key), proved=int(finding.proved[-1, number]), ceiling=int(finding.ceiling[-1, number]),
+                heading=int(finding.heading[-1, number]), now=now, hold=finding.rule.hold,
+            )
+    return out
+
+
+def _counts(rule: Rule) -> bool:
+    """Whether a rule may move a public level."""
+    return rule.stage == "live" and rule.role == "hazard"
+
+
+def score_one(judged: Judged, holds: dict[tuple[str, str], HoldState], hazard: Hazard, number: int) -> RiskScore:
+    """One town's score: the highest held level or the official floor, whichever is higher; the ceiling never under it."""
+    situation, town = judged.situation, judged.situation.county.towns[number]
+    findings = [f for f in judged.findings if hazard in f.rule.hazards]
+    counted = [f for f in findings if _counts(f.rule)]
+    floor_known, floor_possible = (int(side[-1, number]) for side in situation.floor(hazard))
+    proved = max((int(f.proved[-1, number]) for f in counted), default=0)
+    level = max([floor_known, *(holds[town.key, f.rule.id].level for f in counted)])
+    ceiling = max([level, floor_possible, *(int(f.ceiling[-1, number]) for f in counted)])
+    proofs = tuple(evidence(f, number, judged.tracer) for f in findings)
+    toward = max((_toward(f, number, level) for f in counted), default=0.0)
+    impact = max((int(f.proved[-1, number]) for f in findings if f.rule.role == "impact" and f.rule.stage == "live"), default=0)
+    return RiskScore(
+        town=town.key, hazard=hazard, time=situation.now, level=Level(level), ceiling=Level(ceiling), proved=Level(proved), floor=Level(floor_known),
+        score=with_impact(score(level, toward), level, impact), evidence=proofs, silent=_silent(judged, counted),
+        reason=reason(situation, number, hazard, Level(level), Level(floor_known), [p for p in proofs if p.role == "hazard"]),
+    )
+
+
+def _toward(finding: Finding, number: int, level: int) -> float:
+    """How far a rule is on its way to the level after `level`."""
+    reached = finding.progress.get(Level(min(level + 1, Level.RED)))
+    return float(reached[-1, number]) if reached is not None else 0.0
+
+
+def _silent(judged: Judged, findings: list[Finding]) -> tuple[str, ...]:
+    """Silent feeds whose readings any of the rules uses, and silent warning feeds, which concern every hazard."""
+    used = {feed for f in findings for name in f.rule.indicators for feed in judged.table.feeds[name]}
+    return tuple(sorted(judged.situation.sources.silent & (used | set(judged.situation.official_feeds))))
+
+
+def _changes(scores: tuple[RiskScore, ...], before: list[RiskScore]) -> tuple[Change, ...]:
+    was = {(s.town, s.hazard): s.level for s in before}
+    return tuple(
+        Change(town=s.town, hazard=s.hazard, before=was.get((s.town, s.hazard), Level.NONE), after=s.level)
+        for s in scores if s.level != was.get((s.town, s.hazard), Level.NONE)
+    )
+
+
+def _newest(sources: Sources) -> datetime | None:
+    """Time of the newest reading or position that was used."""
+    analysed = sources.tracks[sources.tracks["issued"].isna()]
+    stamps = [frame["time"].max() for frame in (sources.observations[sources.observations["value"].notna()], analysed) if len(frame)]
+    return max(stamp.to_pydatetime() for stamp in stamps) if stamps else None
+
+
+def _state(row: HoldRow) -> HoldState:
+    pending, below = (parse_iso(text) if text else None for text in (row.pending_since, row.below_since))
+    return HoldState(level=row.level, pending=row.pending, pending_since=pending, below_since=below, updated_at=parse_iso(row.updated_at))
+
+
+def _row(key: tuple[str, str], state: HoldState) -> HoldRow:
+    pending, below = (iso(at) if at else None for at in (state.pending_since, state.below_since))
+    return HoldRow(town=key[0], rule=key[1], level=state.level, pending=state.pending, pending_since=pending, below_since=below,
+                   updated_at=iso(state.updated_at))
+
+
+def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], HoldState], ledger: Ledger) -> None:
+    """Scores, memory, duty log and audit, all or nothing."""
+    rows = [_row(key, state) for key, state in sorted(holds.items())]
+    payload = {
+        "scores": digest("\n".join(score_to_json(s) for s in report.scores)), "silent": list(report.silent), "lost": list(report.lost),
+        "changed": [[c.town, str(c.hazard), int(c.before), int(c.after)] for c in report.changed], "county": judged.situation.county.version,
+        "packs": dict(sorted({f.rule.pack: f.rule.pack_hash for f in judged.findings}.items())),
+    }
+    with ledger.begin() as tx:
+        ledger.save_scores(tx, report.at, list(report.scores), _newest(judged.situation.sources))
+        ledger.save_holds(tx, rows)
+        for lost in report.lost:
+            text = f"{lost} 的测站在上涨中失联，按其上涨趋势维持级别，请派人到现场查看 / station lost while rising, eyes on site"
+            ledger.duty(tx, report.at, "lost_rising", text, ref=f"{lost}@{report.at:%Y-%m-%d}")
+        ledger.audit(tx, report.at, "rules", "assess", iso(report.at), payload)

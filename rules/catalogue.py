@@ -1,0 +1,131 @@
+"""The declared indicators: indicators.yaml as frozen types. A new indicator is a few lines of data, not code."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.units import PROPERTIES
+from rules.language import RuleError, Symbol, unknown_word
+from rules.yamltext import Document, Problems, load
+
+FILE = Path(__file__).with_name("indicators.yaml")
+KINDS = ("station", "forecast", "track", "official", "town")
+STATISTICS = ("last", "sum", "max", "rise", "fall", "change", "mean_drop", "share")
+REACHES = ("own", "nearest", "within", "idw", "mean")
+OFFSETS = ("warning_stage", "guaranteed_stage", "record_stage")
+QUANTITIES = ("distance", "eta", "wind")
+FIELDS = ("river_front", "sea_front", "low_ground", "bank_section", "over60_share", "population")
+_KNOWN = frozenset({
+    "title", "title_en", "unit", "kind", "baseline", "property", "per", "statistic", "window_h", "reach", "km", "witness_km", "above", "quantity",
+    "force", "lead_h", "events", "field", "map", "note",
+})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """One indicator. `window_h`, `lead_h` hours; `km`, `witness_km` kilometres.
+
+    `reach` says which stations speak for a town: its own, the nearest within `km`, the worst within `km` (own included),
+    or the inverse-distance or plain mean within `km`. Stations within `witness_km` are not taken into the value; they
+    can only show that a silent neighbour hides nothing, or corroborate an extreme. `above` subtracts a declared stage of
+    the station (in its own datum). `baseline` is the value at which a score starts to grow.
+    """
+
+    name: str
+    title: str
+    title_en: str
+    unit: str
+    kind: str
+    baseline: float = 0.0
+    properties: tuple[str, ...] = ()
+    per: str = ""
+    statistic: str = "last"
+    window_h: float = 0.0
+    reach: str = "own"
+    km: float = 0.0
+    witness_km: float = 0.0
+    above: str = ""
+    quantity: str = ""
+    force: int = 0
+    lead_h: float = 0.0
+    events: tuple[str, ...] = ()
+    attribute: str = ""
+    map: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def forecast(self) -> bool:
+        """Whether the value speaks about the future."""
+        return self.kind == "forecast" or self.lead_h > 0 or self.quantity == "eta"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Official events whose text holds `event`: the hazard they count for where the feed did not say, and whom they concern."""
+
+    event: str
+    hazard: str = ""
+    towns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All indicators by name, and how official events are read."""
+
+    indicators: dict[str, Indicator]
+    concerns: tuple[Concern, ...]
+
+    def symbols(self) -> dict[str, Symbol]:
+        """What the rule language may name."""
+        return {name: Symbol(indicator.unit) for name, indicator in self.indicators.items()}
+
+
+@functools.lru_cache(maxsize=8)
+def load_catalogue(path: Path = FILE) -> Catalogue:
+    """Read indicators.yaml; ConfigErrors with file:line:column for everything wrong with it."""
+    document, problems = load(path), Problems()
+    found: dict[str, Indicator] = {}
+    for name, raw in dict(document.data.get("indicators") or {}).items():
+        try:
+            if not isinstance(raw, dict):
+                raise RuleError(f"{name} 应为映射", "a mapping is expected", document.place("indicators", name))
+            problems.unknown_keys(document, ("indicators", name), raw, _KNOWN)
+            found[name] = _indicator(document, name, raw)
+        except RuleError as error:
+            problems.errors.append(error)
+    concerns = tuple(
+        Concern(event=str(row["event"]), hazard=str(row.get("hazard", "")), towns=tuple(row.get("towns", ())))
+        for row in document.data.get("official") or ()
+    )
+    problems.raise_any()
+    return Catalogue(found, concerns)
+
+
+def _indicator(document: Document, name: str, raw: dict[str, Any]) -> Indicator:
+    """One row, every word of it checked."""
+    at = document.place("indicators", name)
+    properties = raw.get("property", [])
+    properties = tuple(properties) if isinstance(properties, list) else (str(properties),)
+    for word, known, kind in (
+        (raw.get("kind", "station"), KINDS, "kind"), (raw.get("statistic", "last"), STATISTICS, "statistic"),
+        (raw.get("reach", "own"), REACHES, "reach"), (raw.get("above", OFFSETS[0]), OFFSETS, "above"),
+        (raw.get("quantity", QUANTITIES[0]), QUANTITIES, "quantity"), (raw.get("field", FIELDS[0]), FIELDS, "field"),
+        *((p, tuple(PROPERTIES), "property") for p in (*properties, *([raw["per"]] if "per" in raw else []))),
+    ):
+        if word not in known:
+            raise unknown_word(f"的 {kind} ", kind, str(word), known, document.place("indicators", name, kind) if kind in raw else at)
+    for key in ("title", "title_en", "unit"):
+        if not isinstance(raw.get(key), str):
+            raise RuleError(f"{name} 缺少 {key}", f"{key} is missing", at)
+    if raw.get("kind", "station") == "station" and not properties:
+        raise RuleError(f"{name} 缺少 property", "property is missing", at)
+    return Indicator(
+        name=name, title=raw["title"], title_en=raw["title_en"], unit=raw["unit"], kind=raw.get("kind", "station"),
+        baseline=float(raw.get("baseline", 0.0)), properties=properties, per=str(raw.get("per", "")), statistic=raw.get("statistic", "last"),
+        window_h=float(raw.get("window_h", 0)), reach=raw.get("reach", "own"), km=float(raw.get("km", 0)),
+        witness_km=float(raw.get("witness_km", 0)), above=str(raw.get("above", "")), quantity=str(raw.get("quantity", "")),
+        force=int(raw.get("force", 0)), lead_h=float(raw.get("lead_h", 0)), events=tuple(raw.get("events", ())),
+        attribute=str(raw.get("field", "")), map={int(k): float(v) for k, v in dict(raw.get("map", {})).items()},
+    )

@@ -1,0 +1,48 @@
+"""Rules over columns: for every rule, tick and town what is proved, what cannot be excluded and where a lost station was heading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.model import Level
+from rules.language import Columns, Truth, evaluate
+from rules.packs import Rule
+from rules.scoring import Reader
+from rules.situation import Table
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `truths` by level (T, N); `progress` by level (T, N) in 0..1."""
+
+    rule: Rule
+    proved: Ints
+    ceiling: Ints
+    heading: Ints
+    truths: dict[Level, Truth]
+    progress: dict[Level, Floats]
+    reader: Reader
+
+
+def find(rule: Rule, table: Table, reader: Reader) -> Finding:
+    """Evaluate one rule. A level holds where its condition does; from `corroborate` on only what two paths support counts as proof."""
+    absent = {name: table.absent[name] for name in rule.optional if name in table.absent}
+    plain, heading, corroborated = (Columns(c.values, absent, c.shape) for c in (table.plain, table.heading, table.corroborated))
+    proved, ceiling, headed = (np.zeros(plain.shape, dtype=np.int64) for _ in range(3))
+    truths: dict[Level, Truth] = {}
+    reached: dict[Level, Floats] = {}
+    for level, (_, tree) in sorted(rule.conditions.items()):
+        strict = rule.corroborate is not None and level >= rule.corroborate
+        loose = evaluate(tree, plain)
+        truth = Truth(evaluate(tree, corroborated).must, loose.may) if strict else loose
+        lost = truth if strict else evaluate(tree, heading)
+        truths[level], reached[level] = truth, reader.progress(tree)
+        for levels, where in ((proved, truth.must), (ceiling, truth.may), (headed, lost.must)):
+            levels[where] = level
+    return Finding(rule, proved, np.maximum(ceiling, proved), np.maximum(headed, proved), truths, reached, reader)

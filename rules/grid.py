@@ -1,0 +1,139 @@
+"""Readings as a time-major grid: ticks x stations, NaN where nothing was read.
+
+A grid ends exactly at `now`; slot k covers (start + k*step, start + (k+1)*step]. A station whose newest reading is missing
+keeps its column, so it can never drop silently out of a town's maximum (which is what frame libraries' rolling windows
+do). Only GOOD readings enter `good`; all others leave a hole that nothing but a later GOOD reading can fill.
+Layout and whole-array windows after performance.md: one cumulative sum or trailing filter a property serves one tick and
+a year of them alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+from core.model import Flag
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+STEP_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """One property. `value` (K, S): reading of the slot, or for an accumulated property the amount per slot; NaN: none that counts.
+
+    `row` (K, S): index of the reading in `frame`, -1 for none; `suspect` (K, S): a reading came that does not count.
+    """
+
+    property: str
+    stations: tuple[str, ...]
+    step_s: int
+    value: Floats
+    row: Ints
+    suspect: Bools
+    frame: pd.DataFrame
+
+    @property
+    def ticks(self) -> int:
+        """Number of slots K."""
+        return int(self.value.shape[0])
+
+    def slots(self, hours: float) -> int:
+        """How many slots a window of `hours` has, at least one."""
+        return max(1, round(hours * 3600 / self.step_s))
+
+
+def build(frame: pd.DataFrame, observed_property: str, stations: tuple[str, ...], *, now: datetime, hours: float) -> Grid:
+    """Lay out the readings of one property that fall in (now - hours, now]; order and repetition of rows do not matter.
+
+    `frame` has the columns of lake.observations. An accumulated reading (interval_s > 0) is spread evenly over the slots
+    of its interval; a finer one wins over a coarser one that covers the same slots.
+    """
+    rows = frame[(frame["observed_property"] == observed_property) & frame["station"].isin(stations)]
+    intervals = rows["interval_s"].to_numpy(dtype=np.int64)
+    positive = intervals[intervals > 0]
+    step = int(min(STEP_S, max(60, positive.min()))) if positive.size else STEP_S
+    ticks = max(1, round(hours * 3600 / step))
+    shape = (ticks, len(stations))
+    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=bool), rows)
+    if len(rows):
+        _lay(grid, rows, now, np.maximum(1, -(-intervals // step)))
+    return grid
+
+
+def _lay(grid: Grid, rows: pd.DataFrame, now: datetime, lengths: Ints) -> None:
+    """Scatter the readings; later writes win, so coarse before fine and old before new."""
+    column_of = {name: number for number, name in enumerate(grid.stations)}
+    columns = rows["station"].map(column_of).to_numpy(dtype=np.int64)
+    seconds = rows["time"].to_numpy(dtype="datetime64[us]").astype(np.int64)
+    age = (int(now.timestamp() * 1_000_000) - seconds) // (grid.step_s * 1_000_000)
+    last = grid.ticks - 1 - age
+    value = rows["value"].to_numpy(dtype=np.float64)
+    good = (rows["flag"].to_numpy() == Flag.GOOD) & np.isfinite(value)
+    inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
+    order = np.lexsort((value, rows["feed"].to_numpy(dtype=str), good, seconds, -lengths))
+    order = order[inside[order]]
+    repeats = lengths[order]
+    which = np.repeat(order, repeats)
+    slot = np.repeat(last[order], repeats) - _countdown(repeats)
+    which, slot = which[slot >= 0], slot[slot >= 0]
+    at = (slot, columns[which])
+    grid.value[at] = np.where(good[which], value[which] / lengths[which], np.nan)
+    grid.suspect[at] = ~good[which]
+    grid.row[at] = which
+
+
+def _countdown(repeats: Ints) -> Ints:
+    """[3, 2] -> [0, 1, 2, 0, 1]."""
+    ends = np.cumsum(repeats)
+    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - repeats, repeats)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where each station stood at each tick. `newest`, `known` (T, S): slot of the newest reading and of the newest that counts
+    (-1: none); `age_s`, `known_age_s`: their ages at the tick in seconds (inf: none)."""
+
+    tick: Ints
+    newest: Ints
+    known: Ints
+    age_s: Floats
+    known_age_s: Floats
+
+
+def position(grid: Grid, tick: Ints) -> Position:
+    """Positions at the given slots (T,)."""
+    numbers = np.arange(grid.ticks)[:, None]
+    known = np.maximum.accumulate(np.where(np.isfinite(grid.value), numbers, -1), axis=0)[tick]
+    newest = np.maximum.accumulate(np.where(grid.row >= 0, numbers, -1), axis=0)[tick]
+    ages = [np.where(at >= 0, (tick[:, None] - at) * float(grid.step_s), np.inf) for at in (newest, known)]
+    return Position(tick, newest, known, *ages)
+
+
+def take(values: NDArray[np.float64], slot: Ints, fill: float) -> Floats:
+    """values[slot, station] for slots (T, S), `fill` where the slot is before the grid."""
+    taken = np.take_along_axis(values, np.maximum(slot, 0), axis=0)
+    return np.where(slot >= 0, taken, fill)
+
+
+def trailing_sum(values: Floats, end: Ints, width: int) -> Floats:
+    """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
+    total = np.cumsum(values, axis=0)
+    return np.round(take(total, end, 0.0) - take(total, end - width, 0.0), 6)
+
+
+def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:
+    """Highest (or lowest) known value of the `width` slots that end at `end`; -inf (+inf) when nothing is known."""
+    empty = -np.inf if highest else np.inf
+    filled = np.where(np.isfinite(values), values, empty)
+    find = maximum_filter1d if highest else minimum_filter1d
+    rolled = find(filled, size=width, axis=0, mode="constant", cval=empty, origin=(width - 1) // 2)
+    return take(rolled, end, empty)

@@ -1,0 +1,10 @@
+"""The small language in which analysts write conditions: lexer -> parser -> check -> evaluation over columns.
+
+It has indicators, numbers with units, comparisons, and/or/not, + - * /, min and max; nothing else, and never Python.
+"""
+
+from rules.language.check import Symbol, compile_condition
+from rules.language.errors import Place, RuleError, unknown_word
+from rules.language.evaluate import Columns, Interval, Truth, evaluate, number
+
+__all__ = ["Columns", "Interval", "Place", "RuleError", "Symbol", "Truth", "compile_condition", "evaluate", "number", "unknown_word"]

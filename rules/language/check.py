@@ -1,0 +1,140 @@
+"""Names, units and kinds, checked once at load, so that evaluation can trust the tree.
+
+Parameters are replaced by their numbers, literals are converted to the unit of what they meet, and every error names
+the column. The result is either a truth value (what a level needs) or a number in a known unit.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rules.language.errors import Place, RuleError, unknown_word
+from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Not, Number
+from rules.language.parser import parse
+from rules.language.units import LEVELS, canonical, to_unit
+
+TRUTH = "truth"
+_FOLD: dict[str, Callable[[float, float], float]] = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """What a word stands for: its canonical unit ("flag" for yes/no, "level" for a colour) and, for a parameter, its value."""
+
+    unit: str
+    value: float | None = None
+
+
+def compile_condition(text: str, symbols: Mapping[str, Symbol], place: Place | None = None) -> Node:
+    """Parse and check a condition; the tree is in canonical units and holds only indicators. RuleError otherwise."""
+    place = place or Place()
+    tree, unit = _Checker(symbols, place).check(parse(text, place))
+    if unit not in (TRUTH, "flag"):
+        raise RuleError(f"条件须为真假判断，却是数值（单位 {unit}）", f"a condition must be true or false, this is a number in {unit}", place,
+                        hint="例如 / for example: rain_1h >= 20 mm")
+    return tree
+
+
+class _Checker:
+    def __init__(self, symbols: Mapping[str, Symbol], place: Place) -> None:
+        self._symbols, self._place = symbols, place
+
+    def _fail(self, zh: str, en: str, at: int, hint: str = "") -> RuleError:
+        return RuleError(zh, en, self._place.moved(at), hint=hint)
+
+    def check(self, node: Node) -> tuple[Node, str]:
+        """The node in canonical units, and its unit (TRUTH for a truth value)."""
+        match node:
+            case Number():
+                return self._number(node)
+            case Name():
+                return self._name(node)
+            case Logic():
+                return Logic(node.op, tuple(self._truth(term) for term in node.terms), node.at), TRUTH
+            case Not():
+                return Not(self._truth(node.operand), node.at), TRUTH
+            case Compare():
+                left, right, _ = self._alike(node.left, node.right, node.at)
+                return Compare(node.op, left, right, node.at), TRUTH
+            case Negative():
+                operand, unit = self._amount(node.operand)
+                return (Number(-operand.value, unit, node.at) if isinstance(operand, Number) else Negative(operand, node.at)), unit
+            case Call():
+                return self._call(node)
+            case Arithmetic():
+                return self._arithmetic(node)
+
+    def _number(self, node: Number) -> tuple[Number, str]:
+        try:
+            value, unit = canonical(node.value, node.unit)
+        except ValueError as error:
+            raise self._fail(f"没有这样的单位或风级：{node.value:g} {node.unit}", str(error), node.at) from None
+        return Number(value, unit, node.at), unit
+
+    def _name(self, node: Name) -> tuple[Node, str]:
+        if node.name in LEVELS:
+            return Number(LEVELS[node.name], "level", node.at), "level"
+        symbol = self._symbols.get(node.name)
+        if symbol is None:
+            raise unknown_word("指标", "indicator", node.name, self._symbols, self._place.moved(node.at))
+        return (node if symbol.value is None else Number(symbol.value, symbol.unit, node.at)), symbol.unit
+
+    def _truth(self, node: Node) -> Node:
+        checked, unit = self.check(node)
+        if unit not in (TRUTH, "flag"):
+            raise self._fail(f"and/or/not 需要真假判断，却是数值（单位 {unit}）", f"and/or/not need conditions, this is a number in {unit}", node.at)
+        return checked
+
+    def _amount(self, node: Node) -> tuple[Node, str]:
+        checked, unit = self.check(node)
+        if unit in (TRUTH, "flag"):
+            raise self._fail("此处需要数值，却是真假判断", "a number is needed here, this is a condition", node.at)
+        return checked, unit
+
+    def _alike(self, first: Node, second: Node, at: int) -> tuple[Node, Node, str]:
+        """Both sides in one unit; a literal is converted to the other side's, nothing else is."""
+        (left, unit_left), (right, unit_right) = self._amount(first), self._amount(second)
+        if unit_left == unit_right:
+            return left, right, unit_left
+        try:
+            if isinstance(right, Number):
+                return left, Number(to_unit(right.value, unit_right, unit_left), unit_left, right.at), unit_left
+            if isinstance(left, Number):
+                return Number(to_unit(left.value, unit_left, unit_right), unit_right, left.at), right, unit_right
+        except ValueError:
+            pass
+        bare = "1" in (unit_left, unit_right) and (isinstance(left, Number) or isinstance(right, Number))
+        hint = f"写上单位 / write the unit: {unit_right if unit_left == '1' else unit_left}" if bare else ""
+        raise self._fail(f"单位不合：{unit_left} 与 {unit_right}", f"units differ: {unit_left} and {unit_right}", at, hint)
+
+    def _call(self, node: Call) -> tuple[Node, str]:
+        done, unit = self._amount(node.arguments[0])
+        checked = [done]
+        for argument in node.arguments[1:]:
+            left, right, unit = self._alike(checked[0], argument, node.at)
+            checked = [left, *checked[1:], right]
+        return Call(node.function, tuple(checked), node.at), unit
+
+    def _arithmetic(self, node: Arithmetic) -> tuple[Node, str]:
+        if node.op in "+-":
+            left, right, unit = self._alike(node.left, node.right, node.at)
+        else:
+            (left, one), (right, two) = self._amount(node.left), self._amount(node.right)
+            unit = self._product_unit(node, one, two)
+        if isinstance(left, Number) and isinstance(right, Number):
+            if node.op == "/" and right.value == 0:
+                raise self._fail("除以零", "division by zero", node.at)
+            return Number(_FOLD[node.op](left.value, right.value), unit, node.at), unit
+        return Arithmetic(node.op, left, right, node.at), unit
+
+    def _product_unit(self, node: Arithmetic, left: str, right: str) -> str:
+        if right == "1":
+            return left
+        if node.op == "*" and left == "1":
+            return right
+        if node.op == "/" and left == right:
+            return "1"
+        raise self._fail(f"单位 {left} {node.op} {right} 没有意义", f"no unit for {left} {node.op} {right}", node.at,
+                         "乘除的一方须无单位 / one side must have no unit")

@@ -1,0 +1,143 @@
+"""Three-valued evaluation over columns of intervals.
+
+A number is an interval [lo, hi] per town (and per tick): `lo` is what the data prove, `hi` what they cannot exclude. A
+truth value is a pair (must, may): must = proved, may = not excluded; unknown is (False, True). Kleene's tables follow
+from the intervals by themselves. An indicator that is optional and absent supports nothing: wherever it stands it makes
+neither the condition nor its negation true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Not, Number, names
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A column of intervals, any shape; lo <= hi, never NaN; unknown is (-inf, +inf)."""
+
+    lo: Floats
+    hi: Floats
+
+    @classmethod
+    def exact(cls, value: Floats) -> Interval:
+        """Known values; NaN becomes unknown."""
+        missing = np.isnan(value)
+        return cls(np.where(missing, -np.inf, value), np.where(missing, np.inf, value))
+
+    @classmethod
+    def unknown(cls, shape: tuple[int, ...]) -> Interval:
+        """Nothing is known."""
+        return cls(np.full(shape, -np.inf), np.full(shape, np.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """`must`: proved true; `may`: not proved false. must implies may."""
+
+    must: Bools
+    may: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What an expression is evaluated on: intervals by indicator, all of one shape, and where an optional one is absent."""
+
+    values: Mapping[str, Interval]
+    absent: Mapping[str, Bools]
+    shape: tuple[int, ...]
+
+
+def evaluate(node: Node, columns: Columns, *, negated: bool = False) -> Truth:
+    """Truth of a checked condition on every row. Shapes: as `columns.shape`."""
+    match node:
+        case Logic(op="and"):
+            parts = [evaluate(term, columns, negated=negated) for term in node.terms]
+            return Truth(np.logical_and.reduce([p.must for p in parts]), np.logical_and.reduce([p.may for p in parts]))
+        case Logic():
+            parts = [evaluate(term, columns, negated=negated) for term in node.terms]
+            return Truth(np.logical_or.reduce([p.must for p in parts]), np.logical_or.reduce([p.may for p in parts]))
+        case Not():
+            inner = evaluate(node.operand, columns, negated=not negated)
+            return Truth(~inner.may, ~inner.must)
+        case Compare():
+            truth = _compare(node.op, number(node.left, columns), number(node.right, columns))
+        case _:
+            flag = number(node, columns)
+            truth = Truth(flag.lo >= 1.0, flag.hi >= 1.0)
+    return _without_support(node, truth, columns, negated)
+
+
+def _without_support(node: Node, truth: Truth, columns: Columns, negated: bool) -> Truth:
+    """An atom over an absent optional indicator holds nowhere, and under a `not` its negation holds nowhere either."""
+    for name in names(node):
+        absent = columns.absent.get(name)
+        if absent is not None:
+            truth = Truth(np.where(absent, negated, truth.must), np.where(absent, negated, truth.may))
+    return truth
+
+
+def _compare(op: str, a: Interval, b: Interval) -> Truth:
+    match op:
+        case ">=":
+            return Truth(a.lo >= b.hi, a.hi >= b.lo)
+        case ">":
+            return Truth(a.lo > b.hi, a.hi > b.lo)
+        case "<=":
+            return Truth(a.hi <= b.lo, a.lo <= b.hi)
+        case "<":
+            return Truth(a.hi < b.lo, a.lo < b.hi)
+    must, may = (a.lo == a.hi) & (b.lo == b.hi) & (a.lo == b.lo), (a.hi >= b.lo) & (b.hi >= a.lo)
+    return Truth(must, may) if op == "==" else Truth(~may, ~must)
+
+
+def number(node: Node, columns: Columns) -> Interval:
+    """Interval of a checked arithmetic node on every row, rounded to 1e-6 so that 0.7 * 10 mm is 7 mm."""
+    match node:
+        case Number():
+            constant = np.full(columns.shape, node.value)
+            return _tidy(constant, constant)
+        case Name():
+            return columns.values[node.name]
+        case Negative():
+            inner = number(node.operand, columns)
+            return Interval(-inner.hi, -inner.lo)
+        case Call():
+            parts = [number(argument, columns) for argument in node.arguments]
+            pick = np.minimum if node.function == "min" else np.maximum
+            return Interval(pick.reduce([p.lo for p in parts]), pick.reduce([p.hi for p in parts]))
+        case Arithmetic():
+            return _arithmetic(node.op, number(node.left, columns), number(node.right, columns))
+    raise TypeError(f"not a number: {type(node).__name__}")
+
+
+def _arithmetic(op: str, a: Interval, b: Interval) -> Interval:
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        if op == "+":
+            return _tidy(a.lo + b.lo, a.hi + b.hi)
+        if op == "-":
+            return _tidy(a.lo - b.hi, a.hi - b.lo)
+        if op == "/":
+            through_zero = (b.lo <= 0) & (b.hi >= 0)
+            result = _product(a, Interval(1.0 / np.where(through_zero, 1.0, b.hi), 1.0 / np.where(through_zero, 1.0, b.lo)))
+            return Interval(np.where(through_zero, -np.inf, result.lo), np.where(through_zero, np.inf, result.hi))
+        return _product(a, b)
+
+
+def _product(a: Interval, b: Interval) -> Interval:
+    corners = np.stack([a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi])
+    corners[np.isnan(corners)] = 0.0  # 0 * inf: the limit of an exact zero times anything finite
+    return _tidy(corners.min(axis=0), corners.max(axis=0))
+
+
+def _tidy(lo: Floats, hi: Floats) -> Interval:
+    """inf - inf proves nothing, on either side."""
+    return Interval(np.round(np.where(np.isnan(lo), -np.inf, lo), 6), np.round(np.where(np.isnan(hi), np.inf, hi), 6))

@@ -1,0 +1,295 @@
+"""Rule packs: YAML files as frozen types, with everything wrong in them told at once.
+
+A pack says where its numbers come from (document and clause), since when and where they hold, and whether anybody checked
+them against the document (`verified`). Its hash is that of the file, so evidence names the very text that fired.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigError, ConfigErrors
+from core.model import Hazard, Level
+from core.signing import digest
+from rules import packcheck
+from rules.catalogue import Catalogue, load_catalogue
+from rules.language import Place, RuleError, Symbol, compile_condition, unknown_word
+from rules.language.nodes import Name, Node, names, walk
+from rules.yamltext import Document, Problems, load
+
+FOLDER = Path(__file__).with_name("packs")
+COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
+_PACK_KEYS = frozenset({"pack", "title", "jurisdiction", "valid_from", "valid_to", "source", "verified", "note", "parameters", "rules"})
+_RULE_KEYS = frozenset({
+    "id", "title", "hazard", "levels", "hold", "role", "stage", "optional", "corroborate", "source", "verified", "note",
+})
+_SPAN = re.compile(r"(\d{1,5})\s*(s|min|h)\Z")
+_NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(\S*)\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Hysteresis: seconds for which a level must be proved before it counts, and disproved before it falls."""
+
+    rise_s: int = 0
+    keep_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: a condition per level (text and checked tree). `corroborate`: from this level on, one path alone proves nothing."""
+
+    id: str
+    title: str
+    hazards: tuple[Hazard, ...]
+    conditions: Mapping[Level, tuple[str, Node]]
+    hold: Hold
+    role: str = "hazard"
+    stage: str = "live"
+    optional: frozenset[str] = frozenset()
+    corroborate: Level | None = None
+    pack: str = ""
+    pack_hash: str = ""
+    source: str = ""
+    verified: bool = False
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Indicators that the rule names, each once."""
+        return tuple(dict.fromkeys(name for _, tree in self.conditions.values() for name in names(tree)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """One pack file."""
+
+    pack: str
+    title: str
+    jurisdiction: str
+    valid_from: date
+    valid_to: date | None
+    source: str
+    verified: bool
+    hash: str
+    path: Path
+    rules: tuple[Rule, ...]
+
+    def valid_on(self, day: date) -> bool:
+        """Whether the pack's numbers hold on a day."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+def load_pack(path: Path, catalogue: Catalogue | None = None) -> Pack:
+    """Read and check one pack file (kept while its bytes stay the same); ConfigErrors with file:line:column otherwise."""
+    try:
+        sha = digest(path.read_bytes())
+    except OSError as error:
+        raise ConfigError("规则包读不到 / the pack cannot be read", path=path) from error
+    return _load(path, sha) if catalogue is None else _read(path, sha, catalogue)
+
+
+@functools.lru_cache(maxsize=256)
+def _load(path: Path, sha: str) -> Pack:
+    return _read(path, sha, load_catalogue())
+
+
+def find(names_: Iterable[str], county_root: Path | None = None) -> list[Path]:
+    """Files of pack names such as "cn/rainstorm": in the county's own packs/ first, else among the shipped ones. ConfigErrors otherwise."""
+    problems, paths = Problems(), []
+    folders = [*([county_root / "packs"] if county_root else []), FOLDER]
+    for name in names_:
+        place = next((f / f"{name}.yaml" for f in folders if (f / f"{name}.yaml").is_file()), None)
+        if place is None or ".." in Path(name).parts:
+            where = Place((county_root or FOLDER) / "county.yaml")
+            problems.errors.append(unknown_word("规则包", "pack", name, _shipped(), where))
+        else:
+            paths.append(place)
+    problems.raise_any()
+    return paths
+
+
+def _shipped() -> list[str]:
+    return [str(p.relative_to(FOLDER).with_suffix("")) for p in shipped()]
+
+
+def shipped() -> list[Path]:
+    """All shipped packs, sorted."""
+    return sorted(p for p in FOLDER.glob("*/*.yaml") if not p.name.endswith(".test.yaml"))
+
+
+def load_packs(paths: Iterable[Path]) -> tuple[Pack, ...]:
+    """All packs of a county; every error of every file at once, and no rule id twice."""
+    problems, packs, seen = Problems(), [], {}
+    for path in paths:
+        try:
+            pack = load_pack(path)
+        except ConfigErrors as error:
+            problems.errors += error.errors
+            continue
+        except ConfigError as error:
+            problems.errors.append(error)
+            continue
+        packs.append(pack)
+        for rule in pack.rules:
+            if rule.id in seen:
+                problems.add(f"规则编号 {rule.id} 已在 {seen[rule.id]} 中", "rule id used twice", Place(path))
+            seen[rule.id] = path.name
+    problems.raise_any()
+    return tuple(packs)
+
+
+def _read(path: Path, sha: str, catalogue: Catalogue) -> Pack:
+    document, problems = load(path), Problems()
+    data = document.data
+    problems.unknown_keys(document, (), data, _PACK_KEYS)
+    for key in ("pack", "title", "jurisdiction", "valid_from", "source", "verified", "rules"):
+        if key not in data:
+            problems.add(f"缺少 {key}", f"{key} is missing", Place(path, 1))
+    problems.raise_any()
+    head = Pack(
+        pack=str(data["pack"]), title=str(data["title"]), jurisdiction=str(data["jurisdiction"]),
+        valid_from=_day(document, problems, "valid_from") or date.min, valid_to=_day(document, problems, "valid_to") if "valid_to" in data else None,
+        source=_source(document, problems), verified=_yes(document, problems, data["verified"], "verified"), hash=sha, path=path, rules=(),
+    )
+    symbols = catalogue.symbols() | _parameters(document, problems, catalogue)
+    rules = [rule for number in range(len(_list(document, problems))) if (rule := _rule(document, problems, number, head, symbols, catalogue))]
+    for number, rule in enumerate(rules):
+        if rule.id in {other.id for other in rules[:number]}:
+            problems.add(f"规则编号 {rule.id} 重复", "rule id used twice", document.place("rules", number, "id"))
+    problems.raise_any()
+    return Pack(**{name: getattr(head, name) for name in Pack.__slots__ if name != "rules"}, rules=tuple(rules))
+
+
+def _list(document: Document, problems: Problems) -> list[Any]:
+    rules = document.data["rules"]
+    if not isinstance(rules, list) or not rules or not all(isinstance(rule, dict) for rule in rules):
+        problems.add("rules 应为规则的列表", "rules must be a list of rules", document.place("rules"))
+        problems.raise_any()
+    return list(rules)
+
+
+def _day(document: Document, problems: Problems, key: str) -> date | None:
+    value = document.data[key]
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        problems.add(f"{key} 应为日期，如 2007-06-12", "a date is expected", document.place(key))
+        return None
+
+
+def _source(document: Document, problems: Problems) -> str:
+    source = document.data["source"]
+    if not isinstance(source, dict) or set(source) != {"document", "clause"} or not all(source.values()):
+        problems.add("source 应写明 document 与 clause", "source needs document and clause", document.place("source"))
+        return ""
+    return f"{source['document']}，{source['clause']}"
+
+
+def _yes(document: Document, problems: Problems, value: Any, *keys: str | int) -> bool:
+    if not isinstance(value, bool):
+        problems.add(f"{keys[-1]} 应为 true 或 false", "true or false is expected", document.place(*keys))
+    return value is True
+
+
+def _parameters(document: Document, problems: Problems, catalogue: Catalogue) -> dict[str, Symbol]:
+    """Named numbers of the pack: "0.7" or "10.8 m/s"."""
+    found: dict[str, Symbol] = {}
+    for name, value in dict(document.data.get("parameters") or {}).items():
+        match = _NUMBER.match(str(value).strip())
+        if match is None or name in catalogue.indicators or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
+            problems.add(f"参数 {name} 应为未用过的名字和一个数，如 0.7 或 10.8 m/s", "a parameter is a new name and a number",
+                         document.place("parameters", name))
+        else:
+            found[name] = Symbol(match[2] or "1", float(match[1]))
+    return found
+
+
+def _rule(document: Document, problems: Problems, number: int, head: Pack, symbols: Mapping[str, Symbol], catalogue: Catalogue) -> Rule | None:
+    raw = document.data["rules"][number]
+    at = ("rules", number)
+    before = len(problems.errors)
+    problems.unknown_keys(document, at, raw, _RULE_KEYS)
+    for key in ("id", "title", "hazard", "levels"):
+        if key not in raw:
+            problems.add(f"规则缺少 {key}", f"{key} is missing", document.place(*at))
+    words = {
+        "role": (raw.get("role", "hazard"), ("hazard", "impact")), "stage": (raw.get("stage", "live"), ("live", "shadow", "off")),
+        "corroborate": (raw.get("corroborate", "blue"), tuple(level.en for level in COLOURS)),
+    }
+    for key, (word, known) in words.items():
+        if word not in known:
+            problems.errors.append(unknown_word(f" {key} ", key, str(word), known, document.place(*at, key)))
+    if len(problems.errors) > before:
+        return None
+    rule = Rule(
+        id=str(raw["id"]), title=str(raw["title"]), hazards=_hazards(document, problems, raw["hazard"], at),
+        conditions=_conditions(document, problems, raw["levels"], at, symbols), hold=_hold(document, problems, raw.get("hold", {}), at),
+        role=words["role"][0], stage=words["stage"][0], optional=_optional(document, problems, raw.get("optional", []), at, catalogue),
+        corroborate=Level[words["corroborate"][0].upper()] if "corroborate" in raw else None, pack=head.pack, pack_hash=head.hash,
+        source=str(raw.get("source", head.source)), verified=_yes(document, problems, raw.get("verified", head.verified), *at, "verified"),
+    )
+    if not re.fullmatch(r"[a-z][a-z0-9_.]{0,63}", rule.id):
+        problems.add(f"规则编号 {rule.id[:40]} 应为小写字母、数字、点", "a rule id has lower-case letters, digits and dots", document.place(*at, "id"))
+    if len(problems.errors) == before:
+        problems.errors += packcheck.check(rule.conditions, lambda level: document.place(*at, "levels", level.en))
+    return rule if len(problems.errors) == before else None
+
+
+def _hazards(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...]) -> tuple[Hazard, ...]:
+    given = raw if isinstance(raw, list) else [raw]
+    known = [str(h) for h in Hazard]
+    for word in given:
+        if word not in known:
+            problems.errors.append(unknown_word("灾种", "hazard", str(word), known, document.place(*at, "hazard")))
+    return tuple(Hazard(word) for word in given if word in known)
+
+
+def _conditions(
+    document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...], symbols: Mapping[str, Symbol]
+) -> dict[Level, tuple[str, Node]]:
+    found: dict[Level, tuple[str, Node]] = {}
+    if not isinstance(raw, dict) or not raw:
+        problems.add("levels 应为 颜色: 条件", "levels must map colours to conditions", document.place(*at, "levels"))
+        return found
+    problems.unknown_keys(document, (*at, "levels"), raw, frozenset(level.en for level in COLOURS))
+    for level in COLOURS:
+        if level.en in raw:
+            text, place = " ".join(str(raw[level.en]).split()), document.place(*at, "levels", level.en)
+            try:
+                found[level] = (text, compile_condition(text, symbols, place))
+            except RuleError as error:
+                problems.errors.append(error)
+    return found
+
+
+def _hold(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...]) -> Hold:
+    spans: dict[str, int] = {}
+    if not isinstance(raw, dict) or set(raw) - {"for", "keep_for"}:
+        problems.add("hold 只有 for 与 keep_for", "hold has for and keep_for only", document.place(*at, "hold"))
+        return Hold()
+    for key, value in raw.items():
+        match = _SPAN.match(str(value).strip())
+        if match is None:
+            problems.add(f"hold.{key} 应为时长，如 60 min", "a duration such as 60 min is expected", document.place(*at, "hold", key))
+        else:
+            spans[key] = int(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]]
+    return Hold(rise_s=spans.get("for", 0), keep_s=spans.get("keep_for", 3600))
+
+
+def _optional(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...], catalogue: Catalogue) -> frozenset[str]:
+    given = raw if isinstance(raw, list) else [raw]
+    for word in given:
+        if word not in catalogue.indicators:
+            problems.errors.append(unknown_word("指标", "indicator", str(word), catalogue.indicators, document.place(*at, "optional")))
+    return frozenset(str(word) for word in given)
+
+
+def used_names(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Indicators that any of the rules names, sorted."""
+    return tuple(sorted({node.name for rule in rules for _, tree in rule.conditions.values() for node in walk(tree) if isinstance(node, Name)}))

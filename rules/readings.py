@@ -1,0 +1,235 @@
+"""Station indicators: statistics of stations gathered into an interval per town, with a trace back to the readings.
+
+For each town: the worst of its core stations. A station that is down does not widen the interval when a healthy one within
+reach comes by another path (line, modem), unless its whole feed is silent. An extreme counts as corroborated as far as
+another path supports it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from core.county import County, Station
+from rules.catalogue import Indicator
+from rules.grid import Bools, Floats, Grid, Ints, Position, build, position
+from rules.spatial import Reach, extend, over_towns, reach, unit_vectors, weights
+from rules.statistics import STATISTICS, StationValues, window
+
+#: Readings cited for one indicator of one town.
+MAX_RECORDS = 20
+#: An extreme that another path supports to this share is corroborated (own choice, unverified).
+SUPPORT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class TownValues:
+    """One indicator over T ticks and N towns. `absent` (N,): no station can tell; `single` (N,): only one path can;
+    `corroborated` (T, N): the part of lo that a second path supports; `heading` (T, N); `feeds`: whose silence shows here."""
+
+    lo: Floats
+    hi: Floats
+    heading: Floats
+    corroborated: Floats
+    absent: Bools
+    single: Bools
+    feeds: tuple[str, ...]
+
+
+class Readings:
+    """The readings of one assessment: grids built once per property, positions once per grid."""
+
+    def __init__(self, county: County, frame: pd.DataFrame, *, now: datetime, hours: float, ticks_s: Ints, silent: frozenset[str]) -> None:
+        """`frame` as lake.observations gives it; `ticks_s` (T,) seconds before `now` at which to evaluate (multiples of 300, last 0)."""
+        self.county, self.now, self.hours, self.silent = county, now, hours, silent
+        self._frame, self._ticks_s = frame, ticks_s
+        self._grids: dict[tuple[str, tuple[str, ...]], tuple[Grid, Position]] = {}
+        self._values: dict[str, tuple[tuple[Station, ...], StationValues]] = {}
+
+    def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
+        """Grid of one property over some stations and the stations' positions at the ticks."""
+        key = (observed_property, tuple(s.station for s in stations))
+        if key not in self._grids:
+            made = build(self._of_datum(observed_property, stations), observed_property, key[1], now=self.now, hours=self.hours)
+            self._grids[key] = (made, position(made, made.ticks - 1 - self._ticks_s // made.step_s))
+        return self._grids[key]
+
+    def _of_datum(self, observed_property: str, stations: tuple[Station, ...]) -> pd.DataFrame:
+        """Readings without those in another datum than the station's: two datums are never compared."""
+        frame = self._frame
+        datum = {s.station: s.datum for s in stations if s.datum}
+        if observed_property not in ("stage", "tide") or not datum:
+            return frame
+        own = frame["station"].map(datum)
+        return frame[own.isna() | (frame["datum"] == "") | (frame["datum"] == own)]
+
+    def stations(self, indicator: Indicator) -> tuple[tuple[str, tuple[Station, ...]], ...]:
+        """(property, stations that measure it and have what the indicator needs), in the county's order."""
+        return tuple(
+            (p, tuple(s for s in self.county.stations if p in s.properties and (not indicator.above or getattr(s, indicator.above, None) is not None)))
+            for p in indicator.properties
+        )
+
+    def station_values(self, indicator: Indicator) -> tuple[tuple[Station, ...], StationValues]:
+        """The indicator's statistic at every station that has it; columns in the order of the returned stations."""
+        if indicator.name not in self._values:
+            self._values[indicator.name] = self._at_stations(indicator)
+        return self._values[indicator.name]
+
+    def _at_stations(self, indicator: Indicator) -> tuple[tuple[Station, ...], StationValues]:
+        parts, owners = [], []
+        for observed_property, stations in self.stations(indicator):
+            values = self._statistic(indicator, observed_property, stations)
+            if indicator.above:
+                base = np.array([getattr(s, indicator.above) for s in stations], dtype=np.float64)
+                values = StationValues(*(np.round(v - base, 6) for v in (values.lo, values.hi, values.heading)), values.stale)
+            if indicator.per:
+                values = _share(values, self._statistic(indicator, indicator.per, stations))
+            parts.append(values)
+            owners += stations
+        joined = [np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("lo", "hi", "heading", "stale")]
+        return tuple(owners), StationValues(*joined)
+
+    def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
+        grid, at = self.grid(observed_property, stations)
+        feeds = {f.feed: f for f in self.county.feeds}
+        ages, intervals = (np.array([getattr(feeds[s.feed], name) for s in stations], dtype=np.float64) for name in ("max_age_s", "interval_s"))
+        return STATISTICS[indicator.statistic](window(grid, at, indicator.window_h, ages, intervals))
+
+    def towns(self, indicator: Indicator) -> TownValues:
+        """The indicator for every town."""
+        stations, values = self.station_values(indicator)
+        silent = np.array([s.feed in self.silent for s in stations], dtype=bool)
+        values = StationValues(values.lo, np.where(silent, np.inf, values.hi), values.heading, values.stale | silent)
+        found = reach_of(self.county, indicator, stations)
+        feeds = tuple(dict.fromkeys(s.feed for s in stations))
+        if indicator.reach in ("idw", "mean"):
+            return _mean(values, found, len(stations), indicator, feeds)
+        return _worst(values, found, _paths(stations), silent, feeds)
+
+    def trace(self, indicator: Indicator, town: int) -> pd.DataFrame:
+        """Readings behind a town's newest value: those of the binding station (worst, else silent, else nearest) in its window."""
+        stations, values = self.station_values(indicator)
+        found = reach_of(self.county, indicator, stations)
+        core = [int(s) for s in found.member[found.core[:, town], town]]
+        if not core:
+            return self._frame.iloc[0:0]
+        column = max(core, key=lambda s: (values.lo[-1, s], values.heading[-1, s], -core.index(s)))
+        station = stations[column]
+        return pd.concat([self._behind(indicator, p, station, of) for p, of in self._sources(indicator) if station in of])
+
+    def _sources(self, indicator: Indicator) -> list[tuple[str, tuple[Station, ...]]]:
+        found = list(self.stations(indicator))
+        return [*found, *((indicator.per, of) for _, of in found if indicator.per)]
+
+    def _behind(self, indicator: Indicator, observed_property: str, station: Station, of: tuple[Station, ...]) -> pd.DataFrame:
+        grid, at = self.grid(observed_property, of)
+        column = of.index(station)
+        end = int(max(at.newest[-1, column], 0))
+        first = max(0, end - grid.slots(indicator.window_h) + (1 if indicator.statistic in ("sum", "max") else 0))
+        rows = np.unique(grid.row[first : end + 1, column] if indicator.window_h else grid.row[end : end + 1, column])
+        return grid.frame.iloc[rows[rows >= 0]].tail(MAX_RECORDS)
+
+
+def _share(part: StationValues, whole: StationValues) -> StationValues:
+    """part / whole of two counts; unknown where the whole is not known or is zero."""
+    sure = np.isfinite(whole.lo) & (whole.lo > 0)
+    divisor = np.where(sure, whole.lo, 1.0)
+    lo, heading = (np.where(sure, np.round(v / divisor, 6), -np.inf) for v in (part.lo, part.heading))
+    hi = np.where(sure & (whole.lo == whole.hi), np.round(part.hi / divisor, 6), np.inf)
+    return StationValues(lo, hi, heading, part.stale | whole.stale)
+
+
+def _paths(stations: tuple[Station, ...]) -> Ints:
+    """A number per independent path; a station without one is a path of its own."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(s.path or f"station:{s.station}", len(numbers)) for s in stations], dtype=np.int64)
+
+
+@functools.lru_cache(maxsize=256)
+def _reach_cached(version: str, towns: tuple[tuple[str, float, float], ...], stations: tuple[tuple[str, float, float], ...], how: tuple[str, float, float]) -> Reach:
+    points = [unit_vectors(np.array([t[1] for t in group]), np.array([t[2] for t in group])) if group else np.zeros((0, 3)) for group in (towns, stations)]
+    own = np.array([[t[0] == s[0] for s in stations] for t in towns], dtype=bool).reshape(len(towns), len(stations))
+    return reach(points[0], points[1], own, *how)
+
+
+def reach_of(county: County, indicator: Indicator, stations: tuple[Station, ...]) -> Reach:
+    """The indicator's station -> town operator, computed once per county version."""
+    return _reach_cached(
+        county.version, tuple((t.key, t.lat, t.lon) for t in county.towns), tuple((s.town, s.lat, s.lon) for s in stations),
+        (indicator.reach, indicator.km, indicator.witness_km),
+    )
+
+
+def _worst(values: StationValues, found: Reach, paths: Ints, silent: Bools, feeds: tuple[str, ...]) -> TownValues:
+    core = list(found.core)
+    lo, heading = over_towns(values.lo, found, core), over_towns(values.heading, found, core)
+    sure = np.isfinite(values.hi)
+    best_core = over_towns(np.where(sure, values.hi, -np.inf), found, core)
+    best_any = over_towns(np.where(sure, values.hi, -np.inf), found)
+    healthy = np.where(np.isfinite(best_core), best_core, best_any)
+    excused = _excused(sure, found, paths, silent)
+    hi = np.where(excused, np.maximum(lo, healthy), np.inf)
+    first, second = _two_paths(values.lo, found, paths)
+    corroborated = np.minimum(np.minimum(first, second / SUPPORT_SHARE), lo)
+    single = _path_count(found, paths) < 2
+    absent = found.absent
+    blank = np.broadcast_to(absent, lo.shape)
+    return TownValues(np.where(blank, -np.inf, lo), np.where(blank, np.inf, hi), np.where(blank, -np.inf, heading),
+                      np.where(blank, -np.inf, corroborated), absent, single, feeds)
+
+
+def _excused(sure: Bools, found: Reach, paths: Ints, silent: Bools) -> Bools:
+    """(T, N): every core station is sure, or a sure station within reach comes by another path than each that is not."""
+    present = np.append(np.ones(len(paths), dtype=bool), False)[found.member]
+    wide_sure = extend(sure.astype(np.float64), 0.0).astype(bool)
+    path = np.append(paths, -1)[found.member].astype(np.float64)
+    hushed = np.append(silent, False)[found.member]
+    low = np.full((sure.shape[0], found.member.shape[1]), np.inf)
+    high = -low
+    for layer in range(len(path)):
+        ok = wide_sure[:, found.member[layer]] & present[layer]
+        low, high = np.where(ok, np.minimum(low, path[layer]), low), np.where(ok, np.maximum(high, path[layer]), high)
+    good = np.ones_like(low, dtype=bool)
+    for layer in range(len(path)):
+        unsure = ~wide_sure[:, found.member[layer]] & found.core[layer] & present[layer]
+        other = np.isfinite(low) & ((low != path[layer]) | (high != path[layer])) & ~hushed[layer]
+        good &= ~unsure | other
+    return good
+
+
+def _two_paths(lo: Floats, found: Reach, paths: Ints) -> tuple[Floats, Floats]:
+    """Best proved value per town and the best that comes by another path, witnesses included."""
+    wide, path = extend(lo, -np.inf), np.append(paths, -1)[found.member]
+    shape = (lo.shape[0], found.member.shape[1])
+    first, second, owner = np.full(shape, -np.inf), np.full(shape, -np.inf), np.full(shape, -2)
+    for layer in range(len(path)):
+        value = wide[:, found.member[layer]]
+        better, same = value > first, owner == path[layer]
+        second = np.where(better & ~same, first, np.where(~better & ~same, np.maximum(second, value), second))
+        first, owner = np.where(better, value, first), np.where(better, path[layer], owner)
+    return first, second
+
+
+def _path_count(found: Reach, paths: Ints) -> Ints:
+    own = [set(np.append(paths, -1)[found.member[:, town]].tolist()) - {-1} for town in range(found.member.shape[1])]
+    return np.array([len(p) for p in own], dtype=np.int64)
+
+
+def _mean(values: StationValues, found: Reach, stations: int, indicator: Indicator, feeds: tuple[str, ...]) -> TownValues:
+    """Weighted mean of the intervals' ends; one unknown station leaves the mean unknown on that side."""
+    operator = weights(found, stations, inverse_distance=indicator.reach == "idw")
+
+    def mean(ends: Floats, unknown: float) -> Floats:
+        finite = np.isfinite(ends)
+        result = (operator @ np.where(finite, ends, 0.0).T).T
+        return np.where((operator @ (~finite).astype(np.float64).T).T > 0, unknown, np.round(result, 6))
+
+    lo, heading = mean(values.lo, -np.inf), mean(values.heading, -np.inf)
+    blank = np.broadcast_to(found.absent, lo.shape)
+    lo, hi, heading = np.where(blank, -np.inf, lo), np.where(blank, np.inf, mean(values.hi, np.inf)), np.where(blank, -np.inf, heading)
+    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(found.member.shape[1], dtype=bool), feeds)

@@ -1,0 +1,131 @@
+"""What is known at one or many times: all declared indicators as columns over ticks x towns.
+
+One object per assessment; grids, paths and signals are made once and only for the indicators that the rules name. The
+same functions serve one tick (live) and many (replay).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from core.county import County
+from core.model import Hazard, Level
+from rules import official, track
+from rules.catalogue import Catalogue, Indicator
+from rules.forecast import forecast_towns
+from rules.grid import Bools, Floats
+from rules.language import Columns, Interval
+from rules.readings import Readings, TownValues
+
+TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Frames as the lake gives them, read as of `now`, and the feeds that are silent."""
+
+    observations: pd.DataFrame
+    forecasts: pd.DataFrame
+    tracks: pd.DataFrame
+    signals: pd.DataFrame
+    silent: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of shape (T, N). `plain`: intervals; `heading`: with lost stations where they were heading; `corroborated`: only what two
+    paths support. `absent` (N,) and `single` (N,) by indicator; `feeds`: whose silence shows in an indicator."""
+
+    plain: Columns
+    heading: Columns
+    corroborated: Columns
+    absent: dict[str, Bools]
+    single: dict[str, Bools]
+    feeds: dict[str, tuple[str, ...]]
+
+
+class Situation:
+    """Everything the rules may ask about `ticks` (aware, oldest first, the last one is `now`)."""
+
+    def __init__(self, county: County, catalogue: Catalogue, sources: Sources, ticks: list[datetime]) -> None:
+        self.county, self.catalogue, self.sources, self.ticks = county, catalogue, sources, ticks
+        self.now = ticks[-1]
+        self.lat, self.lon = (np.array([getattr(t, name) for t in county.towns], dtype=np.float64) for name in ("lat", "lon"))
+        self.shape = (len(ticks), len(county.towns))
+        seconds = np.array([int((self.now - tick).total_seconds()) for tick in ticks], dtype=np.int64)
+        hours = self._hours() + float(seconds.max()) / 3600
+        self.readings = Readings(county, sources.observations, now=self.now, hours=hours, ticks_s=seconds, silent=sources.silent)
+        self.signals = [official.in_force(sources.signals, now=tick, county=county, catalogue=catalogue) for tick in ticks]
+        self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
+        self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
+        self._state: track.TrackState | None = None
+
+    def _hours(self) -> float:
+        """How far back the grids reach: the longest window twice (a mean is compared with the one before) and a day for lost stations."""
+        longest = max((i.window_h * (2 if i.statistic == "mean_drop" else 1) for i in self.catalogue.indicators.values()), default=0.0)
+        return max(longest, 24.0) + 4.0
+
+    @property
+    def track_state(self) -> track.TrackState:
+        """The storms at the last tick."""
+        if self._state is None:
+            self._state = track.state_at(self.sources.tracks, self.now)
+        return self._state
+
+    def table(self, names: tuple[str, ...]) -> Table:
+        """Columns of the named indicators."""
+        wanted = [self.catalogue.indicators[name] for name in names]
+        found: dict[str, TownValues] = {}
+        storms = [i for i in wanted if i.kind == "track"]
+        hushed = bool(self.sources.silent & set(self.track_feeds))
+        for name, values in track.intervals(storms, self.sources.tracks, self.ticks, self.lat, self.lon, hushed).items():
+            found[name] = self._known(values, self.track_feeds)
+        for indicator in wanted:
+            match indicator.kind:
+                case "station":
+                    found[indicator.name] = self.readings.towns(indicator)
+                case "forecast":
+                    found[indicator.name] = forecast_towns(indicator, self.county, self.sources.forecasts, self.ticks)
+                case "official":
+                    found[indicator.name] = self._official(indicator)
+                case "town":
+                    found[indicator.name] = self._known(Interval.exact(self._attribute(indicator)), ())
+        return _table(found, self.shape)
+
+    def floor(self, hazard: Hazard) -> tuple[Floats, Floats]:
+        """(level, highest not excluded) (T, N) of the official signals of a hazard."""
+        level = np.stack([official.level_of(s, self.shape[1], hazard=hazard) for s in self.signals])
+        hushed = bool(self.sources.silent & set(self.official_feeds))
+        return level, np.full_like(level, float(Level.RED)) if hushed else level
+
+    def _official(self, indicator: Indicator) -> TownValues:
+        level = np.stack([official.level_of(s, self.shape[1], events=indicator.events) for s in self.signals])
+        hushed = bool(self.sources.silent & set(self.official_feeds))
+        return self._known(Interval(level, np.full_like(level, float(Level.RED)) if hushed else level), self.official_feeds)
+
+    def _attribute(self, indicator: Indicator) -> Floats:
+        raw = [getattr(town, indicator.attribute) for town in self.county.towns]
+        values = np.array([indicator.map.get(int(v), np.nan) if indicator.map else float(v) for v in raw])
+        return np.broadcast_to(values, self.shape).copy()
+
+    def _known(self, values: Interval, feeds: tuple[str, ...]) -> TownValues:
+        """Values that do not come from stations: nothing to be lost or corroborated by another path."""
+        nowhere = np.zeros(self.shape[1], dtype=bool)
+        return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds)
+
+    def since(self, hours: float) -> datetime:
+        """`hours` before the first tick."""
+        return self.ticks[0] - timedelta(hours=hours)
+
+
+def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
+    absent = {name: values.absent for name, values in found.items() if values.absent.any()}
+    columns = [
+        Columns({name: Interval(getattr(v, side), np.maximum(v.hi, getattr(v, side))) for name, v in found.items()}, {}, shape)
+        for side in ("lo", "heading", "corroborated")
+    ]
+    return Table(*columns, absent, {name: v.single for name, v in found.items()}, {name: v.feeds for name, v in found.items()})

@@ -1,0 +1,84 @@
+"""YAML of the analysts' files with the place of every value: line from core.yamlfile, column by finding the text in its line.
+
+Packs come from people outside the county too, so anchors, aliases and tags (which hide and multiply) are refused before
+anything is built, and a file is small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from core import yamlfile
+from core.errors import ConfigError, ConfigErrors
+from rules.language import Place, RuleError, unknown_word
+
+MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's data as plain dicts and lists, and where each key path stands."""
+
+    path: Path
+    data: dict[str, Any]
+    where: yamlfile.Where
+    lines: tuple[str, ...]
+
+    def place(self, *keys: str | int) -> Place:
+        """Place of the value under a key path (its first character where it stands on the key's line, else the line)."""
+        line = self.where(*keys)
+        value: Any = self.data
+        for key in keys:
+            value = value[key] if isinstance(value, dict) and key in value or isinstance(value, list) and isinstance(key, int) else None
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        at = text.find(str(value)) if isinstance(value, str) and value else -1
+        return Place(self.path, line, at + 1 if at >= 0 else len(text) - len(text.lstrip()) + 1)
+
+
+def load(path: Path) -> Document:
+    """Read one file; ConfigError (RuleError for what only packs refuse) with file:line."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ConfigError("文件读不到 / the file cannot be read", path=path) from error
+    if size > MAX_BYTES:
+        raise RuleError(f"文件 {size} 字节，超过 {MAX_BYTES}", "file too large", Place(path))
+    text = yamlfile.read_text(path)
+    try:
+        for event in YAML(typ="rt").parse(text):
+            anchored = isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None or bool(getattr(event, "tag", None))
+            if anchored:
+                line, column = event.start_mark.line + 1, event.start_mark.column + 1
+                raise RuleError("规则文件不得使用锚点、别名或标签", "anchors, aliases and tags are not allowed", Place(path, line, column))
+    except (YAMLError, RecursionError, ValueError):
+        pass  # broken text: core.yamlfile says so, with the line
+    data, where = yamlfile.load(path)
+    return Document(path, data, where, tuple(text.splitlines()))
+
+
+class Problems:
+    """Everything wrong with a set of files, told at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[ConfigError] = []
+
+    def add(self, zh: str, en: str, place: Place, hint: str = "") -> None:
+        """Note one error."""
+        self.errors.append(RuleError(zh, en, place, hint=hint))
+
+    def unknown_keys(self, document: Document, keys: tuple[str | int, ...], mapping: dict[str, Any], known: frozenset[str]) -> None:
+        """Note every key of a mapping that is not known, with the nearest known one."""
+        for key in mapping:
+            if key not in known:
+                self.errors.append(unknown_word("键", "key", key, known, document.place(*keys, key)))
+
+    def raise_any(self) -> None:
+        """ConfigErrors if there was any, in the order of places."""
+        if self.errors:
+            raise ConfigErrors(sorted(self.errors, key=lambda e: (str(e.path), e.line or 0)))
