@@ -97,11 +97,13 @@ def one_sender(home: Path, shard: tuple[int, int], wait_s: float) -> Iterator[bo
     handle = os.open(folder / f"dispatch-{shard[0]}-{shard[1]}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     start, held = time.monotonic(), False
     try:
-        while not held and time.monotonic() - start <= wait_s:
+        while not held:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 held = True
             except BlockingIOError:
+                if time.monotonic() - start >= wait_s:
+                    break
                 time.sleep(0.1)
         yield held
     finally:

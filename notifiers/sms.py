@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from core.errors import DeliveryError, StoreError
@@ -26,10 +25,10 @@ class SmsStage:
 
     def __init__(self, job: Job, outbox: Outbox, channel: TwilioSms) -> None:
         self.job, self.outbox, self.channel = job, outbox, channel
-        self.vault, self.todo, self.done = Vault(job.settings.sealing_key()), deque[Item](), list[Outcome]()
+        self.vault, self.todo, self.done = Vault(job.settings.sealing_key()), asyncio.Queue[Item](), list[Outcome]()
         self.unknown: dict[int, tuple[float, Item]] = {}
         self.texts: dict[tuple[tuple[str, int], str], str] = {}
-        self.busy, self.pause_until, self.more = 0, 0.0, True
+        self.busy, self.pause_until = 0, 0.0
 
     async def run(self) -> None:
         """Until nothing is left that can be done before the deadline."""
@@ -40,6 +39,8 @@ class SmsStage:
             try:
                 while self.job.in_time() and not any(w.done() for w in workers) and await self._turn():
                     await asyncio.sleep(FLUSH_S)
+                while not self.todo.empty():  # claimed but never called: back, with certainty
+                    self.done.append(Outcome(delivery_id=self.todo.get_nowait().delivery_id, state=D.PENDING, code="deadline"))
                 while self.busy and self.job.ticker.elapsed() < self.job.deadline_s + self.job.settings.http_deadline_s:
                     await asyncio.sleep(FLUSH_S)
             finally:
@@ -52,22 +53,22 @@ class SmsStage:
     async def _turn(self) -> bool:
         """One beat: write, claim, look up; False when nothing is left."""
         self._flush()
-        if len(self.todo) < self.job.settings.sms_in_flight:
+        if self.todo.qsize() < self.job.settings.sms_in_flight:
             fresh = self.outbox.claim(self.job.versions, BATCH)
-            self.todo.extend(fresh)
-            if not (self.todo or self.busy or self.done):
+            for item in fresh:
+                self.todo.put_nowait(item)
+            if not (fresh or self.todo.qsize() or self.busy or self.done):
                 await self._reconcile()
                 return bool(self.unknown or self.done) or self.outbox.waiting(self.job.versions)
         return True
 
     async def _work(self) -> None:
         while True:
-            if not self.todo or self.job.ticker.elapsed() < self.pause_until or not self.job.in_time():
-                await asyncio.sleep(0.005)
-                continue
-            item = self.todo.popleft()
+            item = await self.todo.get()
             self.busy += 1
             try:
+                while (left := self.pause_until - self.job.ticker.elapsed()) > 0:
+                    await asyncio.sleep(left)
                 outcome = await self._one(item)
                 self.done.append(outcome)
                 if outcome.state is D.SENDING:
