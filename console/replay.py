@@ -39,13 +39,24 @@ def instants(scenario: Scenario) -> list[datetime]:
     return sorted(steps | {moment.at for moment in scenario.moments})
 
 
+def open_sessions(ctx: Context, at: datetime) -> None:
+    """Make the broker keep sensor messages for us from now on: a session must exist before the first message is published."""
+    from connectors import ingest
+
+    for feed in ctx.county.feeds:
+        if feed.connector == "mqtt_sensors":
+            ingest(feed.feed, now=at, county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, settings=ctx.settings)
+
+
 @contextmanager
 def world(home: Path, county: Path, scenario: str) -> Iterator[tuple[World, Context]]:
     """Start the sandbox for `scenario` with its state under `home`; stop all of it on the way out."""
     outside = World(home=home, county=county, scenario=scenario)
     try:
         outside.start()
-        yield outside, Context.load(outside.settings())
+        ctx = Context.load(outside.settings())
+        open_sessions(ctx, find_scenario(county, scenario).start - timedelta(hours=1))
+        yield outside, ctx
     finally:
         outside.stop()
 

@@ -65,7 +65,9 @@ def _ended(row: Any) -> list[str]:
 
 def _running(row: Any, now: datetime) -> bool:
     started = row.issued if row.effective is None or pd.isna(row.effective) else row.effective
-    return bool(started <= now and (row.expires is None or pd.isna(row.expires) or row.expires > now))
+    if row.expires is None or pd.isna(row.expires):  # in force for as long as its feed lists it; a silent feed takes nothing back
+        return bool(started <= now and row.listed_at == row.snapshot_at)
+    return bool(started <= now < row.expires)
 
 
 def _concerned(town: Town, areas: Iterable[str], concern: Concern | None, county: County) -> bool:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -57,6 +57,7 @@ class Demo:
         self.world.start()
         self.ctx = Context.load(self.world.settings())
         self._prepare(self.ctx)
+        replay.open_sessions(self.ctx, self.scenario.start - timedelta(hours=1))
         self._start_airflow()
         waiting = replay.instants(self.scenario)
         moments = self.scenario.moments
