@@ -52,7 +52,7 @@ def ensure_register(county: County, ledger: Ledger, settings: Settings, size: in
         there = tx.execute(select(func.count()).select_from(t.resident)).scalar_one()
         if there:
             return int(there)
-        vault, rows = Vault(settings.sealing_key()), []
+        vault, rows = Vault(settings.sealing_key()), list[dict[str, object]]()
         share = heads(county.towns, size)
         for town in county.towns:
             for n in range(share[town.key]):

@@ -37,11 +37,11 @@ class SmsStage:
         async with self.channel:
             workers = [asyncio.create_task(self._work()) for _ in range(self.job.settings.sms_in_flight)]
             try:
-                while self.job.in_time() and not any(w.done() for w in workers) and await self._turn():
+                while self.job.in_time() and not any(w.done() for w in workers) and await self._turn():  # noqa: ASYNC110  (a beat, not a wait)
                     await asyncio.sleep(FLUSH_S)
                 while not self.todo.empty():  # claimed but never called: back, with certainty
                     self.done.append(Outcome(delivery_id=self.todo.get_nowait().delivery_id, state=D.PENDING, code="deadline"))
-                while self.busy and self.job.ticker.elapsed() < self.job.deadline_s + self.job.settings.http_deadline_s:
+                while self.busy and self.job.ticker.elapsed() < self.job.deadline_s + self.job.settings.http_deadline_s:  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_S)
             finally:
                 for worker in workers:
@@ -67,7 +67,7 @@ class SmsStage:
             item = await self.todo.get()
             self.busy += 1
             try:
-                while (left := self.pause_until - self.job.ticker.elapsed()) > 0:
+                while (left := self.pause_until - self.job.ticker.elapsed()) > 0:  # noqa: ASYNC110
                     await asyncio.sleep(left)
                 outcome = await self._one(item)
                 self.done.append(outcome)

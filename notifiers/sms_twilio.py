@@ -6,7 +6,6 @@ before anything is sent again. The SDK's own logs and exceptions carry the numbe
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import timedelta
 from functools import lru_cache
@@ -82,7 +81,7 @@ class TwilioSms:
             return _refusal(item, int(getattr(error, "status", 0) or 0), int(getattr(error, "code", 0) or 0))
         except aiohttp.ClientConnectorError:
             return Outcome(delivery_id=item.delivery_id, state=D.PENDING, code="no_connection", wait_s=2.0)
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             return Outcome(delivery_id=item.delivery_id, state=D.SENDING, code=type(error).__name__[:32])
         return Outcome(delivery_id=item.delivery_id, state=D.ACCEPTED, provider_id=message.sid)
 
@@ -97,7 +96,7 @@ class TwilioSms:
                 for m in await self._client.messages.list_async(to=number.reveal(), limit=100, **span):
                     if m.body == text and m.status not in FAILED:
                         return str(m.sid)
-        except (TwilioException, aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, TwilioException, aiohttp.ClientError, ValueError) as error:
             raise DeliveryError("名单查不到 / the list cannot be read", code=type(error).__name__[:32], retryable=True) from None
         return None
 

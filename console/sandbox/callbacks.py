@@ -29,13 +29,15 @@ class Line:
     async def send(self, request: bytes) -> None:
         """Put one request on the way; OSError when the receiver is not there."""
         await self.room.acquire()
-        if self.writer is None or self.writer.is_closing() or self.reading is None or self.reading.done():
-            reader, self.writer = await asyncio.wait_for(asyncio.open_connection(self.host, self.port), 2.0)
+        writer = self.writer
+        if writer is None or writer.is_closing() or self.reading is None or self.reading.done():
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(self.host, self.port), 2.0)
+            self.writer = writer
             self.room = asyncio.Semaphore(WINDOW - 1)
             self.reading = asyncio.create_task(self._read(reader, self.room))
-        self.writer.write(request)
-        if self.writer.transport.get_write_buffer_size() > 65_536:
-            await self.writer.drain()
+        writer.write(request)
+        if writer.transport.get_write_buffer_size() > 65_536:
+            await writer.drain()
 
     async def _read(self, reader: asyncio.StreamReader, room: asyncio.Semaphore) -> None:
         try:

@@ -192,7 +192,10 @@ class SmsGateway:
         found = [m for m in reversed(found) if now - m.seen >= self.faults.list_lag and _dated(m, q) and q.get("From", m.sender) == m.sender]
         page, size = int(q.get("Page", 0)), min(1000, int(q.get("PageSize", 50)))
         path, rest = request.path, {k: v for k, v in q.items() if k not in ("Page", "PageToken")}
-        uri = lambda n: f"{path}?{urlencode(rest | {'PageSize': size, 'Page': n})}"  # noqa: E731
+
+        def uri(n: int) -> str:
+            return f"{path}?{urlencode(rest | {'PageSize': size, 'Page': n})}"
+
         cut = found[page * size:(page + 1) * size]
         return web.json_response({
             "messages": [self._resource(m) | {"to": q.get("To", m.to)} for m in cut], "page": page, "page_size": size, "start": page * size,
@@ -286,9 +289,11 @@ class SmsGateway:
 
 
 def _dated(message: Message, query: Any) -> bool:
+    """Whether the sending date fits DateSent, DateSent> and DateSent<; what is still queued has none and fits no such filter."""
     day = message.sent.date().isoformat() if message.sent else ""
-    for name, holds in (("DateSent", lambda a, b: a == b), ("DateSent>", lambda a, b: a >= b), ("DateSent<", lambda a, b: a != "" and a <= b)):
-        if name in query and not (day and holds(day, query[name][:10])):
+    for name in ("DateSent", "DateSent>", "DateSent<"):
+        wanted = query.get(name, "")[:10]
+        if wanted and (not day or (name == "DateSent" and day != wanted) or (name == "DateSent>" and day < wanted) or (name == "DateSent<" and day > wanted)):
             return False
     return True
 

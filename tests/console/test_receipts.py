@@ -1,0 +1,53 @@
+"""The receiver believes the provider's signature and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from sqlalchemy import select, update
+
+from console.receipts import PATH, Receiver
+from console.sandbox.callbacks import signature
+from core.ledger import tables as t
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
+import notify_world as nw
+
+
+def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=100)
+    place.publish(haimen=3)
+    d = t.delivery.c
+    with place.ledger.begin() as tx:
+        one = tx.execute(select(d.delivery_id).limit(1)).scalar_one()
+        tx.execute(update(t.delivery).where(d.delivery_id == one).values(state="sending"))
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+8610000000001", "ErrorCode": ""}
+
+    async def main() -> None:
+        runner = web.AppRunner(Receiver(place.ledger, place.settings).app())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}{PATH}?d={one}"
+        good = signature(url, form, "t" * 32)
+        async with aiohttp.ClientSession() as session:
+            async def post(data: Any, sign: str | None = good, to: str = url) -> int:
+                headers = {"X-Twilio-Signature": sign} if sign is not None else {}
+                async with session.post(to, data=data, headers=headers) as answer:
+                    return answer.status
+
+            for status in [await post(form, None), await post(form, ""), await post(form, "x"), await post(form, "签"), await post(form, good[::-1]),
+                           await post(form | {"MessageStatus": "sent"}), await post(form, good, url.replace(f"d={one}", "d=9")),
+                           await post(b"{}"), await post(b"\xff"), await post(b""), await post(form, signature(url, form, "other"))]:
+                assert status == 403
+            assert await post(form) == 204 and await post(form) == 204
+        await runner.cleanup()
+
+    asyncio.run(main())
+    with place.ledger.read() as tx:
+        assert tx.execute(select(d.state, d.provider_id).where(d.delivery_id == one)).one() == ("delivered", "SM1")
+        assert len(tx.execute(select(t.receipt)).all()) == 1

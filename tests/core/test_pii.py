@@ -1,0 +1,60 @@
+"""No number in any log, exception or repr; sealed numbers open for their owner and key only."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import StoreError
+from core.pii import MASK, Number, Redact, Vault, mask
+
+VAULT = Vault(b"k" * 32)
+MOBILE = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+NUMBERS = st.one_of(MOBILE, MOBILE.map("+86".__add__), MOBILE.map("%2B86".__add__), st.integers(0, 999_999).map(lambda n: f"+8610000{n:06d}"))
+
+
+@given(NUMBERS, st.text(max_size=20))
+def test_seal_and_open(number: str, owner: str) -> None:
+    sealed = VAULT.seal(number, owner)
+    assert number.encode() not in sealed and VAULT.open(sealed, owner).reveal() == number
+    for wrong in (lambda: VAULT.open(sealed, owner + "x"), lambda: Vault(b"j" * 32).open(sealed, owner), lambda: VAULT.open(sealed[:-1], owner)):
+        with pytest.raises(StoreError) as failure:
+            wrong()
+        assert number not in str(failure.value) and number not in repr(failure.value)
+
+
+def test_index_is_keyed() -> None:
+    assert VAULT.index("+8610000000001") == VAULT.index("+8610000000001") != Vault(b"j" * 32).index("+8610000000001")
+
+
+@given(NUMBERS)
+def test_a_number_in_use_shows_nothing(number: str) -> None:
+    held: Any = Number(number)
+    assert number not in f"{held} {held!r} {[held]} %s" % held
+
+
+@given(NUMBERS, st.sampled_from(["To=%s", "对方 %s。", "{'to': '%s'}", "%s", "https://x/Messages.json?To=%s&PageSize=5", "(%s)"]))
+def test_logs_are_redacted(number: str, frame: str) -> None:
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.addFilter(Redact())
+    log = logging.getLogger(f"canary.{os.getpid()}")
+    log.handlers, log.propagate = [handler], False
+    log.warning(frame, number)
+    log.warning(frame % number)
+    try:
+        raise ValueError(frame % number)
+    except ValueError:
+        log.exception("failed for %s", number)
+    assert number not in out.getvalue() and MASK in out.getvalue()
+
+
+def test_times_and_ids_are_left_alone() -> None:
+    for text in ("2021-07-25T13:08:00+00:00", "320614FSX-flood-20210725130800.v1", "20210725130800", "320614415000", "33.1 mm", "12379"):
+        assert mask(text) == text
