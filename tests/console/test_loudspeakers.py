@@ -31,7 +31,7 @@ def broker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Broker]:
 def quiet_place(tmp_path: Path, broker: Broker) -> nw.Place:
     """Only loudspeakers: every SMS waits, because its gateway is not there."""
     place = nw.make(tmp_path, people=60, speakers=True, broker_port=broker.port, broker_protocol=broker.protocol)
-    place.county = replace(place.county, policy=replace(place.county.policy, channels={k: ("broadcast",) for k in place.county.policy.channels}))
+    place.county = replace(place.county, policy=replace(place.county.policy, channels=dict.fromkeys(place.county.policy.channels, ("broadcast",))))
     return place
 
 
