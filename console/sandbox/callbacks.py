@@ -31,8 +31,8 @@ class Line:
         await self.room.acquire()
         writer = self.writer
         if writer is None or writer.is_closing() or self.reading is None or self.reading.done():
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(self.host, self.port), 2.0)
-            self.writer = writer
+            reader, opened = await asyncio.wait_for(asyncio.open_connection(self.host, self.port), 2.0)
+            writer = self.writer = opened
             self.room = asyncio.Semaphore(WINDOW - 1)
             self.reading = asyncio.create_task(self._read(reader, self.room))
         writer.write(request)
