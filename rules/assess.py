@@ -17,10 +17,10 @@ from core.ledger import HoldRow, Ledger, score_to_json
 from core.model import Hazard, Level, RiskScore
 from core.signing import digest
 from core.times import iso, parse_iso
-from rules.catalogue import Catalogue, load_catalogue
+from rules.catalogue import load_catalogue
 from rules.evidence import Tracer, evidence
 from rules.findings import Finding, find
-from rules.freshness import silent_feeds
+from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
 from rules.packs import Rule, load_packs, used_names
 from rules.packs import find as find_packs
@@ -89,7 +89,7 @@ def read(now: datetime, county: County, lake: Lake, ledger: Ledger, silent: froz
     observations = lake.observations(start=now - LOOK_BACK, end=now, as_of=now)
     forecasts = lake.observations(start=now, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=now - LOOK_BACK, end=now + LOOK_AHEAD, as_of=now)
-    signals = lake.signals(as_of=now)
+    signals = whole_lists(lake.signals(as_of=now), now, ledger)
     if silent is None:
         received: dict[str, datetime] = {}
         for frame, column in ((tracks, "received"), (signals, "listed_at")):
@@ -105,19 +105,21 @@ def rules_of(county: County, now: datetime) -> tuple[Rule, ...]:
     return tuple(sorted((r for p in packs if p.valid_on(now.date()) for r in p.rules if r.stage != "off"), key=lambda r: r.id))
 
 
-def judge(sources: Sources, now: datetime, county: County, catalogue: Catalogue | None = None, rules: tuple[Rule, ...] | None = None) -> Judged:
-    """Evaluate the rules over what is known at `now`."""
-    catalogue = catalogue or load_catalogue()
+def judge(
+    sources: Sources, now: datetime, county: County, rules: tuple[Rule, ...] | None = None, ticks: list[datetime] | None = None
+) -> Judged:
+    """Evaluate the rules over what is known at `now`, or at all `ticks` (multiples of five minutes apart, the last one `now`) in one pass."""
+    catalogue = load_catalogue()
     rules = rules_of(county, now) if rules is None else rules
-    situation = Situation(county, catalogue, sources, [now])
+    situation = Situation(county, catalogue, sources, ticks or [now])
     table = situation.table(used_names(rules))
     reader = Reader(table.plain, {name: indicator.baseline for name, indicator in catalogue.indicators.items()})
     findings = tuple(find(rule, table, reader) for rule in rules)
     return Judged(situation, table, findings, Tracer(situation, table))
 
 
-def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: datetime) -> dict[tuple[str, str], HoldState]:
-    """The memory of every live hazard rule in every town after this assessment."""
+def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: datetime, tick: int = -1) -> dict[tuple[str, str], HoldState]:
+    """The memory of every live hazard rule in every town after the assessment at `now`, which is tick number `tick`."""
     out = {}
     for finding in judged.findings:
         if not _counts(finding.rule):
@@ -125,8 +127,8 @@ def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: date
         for number, town in enumerate(judged.situation.county.towns):
             key = (town.key, finding.rule.id)
             out[key] = next_state(
-                former.get(key), proved=int(finding.proved[-1, number]), ceiling=int(finding.ceiling[-1, number]),
-                heading=int(finding.heading[-1, number]), now=now, hold=finding.rule.hold,
+                former.get(key), proved=int(finding.proved[tick, number]), ceiling=int(finding.ceiling[tick, number]),
+                heading=int(finding.heading[tick, number]), now=now, hold=finding.rule.hold,
             )
     return out
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from core.county import Station
 from core.lake import record_id
 from core.model import Evidence, Flag, Level
 from core.times import iso
+from rules.catalogue import Indicator
 from rules.findings import Finding
 from rules.readings import MAX_RECORDS
 from rules.scoring import counterfactual, score
 from rules.situation import Situation, Table
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FLAG_WORDS = {int(Flag.UNKNOWN): "unknown", int(Flag.SUSPECT): "suspect", int(Flag.FAIL): "fail"}
 
 
@@ -28,69 +31,60 @@ class Trace:
     raws: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     synthetic: bool = False
-    newest: datetime | None = None
 
 
-@dataclass(slots=True)
 class Tracer:
-    """Traces of one assessment, each made once."""
+    """Traces of one assessment, each made once: those of stations per station, those of storms once for all towns."""
 
-    situation: Situation
-    table: Table
-    units: dict[str, str] = field(init=False)
-    _known: dict[tuple[str, int], Trace] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.units = {name: indicator.unit for name, indicator in self.situation.catalogue.indicators.items()}
+    def __init__(self, situation: Situation, table: Table) -> None:
+        self.situation, self.table = situation, table
+        self.units = {name: indicator.unit for name, indicator in situation.catalogue.indicators.items()}
+        self._known: dict[tuple[str, str], Trace] = {}
 
     def trace(self, name: str, town: int) -> Trace:
         """Trace of an indicator for one town at the last tick."""
-        key = (name, town)
-        if key not in self._known:
-            self._known[key] = self._make(name, town)
-        return self._known[key]
-
-    def _make(self, name: str, town: int) -> Trace:
         indicator = self.situation.catalogue.indicators[name]
-        if indicator.kind == "station":
-            return self._station(name, town)
-        if indicator.kind == "track":
-            rows = self.situation.sources.tracks.loc[list(track_rows(self.situation))]
-            flags = ("forecast",) if indicator.forecast and len(rows) else ()
-            return _trace(rows, [f"{r.feed}/{r.storm}/{r.agency}/{iso(r.time.to_pydatetime())}" for r in rows.itertuples()], flags)
         if indicator.kind == "official":
-            held = [s for s in self.situation.signals[-1] if s.towns[town] and any(e in s.event for e in indicator.events)]
-            newest = max((s.issued for s in held), default=None)
-            return Trace(tuple(f"{s.feed}/{s.identifier}" for s in held), tuple(dict.fromkeys(s.raw for s in held)), (), any(s.synthetic for s in held), newest)
-        return Trace(flags=("forecast",) if indicator.forecast and not self._absent(name, town) else ())
+            return self._official(indicator, town)
+        if indicator.kind in ("town", "forecast"):
+            return Trace()
+        if indicator.kind == "track":
+            return self._once(name, "", lambda: self._storm(indicator))
+        station = self.situation.readings.binding(indicator, town)
+        if station is None:
+            return Trace(flags=(f"absent:{name}",))
+        found = self._once(name, station.station, lambda: self._station(indicator, station))
+        single = (f"single_path:{name}",) if self.table.single[name][town] else ()
+        return replace(found, flags=(*found.flags, *single)) if single else found
 
-    def _absent(self, name: str, town: int) -> bool:
-        return bool(name in self.table.absent and self.table.absent[name][town])
+    def _once(self, name: str, station: str, make: Callable[[], Trace]) -> Trace:
+        if (name, station) not in self._known:
+            self._known[name, station] = make()
+        return self._known[name, station]
 
-    def _station(self, name: str, town: int) -> Trace:
-        rows = self.situation.readings.trace(self.situation.catalogue.indicators[name], town)
-        flags = [f"{_FLAG_WORDS[r.flag]}:{r.station}" + (f":{r.reasons}" if r.reasons else "") for r in rows.itertuples() if r.flag in _FLAG_WORDS]
-        if self.table.single[name][town] and not self._absent(name, town):
-            flags.append(f"single_path:{name}")
-        records = [record_id(r.feed, r.station, r.observed_property, r.time.to_pydatetime()) for r in rows.itertuples()]
-        return _trace(rows, records, tuple(flags))
+    def _station(self, indicator: Indicator, station: Station) -> Trace:
+        log, rows = self.situation.readings.log, self.situation.readings.behind(indicator, station)
+        flags = tuple(
+            f"{_FLAG_WORDS[int(log.flag[r])]}:{station.station}" + (f":{log.reasons[r]}" if log.reasons[r] else "")
+            for r in rows if int(log.flag[r]) in _FLAG_WORDS
+        )
+        records = tuple(record_id(log.feed[r], log.station[r], log.property[r], EPOCH + timedelta(microseconds=int(log.time_us[r]))) for r in rows)
+        return Trace(records, tuple(dict.fromkeys(log.raw[rows])), tuple(dict.fromkeys(flags)), bool(log.synthetic[rows].any()))
 
+    def _storm(self, indicator: Indicator) -> Trace:
+        whole = self._once("", "", self._storms)
+        return replace(whole, flags=("forecast",)) if indicator.forecast and whole.records else whole
 
-def track_rows(situation: Situation) -> tuple[int, ...]:
-    """Labels of the track rows behind the storms of the last tick."""
-    return tuple(dict.fromkeys(row for path in situation.track_state.paths for row in path.rows))
+    def _storms(self) -> Trace:
+        """The positions on which the paths of the last tick rest."""
+        labels = list(dict.fromkeys(row for path in self.situation.track_states()[-1].paths for row in path.rows))
+        rows = self.situation.sources.tracks.loc[labels]
+        records = tuple(f"{r.feed}/{r.storm}/{r.agency}/{iso(r.time.to_pydatetime())}" for r in rows.itertuples())
+        return Trace(records[-MAX_RECORDS:], tuple(dict.fromkeys(rows["raw"])), (), bool(rows["synthetic"].any()))
 
-
-def _trace(rows: pd.DataFrame, records: list[str], flags: tuple[str, ...]) -> Trace:
-    if rows.empty:
-        return Trace(flags=flags)
-    raws = tuple(dict.fromkeys(rows["raw"]))
-    return Trace(tuple(records[-MAX_RECORDS:]), raws[-MAX_RECORDS:], flags, bool(rows["synthetic"].any()), _newest(rows))
-
-
-def _newest(rows: pd.DataFrame) -> datetime:
-    stamp: datetime = rows["time"].max().to_pydatetime()
-    return stamp
+    def _official(self, indicator: Indicator, town: int) -> Trace:
+        held = [s for s in self.situation.signals[-1] if s.towns[town] and any(e in s.event for e in indicator.events)]
+        return Trace(tuple(f"{s.feed}/{s.identifier}" for s in held), tuple(dict.fromkeys(s.raw for s in held)), (), any(s.synthetic for s in held))
 
 
 def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
@@ -104,7 +98,6 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
     toward = max((float(finding.progress[other][at]) for other in above[:1]), default=0.0)
     next_text = counterfactual(above[0], rule.conditions[above[0]][1], finding.reader, at, tracer.units) if above else ""
     flags = list(dict.fromkeys(flag for trace in traces.values() for flag in trace.flags))
-    flags += [f"absent:{name}" for name in rule.indicators if name in table.absent and table.absent[name][town]]
     if finding.heading[at] > finding.proved[at]:
         flags.append("lost_while_rising")
     return Evidence(

@@ -51,3 +51,16 @@ def _pulled(ledger: Ledger, now: datetime, since: datetime) -> dict[str, datetim
 def _said_silent(row: FeedHealthRow | None, now: datetime, limit: timedelta) -> bool:
     """What was judged around `now`; health from another time says nothing about this one."""
     return row is not None and row.state == FeedState.SILENT and timedelta(0) <= now - parse_iso(row.checked_at) <= limit
+
+
+def whole_lists(signals: pd.DataFrame, now: datetime, ledger: Ledger) -> pd.DataFrame:
+    """lake.signals with `snapshot_at` moved back to each feed's newest list of which nothing was set aside.
+
+    A record that could not be read may be the very signal that is missing; until a whole list comes, nothing was lifted.
+    """
+    c = feed_run.c
+    with ledger.begin() as tx:
+        query = select(c.feed, c.at).where(c.at <= iso(now), c.outcome == "ok", c.feed.in_(sorted(set(signals["feed"])))).order_by(c.at)
+        whole = {feed: pd.Timestamp(parse_iso(at)) for feed, at in tx.execute(query)}
+    moved = [min(stamp, whole.get(feed, stamp)) for feed, stamp in zip(signals["feed"], signals["snapshot_at"], strict=True)]
+    return signals.assign(snapshot_at=pd.Series(moved, index=signals.index, dtype="datetime64[us, UTC]"))

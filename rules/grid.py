@@ -23,14 +23,44 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+Texts = NDArray[np.object_]
+
 STEP_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The columns of lake.observations as plain arrays, all of one length; `time_us` microseconds since 1970 UTC."""
+
+    feed: Texts
+    station: Texts
+    property: Texts
+    time_us: Ints
+    value: Floats
+    flag: Ints
+    interval_s: Ints
+    raw: Texts
+    reasons: Texts
+    datum: Texts
+    synthetic: Bools
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Log:
+        """Columns of a frame as lake.observations gives it."""
+        texts = {name: frame[name].to_numpy(dtype=object) for name in ("feed", "station", "observed_property", "raw", "reasons", "datum")}
+        return cls(
+            feed=texts["feed"], station=texts["station"], property=texts["observed_property"],
+            time_us=frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
+            flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64), raw=texts["raw"],
+            reasons=texts["reasons"], datum=texts["datum"], synthetic=frame["synthetic"].to_numpy(dtype=bool),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """One property. `value` (K, S): reading of the slot, or for an accumulated property the amount per slot; NaN: none that counts.
 
-    `row` (K, S): index of the reading in `frame`, -1 for none; `suspect` (K, S): a reading came that does not count.
+    `row` (K, S): position of the reading in the log, -1 for none; `accumulated`: the readings are amounts over an interval.
     """
 
     property: str
@@ -38,8 +68,7 @@ class Grid:
     step_s: int
     value: Floats
     row: Ints
-    suspect: Bools
-    frame: pd.DataFrame
+    accumulated: bool
 
     @property
     def ticks(self) -> int:
@@ -51,35 +80,38 @@ class Grid:
         return max(1, round(hours * 3600 / self.step_s))
 
 
-def build(frame: pd.DataFrame, observed_property: str, stations: tuple[str, ...], *, now: datetime, hours: float) -> Grid:
+def build(
+    log: Log, observed_property: str, stations: tuple[str, ...], *, now: datetime, hours: float, datums: dict[str, str] | None = None
+) -> Grid:
     """Lay out the readings of one property that fall in (now - hours, now]; order and repetition of rows do not matter.
 
-    `frame` has the columns of lake.observations. An accumulated reading (interval_s > 0) is spread evenly over the slots
-    of its interval; a finer one wins over a coarser one that covers the same slots.
+    A reading in another datum than the station's (`datums`) is left out: two datums are never compared. An accumulated
+    reading (interval_s > 0) is spread evenly over the slots of its interval; a finer one wins over a coarser one there.
     """
-    rows = frame[(frame["observed_property"] == observed_property) & frame["station"].isin(stations)]
-    intervals = rows["interval_s"].to_numpy(dtype=np.int64)
+    column_of = {name: number for number, name in enumerate(stations)}
+    rows = np.flatnonzero(log.property == observed_property)
+    rows = rows[[name in column_of for name in log.station[rows]]] if rows.size else rows
+    if datums and rows.size:
+        rows = rows[[not given or datums.get(name, given) == given for name, given in zip(log.station[rows], log.datum[rows], strict=True)]]
+    intervals = log.interval_s[rows]
     positive = intervals[intervals > 0]
     step = int(min(STEP_S, max(60, positive.min()))) if positive.size else STEP_S
-    ticks = max(1, round(hours * 3600 / step))
-    shape = (ticks, len(stations))
-    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=bool), rows)
-    if len(rows):
-        _lay(grid, rows, now, np.maximum(1, -(-intervals // step)))
+    shape = (max(1, round(hours * 3600 / step)), len(stations))
+    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64), bool(positive.size))
+    if rows.size:
+        columns = np.array([column_of[name] for name in log.station[rows]], dtype=np.int64)
+        _lay(grid, log, rows, columns, now)
     return grid
 
 
-def _lay(grid: Grid, rows: pd.DataFrame, now: datetime, lengths: Ints) -> None:
+def _lay(grid: Grid, log: Log, rows: Ints, columns: Ints, now: datetime) -> None:
     """Scatter the readings; later writes win, so coarse before fine and old before new."""
-    column_of = {name: number for number, name in enumerate(grid.stations)}
-    columns = rows["station"].map(column_of).to_numpy(dtype=np.int64)
-    seconds = rows["time"].to_numpy(dtype="datetime64[us]").astype(np.int64)
-    age = (int(now.timestamp() * 1_000_000) - seconds) // (grid.step_s * 1_000_000)
-    last = grid.ticks - 1 - age
-    value = rows["value"].to_numpy(dtype=np.float64)
-    good = (rows["flag"].to_numpy() == Flag.GOOD) & np.isfinite(value)
+    lengths = np.maximum(1, -(-log.interval_s[rows] // grid.step_s))
+    last = grid.ticks - 1 - (int(now.timestamp() * 1_000_000) - log.time_us[rows]) // (grid.step_s * 1_000_000)
+    value = log.value[rows]
+    good = (log.flag[rows] == Flag.GOOD) & np.isfinite(value)
     inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
-    order = np.lexsort((value, rows["feed"].to_numpy(dtype=str), good, seconds, -lengths))
+    order = np.lexsort((value, log.feed[rows].astype(str), good, log.time_us[rows], -lengths))
     order = order[inside[order]]
     repeats = lengths[order]
     which = np.repeat(order, repeats)
@@ -87,8 +119,7 @@ def _lay(grid: Grid, rows: pd.DataFrame, now: datetime, lengths: Ints) -> None:
     which, slot = which[slot >= 0], slot[slot >= 0]
     at = (slot, columns[which])
     grid.value[at] = np.where(good[which], value[which] / lengths[which], np.nan)
-    grid.suspect[at] = ~good[which]
-    grid.row[at] = which
+    grid.row[at] = rows[which]
 
 
 def _countdown(repeats: Ints) -> Ints:

@@ -1,7 +1,7 @@
 """Official signals in force, per town: floors under the public colour, and indicators that rules may name.
 
-A signal is in force from its effective time until the feed says that it was lifted (a Cancel, or a reference in a later
-message) or it expires. A feed that has fallen silent takes nothing back: what it last said stays, and what it may have
+A signal is in force from its effective time until it expires, or is no longer on its feed's list, or a later message takes
+it back. Only a list that was read whole takes anything off. A feed that has fallen silent takes nothing back: what it last said stays, and what it may have
 said since cannot be excluded.
 """
 
@@ -66,7 +66,7 @@ def _ended(row: Any) -> list[str]:
 def _running(row: Any, now: datetime) -> bool:
     started = row.issued if row.effective is None or pd.isna(row.effective) else row.effective
     if row.expires is None or pd.isna(row.expires):  # in force for as long as its feed lists it; a silent feed takes nothing back
-        return bool(started <= now and row.listed_at == row.snapshot_at)
+        return bool(started <= now and row.listed_at >= row.snapshot_at)
     return bool(started <= now < row.expires)
 
 

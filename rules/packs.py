@@ -20,7 +20,7 @@ from core.signing import digest
 from rules import packcheck
 from rules.catalogue import Catalogue, load_catalogue
 from rules.language import Place, RuleError, Symbol, compile_condition, unknown_word
-from rules.language.nodes import Name, Node, names, walk
+from rules.language.nodes import Node, names
 from rules.yamltext import Document, Problems, load
 
 FOLDER = Path(__file__).with_name("packs")
@@ -43,7 +43,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: a condition per level (text and checked tree). `corroborate`: from this level on, one path alone proves nothing."""
+    """One rule: a condition per level (text and checked tree), and the indicators that they name. `corroborate`: from this level on, one
+    path alone proves nothing."""
 
     id: str
     title: str
@@ -59,10 +60,7 @@ class Rule:
     source: str = ""
     verified: bool = False
 
-    @property
-    def indicators(self) -> tuple[str, ...]:
-        """Indicators that the rule names, each once."""
-        return tuple(dict.fromkeys(name for _, tree in self.conditions.values() for name in names(tree)))
+    indicators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,9 +225,10 @@ def _rule(document: Document, problems: Problems, number: int, head: Pack, symbo
             problems.errors.append(unknown_word(f" {key} ", key, str(word), known, document.place(*at, key)))
     if len(problems.errors) > before:
         return None
+    conditions = _conditions(document, problems, raw["levels"], at, symbols)
     rule = Rule(
-        id=str(raw["id"]), title=str(raw["title"]), hazards=_hazards(document, problems, raw["hazard"], at),
-        conditions=_conditions(document, problems, raw["levels"], at, symbols), hold=_hold(document, problems, raw.get("hold", {}), at),
+        id=str(raw["id"]), title=str(raw["title"]), hazards=_hazards(document, problems, raw["hazard"], at), conditions=conditions,
+        indicators=tuple(dict.fromkeys(name for _, tree in conditions.values() for name in names(tree))), hold=_hold(document, problems, raw.get("hold", {}), at),
         role=words["role"][0], stage=words["stage"][0], optional=_optional(document, problems, raw.get("optional", []), at, catalogue),
         corroborate=Level[words["corroborate"][0].upper()] if "corroborate" in raw else None, pack=head.pack, pack_hash=head.hash,
         source=str(raw.get("source", head.source)), verified=_yes(document, problems, raw.get("verified", head.verified), *at, "verified"),
@@ -292,4 +291,4 @@ def _optional(document: Document, problems: Problems, raw: Any, at: tuple[str | 
 
 def used_names(rules: Iterable[Rule]) -> tuple[str, ...]:
     """Indicators that any of the rules names, sorted."""
-    return tuple(sorted({node.name for rule in rules for _, tree in rule.conditions.values() for node in walk(tree) if isinstance(node, Name)}))
+    return tuple(sorted({name for rule in rules for name in rule.indicators}))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from core.county import County, Station
 from rules.catalogue import Indicator
-from rules.grid import Bools, Floats, Grid, Ints, Position, build, position
+from rules.grid import Bools, Floats, Grid, Ints, Log, Position, build, position
 from rules.spatial import Reach, extend, over_towns, reach, unit_vectors, weights
 from rules.statistics import STATISTICS, StationValues, window
 
@@ -24,6 +24,8 @@ from rules.statistics import STATISTICS, StationValues, window
 MAX_RECORDS = 20
 #: An extreme that another path supports to this share is corroborated (own choice, unverified).
 SUPPORT_SHARE = 0.5
+#: Properties that are heights above a datum.
+LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Readings:
     def __init__(self, county: County, frame: pd.DataFrame, *, now: datetime, hours: float, ticks_s: Ints, silent: frozenset[str]) -> None:
         """`frame` as lake.observations gives it; `ticks_s` (T,) seconds before `now` at which to evaluate (multiples of 300, last 0)."""
         self.county, self.now, self.hours, self.silent = county, now, hours, silent
-        self._frame, self._ticks_s = frame, ticks_s
+        self.log, self._ticks_s = Log.of(frame), ticks_s
         self._grids: dict[tuple[str, tuple[str, ...]], tuple[Grid, Position]] = {}
         self._values: dict[str, tuple[tuple[Station, ...], StationValues]] = {}
 
@@ -54,18 +56,10 @@ class Readings:
         """Grid of one property over some stations and the stations' positions at the ticks."""
         key = (observed_property, tuple(s.station for s in stations))
         if key not in self._grids:
-            made = build(self._of_datum(observed_property, stations), observed_property, key[1], now=self.now, hours=self.hours)
+            datums = {s.station: s.datum for s in stations if s.datum} if observed_property in LEVELLED else None
+            made = build(self.log, observed_property, key[1], now=self.now, hours=self.hours, datums=datums)
             self._grids[key] = (made, position(made, made.ticks - 1 - self._ticks_s // made.step_s))
         return self._grids[key]
-
-    def _of_datum(self, observed_property: str, stations: tuple[Station, ...]) -> pd.DataFrame:
-        """Readings without those in another datum than the station's: two datums are never compared."""
-        frame = self._frame
-        datum = {s.station: s.datum for s in stations if s.datum}
-        if observed_property not in ("stage", "tide") or not datum:
-            return frame
-        own = frame["station"].map(datum)
-        return frame[own.isna() | (frame["datum"] == "") | (frame["datum"] == own)]
 
     def stations(self, indicator: Indicator) -> tuple[tuple[str, tuple[Station, ...]], ...]:
         """(property, stations that measure it and have what the indicator needs), in the county's order."""
@@ -111,28 +105,30 @@ class Readings:
             return _mean(values, found, len(stations), indicator, feeds)
         return _worst(values, found, _paths(stations), silent, feeds)
 
-    def trace(self, indicator: Indicator, town: int) -> pd.DataFrame:
-        """Readings behind a town's newest value: those of the binding station (worst, else silent, else nearest) in its window."""
+    def binding(self, indicator: Indicator, town: int) -> Station | None:
+        """The station that makes a town's newest value: the worst of its core stations, the nearest among equals; None where there is none."""
         stations, values = self.station_values(indicator)
         found = reach_of(self.county, indicator, stations)
         core = [int(s) for s in found.member[found.core[:, town], town]]
         if not core:
-            return self._frame.iloc[0:0]
-        column = max(core, key=lambda s: (values.lo[-1, s], values.heading[-1, s], -core.index(s)))
-        station = stations[column]
-        return pd.concat([self._behind(indicator, p, station, of) for p, of in self._sources(indicator) if station in of])
+            return None
+        return stations[max(core, key=lambda s: (values.lo[-1, s], values.heading[-1, s], -core.index(s)))]
 
-    def _sources(self, indicator: Indicator) -> list[tuple[str, tuple[Station, ...]]]:
-        found = list(self.stations(indicator))
-        return [*found, *((indicator.per, of) for _, of in found if indicator.per)]
+    def behind(self, indicator: Indicator, station: Station) -> Ints:
+        """Positions in the log of the readings behind a station's newest value, oldest first, the newest MAX_RECORDS a property."""
+        parts = list(self.stations(indicator))
+        parts += [(indicator.per, of) for _, of in parts if indicator.per]
+        found = [self._behind(indicator, p, station, of) for p, of in parts if station in of]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
-    def _behind(self, indicator: Indicator, observed_property: str, station: Station, of: tuple[Station, ...]) -> pd.DataFrame:
+    def _behind(self, indicator: Indicator, observed_property: str, station: Station, of: tuple[Station, ...]) -> Ints:
         grid, at = self.grid(observed_property, of)
         column = of.index(station)
         end = int(max(at.newest[-1, column], 0))
-        first = max(0, end - grid.slots(indicator.window_h) + (1 if indicator.statistic in ("sum", "max") else 0))
-        rows = np.unique(grid.row[first : end + 1, column] if indicator.window_h else grid.row[end : end + 1, column])
-        return grid.frame.iloc[rows[rows >= 0]].tail(MAX_RECORDS)
+        width = grid.slots(indicator.window_h) if indicator.window_h else 1
+        first = max(0, end + 1 - width - (1 if indicator.statistic in ("rise", "fall", "change") else 0))
+        rows = grid.row[first : end + 1, column]
+        return np.array(list(dict.fromkeys(rows[rows >= 0].tolist()))[-MAX_RECORDS:], dtype=np.int64)
 
 
 def _share(part: StationValues, whole: StationValues) -> StationValues:

@@ -7,7 +7,7 @@ same functions serve one tick (live) and many (replay).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -62,19 +62,18 @@ class Situation:
         self.signals = [official.in_force(sources.signals, now=tick, county=county, catalogue=catalogue) for tick in ticks]
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
-        self._state: track.TrackState | None = None
+        self._states: list[track.TrackState] | None = None
 
     def _hours(self) -> float:
         """How far back the grids reach: the longest window twice (a mean is compared with the one before) and a day for lost stations."""
         longest = max((i.window_h * (2 if i.statistic == "mean_drop" else 1) for i in self.catalogue.indicators.values()), default=0.0)
         return max(longest, 24.0) + 4.0
 
-    @property
-    def track_state(self) -> track.TrackState:
-        """The storms at the last tick."""
-        if self._state is None:
-            self._state = track.state_at(self.sources.tracks, self.now)
-        return self._state
+    def track_states(self) -> list[track.TrackState]:
+        """The storms at each tick."""
+        if self._states is None:
+            self._states = [track.state_at(self.sources.tracks, tick) for tick in self.ticks]
+        return self._states
 
     def table(self, names: tuple[str, ...]) -> Table:
         """Columns of the named indicators."""
@@ -82,7 +81,7 @@ class Situation:
         found: dict[str, TownValues] = {}
         storms = [i for i in wanted if i.kind == "track"]
         hushed = bool(self.sources.silent & set(self.track_feeds))
-        for name, values in track.intervals(storms, self.sources.tracks, self.ticks, self.lat, self.lon, hushed).items():
+        for name, values in track.intervals(storms, self.track_states() if storms else [], self.lat, self.lon, hushed).items():
             found[name] = self._known(values, self.track_feeds)
         for indicator in wanted:
             match indicator.kind:
@@ -116,10 +115,6 @@ class Situation:
         """Values that do not come from stations: nothing to be lost or corroborated by another path."""
         nowhere = np.zeros(self.shape[1], dtype=bool)
         return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds)
-
-    def since(self, hours: float) -> datetime:
-        """`hours` before the first tick."""
-        return self.ticks[0] - timedelta(hours=hours)
 
 
 def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:

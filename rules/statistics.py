@@ -52,8 +52,7 @@ def window(grid: Grid, position: Position, hours: float, max_age_s: Floats, inte
     known = position.known_age_s <= max_age_s
     end = np.where(fresh, position.newest, position.tick[:, None])
     counted = trailing_sum(np.isfinite(grid.value).astype(np.float64), end, width)
-    accumulated = bool((grid.frame["interval_s"] > 0).any())
-    due = np.full(len(grid.stations), width, dtype=np.float64) if accumulated else np.maximum(1, (width * grid.step_s) // np.maximum(interval_s, grid.step_s))
+    due = np.full(len(grid.stations), width, dtype=np.float64) if grid.accumulated else np.maximum(1, (width * grid.step_s) // np.maximum(interval_s, grid.step_s))
     return Window(grid, position, end, width, fresh, known, fresh & (counted >= due))
 
 

@@ -182,11 +182,10 @@ def interval(indicator: Indicator, state: TrackState, lat: Floats, lon: Floats) 
     return Interval(proved, possible) if rising else Interval(possible, proved)
 
 
-def intervals(indicators: list[Indicator], frame: pd.DataFrame, ticks: list[datetime], lat: Floats, lon: Floats, silent: bool) -> dict[str, Interval]:
-    """Every track indicator over T ticks and N towns. A silent track feed leaves the dangerous side open."""
+def intervals(indicators: list[Indicator], states: list[TrackState], lat: Floats, lon: Floats, silent: bool) -> dict[str, Interval]:
+    """Every track indicator over T ticks (their states) and N towns. A silent track feed leaves the dangerous side open."""
     rows: dict[str, list[Interval]] = {i.name: [] for i in indicators}
-    for tick in ticks:
-        state = state_at(frame, tick)
+    for state in states:
         for indicator in indicators:
             rows[indicator.name].append(interval(indicator, state, lat, lon))
     out = {}

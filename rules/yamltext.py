@@ -35,7 +35,7 @@ class Document:
         line = self.where(*keys)
         value: Any = self.data
         for key in keys:
-            value = value[key] if isinstance(value, dict) and key in value or isinstance(value, list) and isinstance(key, int) else None
+            value = value[key] if (isinstance(value, dict) and key in value) or (isinstance(value, list) and isinstance(key, int)) else None
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         at = text.find(str(value)) if isinstance(value, str) and value else -1
         return Place(self.path, line, at + 1 if at >= 0 else len(text) - len(text.lstrip()) + 1)
