@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.providers.standard.operators.hitl import HITLBranchOperator, HITLOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, IdentityMapper, Param, PartitionedAssetTimetable, TriggerRule, dag, task
 from fengsui_dags import START, defaults
 
@@ -42,11 +42,14 @@ def issue_dag() -> None:
 
         return carry_out(dag_run.partition_key, review=ti.xcom_pull(task_ids="review"), approval=ti.xcom_pull(task_ids="approve"))
 
-    review = HITLBranchOperator(task_id="review", **question("复核送审", ["送审", "退回"], ["duty-1", "duty-2"]),
-                                options_mapping={"送审": "approve", SILENT: "approve", "退回": "decide_and_send"})
+    @task.branch(task_display_name="送审或退回")
+    def route(ti=None) -> str:
+        return "decide_and_send" if ti.xcom_pull(task_ids="review")["chosen_options"] == ["退回"] else "approve"
+
+    review = HITLOperator(task_id="review", **question("复核送审", ["送审", "退回"], ["duty-1", "duty-2"]))
     approve = HITLOperator(task_id="approve", **question("签发", ["签发", "驳回"], ["chief-1", "deputy-1"]))
     end = decide_and_send()
-    show() >> review >> [approve, end]
+    show() >> review >> route() >> [approve, end]
     approve >> end
 
 

@@ -117,6 +117,8 @@ class Demo:
     def _decide(self, wanted: int) -> bool:
         """Press the buttons that wait; True when every issue run of this moment has ended."""
         for item in self._air.waiting():
+            if item["task_instance"].get("state") != "awaiting_input":  # the question is still being put; an answer now would be lost
+                continue
             option, user = BUTTONS[item["task_instance"]["task_id"]]
             self._air.answer(item, option, user)
             self.say(f"  {user} {option} / answered over Airflow's REST API")
