@@ -68,7 +68,7 @@ class Tracer:
             f"{_FLAG_WORDS[int(log.flag[r])]}:{station.station}" + (f":{log.reasons[r]}" if log.reasons[r] else "")
             for r in rows if int(log.flag[r]) in _FLAG_WORDS
         )
-        records = tuple(record_id(log.feed[r], log.station[r], log.property[r], EPOCH + timedelta(microseconds=int(log.time_us[r]))) for r in rows)
+        records = tuple(record_id(log.feed[r], log.station[r], log.observed[r], EPOCH + timedelta(microseconds=int(log.time_us[r]))) for r in rows)
         return Trace(records, tuple(dict.fromkeys(log.raw[rows])), tuple(dict.fromkeys(flags)), bool(log.synthetic[rows].any()))
 
     def _storm(self, indicator: Indicator) -> Trace:
@@ -79,7 +79,8 @@ class Tracer:
         """The positions on which the paths of the last tick rest."""
         labels = list(dict.fromkeys(row for path in self.situation.track_states()[-1].paths for row in path.rows))
         rows = self.situation.sources.tracks.loc[labels]
-        records = tuple(f"{r.feed}/{r.storm}/{r.agency}/{iso(r.time.to_pydatetime())}" for r in rows.itertuples())
+        named = zip(rows["feed"], rows["storm"], rows["agency"], rows["time"], strict=True)
+        records = tuple(f"{feed}/{storm}/{agency}/{iso(time.to_pydatetime())}" for feed, storm, agency, time in named)
         return Trace(records[-MAX_RECORDS:], tuple(dict.fromkeys(rows["raw"])), (), bool(rows["synthetic"].any()))
 
     def _official(self, indicator: Indicator, town: int) -> Trace:

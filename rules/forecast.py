@@ -33,9 +33,9 @@ def forecast_towns(indicator: Indicator, county: County, frame: pd.DataFrame, ti
         within = newest[(newest["time"] > tick) & (newest["time"] <= tick + timedelta(hours=indicator.lead_h))]
         grouped = within.groupby("station")["value"]
         for station, amount in (grouped.sum() if indicator.statistic == "sum" else grouped.max()).items():
-            values[number, column[station]] = round(float(amount), 6)
+            values[number, column[str(station)]] = round(float(amount), 6)
     found = reach_of(county, indicator, stations)
     lo = over_towns(values, found, list(found.core))
-    absent = ~np.isfinite(lo).any(axis=0)
+    absent = np.asarray(~np.isfinite(lo).any(axis=0))
     feeds = tuple(dict.fromkeys(s.feed for s in stations))
     return TownValues(lo, np.where(np.isfinite(lo), lo, np.inf), lo, lo, absent, np.zeros(len(absent), dtype=bool), feeds if len(rows) else ())

@@ -34,7 +34,7 @@ class Log:
 
     feed: Texts
     station: Texts
-    property: Texts
+    observed: Texts
     time_us: Ints
     value: Floats
     flag: Ints
@@ -49,7 +49,7 @@ class Log:
         """Columns of a frame as lake.observations gives it."""
         texts = {name: frame[name].to_numpy(dtype=object) for name in ("feed", "station", "observed_property", "raw", "reasons", "datum")}
         return cls(
-            feed=texts["feed"], station=texts["station"], property=texts["observed_property"],
+            feed=texts["feed"], station=texts["station"], observed=texts["observed_property"],
             time_us=frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
             flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64), raw=texts["raw"],
             reasons=texts["reasons"], datum=texts["datum"], synthetic=frame["synthetic"].to_numpy(dtype=bool),
@@ -63,7 +63,7 @@ class Grid:
     `row` (K, S): position of the reading in the log, -1 for none; `accumulated`: the readings are amounts over an interval.
     """
 
-    property: str
+    observed: str
     stations: tuple[str, ...]
     step_s: int
     value: Floats
@@ -89,7 +89,7 @@ def build(
     reading (interval_s > 0) is spread evenly over the slots of its interval; a finer one wins over a coarser one there.
     """
     column_of = {name: number for number, name in enumerate(stations)}
-    rows = np.flatnonzero(log.property == observed_property)
+    rows = np.flatnonzero(log.observed == observed_property)
     rows = rows[[name in column_of for name in log.station[rows]]] if rows.size else rows
     if datums and rows.size:
         rows = rows[[not given or datums.get(name, given) == given for name, given in zip(log.station[rows], log.datum[rows], strict=True)]]

@@ -39,7 +39,7 @@ class Signal:
 
 def in_force(frame: pd.DataFrame, *, now: datetime, county: County, catalogue: Catalogue) -> tuple[Signal, ...]:
     """Signals in force at `now` for at least one town; `frame` as lake.signals gives it. Sorted by identifier."""
-    rows = list(frame.sort_values(["identifier", "feed"], kind="stable").itertuples())
+    rows: list[Any] = list(frame.sort_values(["identifier", "feed"], kind="stable").itertuples())
     ended = {name for row in rows for name in _ended(row)}
     found = []
     for row in rows:

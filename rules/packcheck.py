@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from core.model import Level
 from rules.language import Place, RuleError
@@ -33,7 +34,7 @@ def check(conditions: Mapping[Level, tuple[str, Node]], place: Callable[[Level],
     """Errors of one rule's levels, lower to higher."""
     errors: list[RuleError] = []
     ordered = sorted(conditions)
-    for lower, higher in zip(ordered, ordered[1:], strict=False):
+    for lower, higher in pairwise(ordered):
         if conditions[lower][0] == conditions[higher][0]:
             errors.append(RuleError(f"{higher.zh}与{lower.zh}的条件相同，{lower.zh}永远达不到", f"{higher.en} says the same as {lower.en}", place(higher)))
             continue

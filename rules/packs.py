@@ -123,7 +123,8 @@ def shipped() -> list[Path]:
 
 def load_packs(paths: Iterable[Path]) -> tuple[Pack, ...]:
     """All packs of a county; every error of every file at once, and no rule id twice."""
-    problems, packs, seen = Problems(), [], {}
+    problems, packs = Problems(), []
+    seen: dict[str, str] = {}
     for path in paths:
         try:
             pack = load_pack(path)

@@ -75,18 +75,20 @@ class Readings:
         return self._values[indicator.name]
 
     def _at_stations(self, indicator: Indicator) -> tuple[tuple[Station, ...], StationValues]:
-        parts, owners = [], []
+        parts: list[StationValues] = []
+        owners: list[Station] = []
         for observed_property, stations in self.stations(indicator):
             values = self._statistic(indicator, observed_property, stations)
             if indicator.above:
                 base = np.array([getattr(s, indicator.above) for s in stations], dtype=np.float64)
-                values = StationValues(*(np.round(v - base, 6) for v in (values.lo, values.hi, values.heading)), values.stale)
+                lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
+                values = StationValues(lo, hi, heading, values.stale)
             if indicator.per:
                 values = _share(values, self._statistic(indicator, indicator.per, stations))
             parts.append(values)
             owners += stations
-        joined = [np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("lo", "hi", "heading", "stale")]
-        return tuple(owners), StationValues(*joined)
+        lo, hi, heading, stale = (np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("lo", "hi", "heading", "stale"))
+        return tuple(owners), StationValues(lo, hi, heading, stale)
 
     def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         grid, at = self.grid(observed_property, stations)

@@ -16,9 +16,7 @@ def reason(situation: Situation, town: int, hazard: Hazard, level: Level, floor:
     signal = official.strongest(situation.signals[-1], town, hazard)
     if signal is not None and floor >= level:
         parts.append(f"官方{signal.event or signal.title}{floor.zh}信号生效")
-    for proof in sorted(proofs, key=lambda e: (-e.level, -e.score, e.rule)):
-        if proof.level is not Level.NONE:
-            parts.append(_proof(situation, proof))
+    parts += [_proof(situation, proof) for proof in sorted(proofs, key=lambda e: (-e.level, -e.score, e.rule)) if proof.level is not Level.NONE]
     if not parts or max([floor, *(p.level for p in proofs)], default=Level.NONE) < level:
         lost = any("lost_while_rising" in proof.flags for proof in proofs)
         parts.insert(0, "测站在上涨中失联，按趋势维持" if lost else "风险尚未确认解除，维持原级别")

@@ -119,8 +119,8 @@ class Situation:
 
 def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
     absent = {name: values.absent for name, values in found.items() if values.absent.any()}
-    columns = [
+    plain, heading, corroborated = (
         Columns({name: Interval(getattr(v, side), np.maximum(v.hi, getattr(v, side))) for name, v in found.items()}, {}, shape)
         for side in ("lo", "heading", "corroborated")
-    ]
-    return Table(*columns, absent, {name: v.single for name, v in found.items()}, {name: v.feeds for name, v in found.items()})
+    )
+    return Table(plain, heading, corroborated, absent, {name: v.single for name, v in found.items()}, {name: v.feeds for name, v in found.items()})

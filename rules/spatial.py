@@ -58,7 +58,7 @@ class Reach:
     @property
     def absent(self) -> Bools:
         """Towns (N,) that no station gives values for."""
-        return ~self.core.any(axis=0)
+        return np.asarray(~self.core.any(axis=0))
 
 
 def reach(town_points: Floats, station_points: Floats, own: Bools, kind: str, km: float, witness_km: float) -> Reach:

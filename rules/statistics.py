@@ -95,7 +95,8 @@ def highest(w: Window) -> StationValues:
 def _span(w: Window) -> tuple[Floats, Floats, Floats]:
     """(newest, lowest, highest) of the window; the window is one slot longer, so that it holds both its ends."""
     newest = np.where(w.known, take(w.grid.value, w.position.known, np.nan), np.nan)
-    return (newest, *(trailing_extreme(w.grid.value, w.end, w.width + 1, highest=which) for which in (False, True)))
+    lowest, top = (trailing_extreme(w.grid.value, w.end, w.width + 1, highest=which) for which in (False, True))
+    return newest, lowest, top
 
 
 def _difference(w: Window, amount: Floats) -> StationValues:

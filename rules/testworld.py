@@ -109,7 +109,7 @@ def _at(text: object) -> datetime:
 
 def _point(raw: dict[str, Any]) -> TrackPoint:
     """`at`, `lat`, `lon`, `wind`, `pressure`, radii r7/r10/r12 as one number or four; `issued` and `agency` for a forecast."""
-    circles = {}
+    circles: dict[str, Any] = {}
     for name in ("r7", "r10", "r12"):
         radii = raw.get(name)
         four = radii if isinstance(radii, list) else [radii] * 4

@@ -35,13 +35,13 @@ def coriolis(lat: ArrayLike) -> Floats:
 
 def radius_of_maximum_wind(pressure: ArrayLike) -> Floats:
     """Radius of maximum wind in km from central pressure in hPa."""
-    return np.asarray(np.interp(pressure, _RM_PRESSURE, _RM_MILES) * 1.852)
+    return np.asarray(np.interp(np.asarray(pressure, dtype=np.float64), _RM_PRESSURE, _RM_MILES) * 1.852)
 
 
 def shape_b(wind: ArrayLike, deficit: ArrayLike, *, surface: float = SURFACE) -> Floats:
     """Holland (1980) B = rho e Vg^2 / dp, Vg = wind / surface, dp in hPa; clipped to its physical range."""
     gradient = np.asarray(wind, dtype=np.float64) / surface
-    return np.clip(RHO * np.e * gradient**2 / (np.maximum(np.asarray(deficit, dtype=np.float64), 1.0) * 100), *B_RANGE)
+    return np.asarray(np.clip(RHO * np.e * gradient**2 / (np.maximum(np.asarray(deficit, dtype=np.float64), 1.0) * 100), *B_RANGE))
 
 
 def holland_1980(
@@ -72,7 +72,7 @@ def outer_exponent(b: ArrayLike, rm: ArrayLike, wind: ArrayLike, outer_km: Array
 
     Solves Vm [(Rm/rn)^b exp(1 - (Rm/rn)^b)]^xn = Vn for xn.
     """
-    ratio = (np.asarray(rm) / np.maximum(outer_km, 1.0)) ** b
+    ratio = (np.asarray(rm, dtype=np.float64) / np.maximum(outer_km, 1.0)) ** np.asarray(b, dtype=np.float64)
     decay = np.log(np.minimum(ratio * np.exp(1 - ratio), 1 - 1e-9))
     share = np.log(np.clip(np.asarray(outer_wind) / np.maximum(wind, 1e-6), 1e-6, 1.0))
     return np.clip(share / decay, 0.1, 1.0)

@@ -12,13 +12,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from core import yamlfile
 from core.errors import ConfigError, ConfigErrors
 from rules.language import Place, RuleError, unknown_word
 
 MAX_BYTES = 256 * 1024
+MAX_DEPTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Document:
         line = self.where(*keys)
         value: Any = self.data
         for key in keys:
-            value = value[key] if (isinstance(value, dict) and key in value) or (isinstance(value, list) and isinstance(key, int)) else None
+            value = _child(value, key)
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         at = text.find(str(value)) if isinstance(value, str) and value else -1
         return Place(self.path, line, at + 1 if at >= 0 else len(text) - len(text.lstrip()) + 1)
@@ -50,16 +51,31 @@ def load(path: Path) -> Document:
     if size > MAX_BYTES:
         raise RuleError(f"文件 {size} 字节，超过 {MAX_BYTES}", "file too large", Place(path))
     text = yamlfile.read_text(path)
-    try:
-        for event in YAML(typ="rt").parse(text):
-            anchored = isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None or bool(getattr(event, "tag", None))
-            if anchored:
-                line, column = event.start_mark.line + 1, event.start_mark.column + 1
-                raise RuleError("规则文件不得使用锚点、别名或标签", "anchors, aliases and tags are not allowed", Place(path, line, column))
-    except (YAMLError, RecursionError, ValueError):
-        pass  # broken text: core.yamlfile says so, with the line
+    _inspect(text, path)
     data, where = yamlfile.load(path)
     return Document(path, data, where, tuple(text.splitlines()))
+
+
+def _inspect(text: str, path: Path) -> None:
+    """Refuse what hides or multiplies (anchors, aliases, tags) and what is nested beyond any pack, event by event, before it is built."""
+    depth = 0
+    try:
+        for event in YAML(typ="rt").parse(text):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            anchored = isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None or bool(getattr(event, "tag", None))
+            place = Place(path, event.start_mark.line + 1, event.start_mark.column + 1)
+            if anchored:
+                raise RuleError("规则文件不得使用锚点、别名或标签", "anchors, aliases and tags are not allowed", place)
+            if depth > MAX_DEPTH:
+                raise RuleError(f"嵌套超过 {MAX_DEPTH} 层", f"nested deeper than {MAX_DEPTH}", place)
+    except (YAMLError, RecursionError, ValueError):
+        pass  # broken text: core.yamlfile says so, with the line
+
+
+def _child(value: Any, key: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(key)
+    return value[key] if isinstance(value, list) and isinstance(key, int) else None
 
 
 class Problems:

@@ -123,9 +123,9 @@ class _Checker:
         else:
             (left, one), (right, two) = self._amount(node.left), self._amount(node.right)
             unit = self._product_unit(node, one, two)
+        if node.op == "/" and isinstance(right, Number) and right.value == 0:
+            raise self._fail("除以零", "division by zero", node.at)
         if isinstance(left, Number) and isinstance(right, Number):
-            if node.op == "/" and right.value == 0:
-                raise self._fail("除以零", "division by zero", node.at)
             return Number(_FOLD[node.op](left.value, right.value), unit, node.at), unit
         return Arithmetic(node.op, left, right, node.at), unit
 

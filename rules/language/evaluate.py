@@ -140,4 +140,6 @@ def _product(a: Interval, b: Interval) -> Interval:
 
 def _tidy(lo: Floats, hi: Floats) -> Interval:
     """inf - inf proves nothing, on either side."""
-    return Interval(np.round(np.where(np.isnan(lo), -np.inf, lo), 6), np.round(np.where(np.isnan(hi), np.inf, hi), 6))
+    low: Floats = np.where(np.isnan(lo), -np.inf, lo)
+    high: Floats = np.where(np.isnan(hi), np.inf, hi)
+    return Interval(low.round(6), high.round(6))
