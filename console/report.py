@@ -52,7 +52,7 @@ def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     rows = []
     for feed in ctx.county.feeds:
         row, total = health.get(feed.feed), totals.get(feed.feed)
-        newest = row["newest_reading"] if row else None
+        newest = (row["success_at"] if feed.age_from == "fetch" else row["newest_reading"]) if row else None
         rows.append({
             "feed": feed.feed, "title": feed.title, "sector": str(feed.sector), "connector": feed.connector,
             "state": row["state"] if row else "unknown", "headline": row["headline"] if row else "从未接入",
