@@ -30,6 +30,8 @@ from core.times import iso, people
 HOME = ROOT / ".run"
 COUNTY = ROOT / "county" / "haimen"
 STEP_WITHIN_S = 180.0
+#: `make up` stops at the third moment, in the middle of the storm, where there is something to decide.
+UP_TO = 3
 ROLES = {"duty-1": "user", "chief-1": "user", "admin": "admin"}
 BUTTONS = {"review": ("送审", "duty-1"), "approve": ("签发", "chief-1")}
 
@@ -44,14 +46,15 @@ class Demo:
         self.airflow: Airflow | None = None
         self.ctx: Context | None = None
         self.airflow_took = 0.0
+        self.played = self.scenario.start
         self._issued_before = 0
 
     def say(self, text: str) -> None:
         """One progress line with the seconds since the start."""
         print(f"[{time.monotonic() - self.began:6.1f} s] {text}", flush=True)
 
-    def run(self, *, decide_last: bool = True) -> None:
-        """Start all, play the scenario's moments through Airflow; with decide_last False the last drafts wait for a person."""
+    def run(self, *, until: int | None = None) -> None:
+        """Start all, play the scenario's moments through Airflow; with `until` only so many, the last one's drafts waiting for a person."""
         shutil.rmtree(HOME, ignore_errors=True)
         self.say(f"启动外部世界：{self.scenario.title} / starting the sandbox")
         self.world.start()
@@ -60,14 +63,13 @@ class Demo:
         replay.open_sessions(self.ctx, self.scenario.start - timedelta(hours=1))
         self._start_airflow()
         waiting = replay.instants(self.scenario)
-        moments = self.scenario.moments
-        for index, moment in enumerate(moments):
+        for index, moment in enumerate(self.scenario.moments[:until]):
             between = [at for at in waiting if at < moment.at]
             waiting = [at for at in waiting if at > moment.at]
             replay.run(self.world, self.ctx, between, demonstrate, lambda line: self.say(f"  不经 Airflow · {line}"))
-            last = index == len(moments) - 1
-            self.moment(moment, decide=decide_last or not last)
-        self.say("全部时刻完成 / all moments done")
+            self.moment(moment, decide=until is None or index < until - 1)
+            self.played = moment.at
+        self.say("时刻完成 / moments done")
 
     def _prepare(self, ctx: Context) -> None:
         from console.sandbox.officers import prepare
@@ -149,7 +151,7 @@ class Demo:
 
     def finish(self) -> bool:
         """Print the summary; whether the scenario's expectations hold."""
-        now = self.scenario.moments[-1].at
+        now = self.played
         data = collect(self._ctx, now)
         board = write_board(self._ctx, now, HOME / "board.html")
         paths = {"CAP 1.2": str(self._ctx.settings.home / "cap"), "短信沙箱日志 SMS sandbox log": str(self.world.sms_log), "看板 board": str(board)}
@@ -200,11 +202,11 @@ def run(scenario: str) -> int:
 
 
 def up(scenario: str) -> int:
-    """Play a scenario, leave everything running for a browser until `make down` or Ctrl-C; the last drafts wait for a person."""
+    """Play a scenario as far as its landfall and leave all running for a browser until `make down` or Ctrl-C; the drafts wait for a person."""
     signal.signal(signal.SIGTERM, _interrupt)
     demo = Demo(scenario)
     try:
-        demo.run(decide_last=False)
+        demo.run(until=UP_TO)
         demo.finish()
         address = f"http://127.0.0.1:{demo._air.port}"
         print(f"\nAirflow：{address}    看板 board：{address}/fengsui/board")

@@ -9,8 +9,10 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 
@@ -19,8 +21,15 @@ from console.sandbox.scenario import PATTERN, Row, Scenario
 from core.county import County
 from core.model import Level
 from core.times import SHANGHAI, iso, parse_iso, parse_local
+from core.units import beaufort
 
 Body = tuple[str, str]  # content type, text
+#: The ways in which feeds break; "none" mends.
+FAULTS = ("none", "off", "garbage", "login", "empty", "truncated", "old", "slow")
+#: Classes of tropical cyclones by 2-min mean near the centre, m/s, lower edges (GB/T 19201-2006): Chinese word and nmc.cn's code.
+CLASSES = ((51.0, "超强台风", "SuperTY"), (41.5, "强台风", "STY"), (32.7, "台风", "TY"), (24.5, "强热带风暴", "STS"), (17.2, "热带风暴", "TS"),
+           (0.0, "热带低压", "TD"))
+COMPASS = {"东": "E", "西": "W", "南": "S", "北": "N"}
 LOGIN = "<!doctype html><html><head><title>统一身份认证</title></head><body><form>请登录</form></body></html>"
 
 
@@ -36,6 +45,7 @@ class FeedSimulator:
         self.county, self.scenario, self.clock, self.on_clock = county, scenario, clock, on_clock
         self.faults: dict[str, tuple[str, datetime | None]] = {}
         self.kept: dict[str, Body] = {}
+        self.changed: dict[str, tuple[str, str]] = {}
 
     def routes(self, app: web.Application) -> None:
         """Mount all pages on `app`."""
@@ -43,9 +53,9 @@ class FeedSimulator:
             "/zj/typhoon": lambda r: _json(zj_typhoon(self.scenario, self.clock.base)),
             "/nmc/typhoon/list_default": lambda r: nmc_list(self.scenario, self.clock.base),
             "/nmc/typhoon/view_{storm}": lambda r: nmc_view(self.scenario, self.clock.base),
-            "/music/api": lambda r: _json(music(self.county, self.scenario, self.clock.base, int(r.query.get("hours", "6")))),
+            "/music/api": lambda r: _json(music(self.county, self.scenario, self.clock.base, r.query.get("timeRange", ""))),
             "/power/outages": lambda r: _json(outages(self.county, self.scenario, self.clock.base)),
-            "/nmc/rest/findAlarm": lambda r: _json(find_alarm(self.scenario, self.clock.base)),
+            "/nmc/rest/findAlarm": lambda r: _json(find_alarm(self.scenario, self.clock.base, r.query)),
             "/cap/feed": lambda r: cap_index(self.scenario, self.clock.base, str(r.url.origin())),
             "/cap/{name}": lambda r: cap_document(self.scenario, self.clock.base, r.match_info["name"].removesuffix(".xml")),
         }
@@ -68,12 +78,21 @@ class FeedSimulator:
             if kind == "slow":
                 return await _drip(request, text)
             content_type, text = _broken(kind, content_type, text)
-            etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
-            if request.headers.get("If-None-Match") == etag:
-                return web.Response(status=304, headers={"ETag": etag})
-            return web.Response(text=text, content_type=content_type, charset="utf-8", headers={"ETag": etag})
+            return self._conditional(request, content_type, text)
 
         return answer
+
+    def _conditional(self, request: web.Request, content_type: str, text: str) -> web.Response:
+        """The whole answer, or 304 where the asker has this very one; Last-Modified is the scenario's time at which the text changed."""
+        etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+        if self.changed.get(request.path_qs, ("", ""))[0] != etag:
+            self.changed[request.path_qs] = etag, format_datetime(self.clock.base.astimezone(UTC), usegmt=True)
+        modified = self.changed[request.path_qs][1]
+        headers, asked = {"ETag": etag, "Last-Modified": modified}, request.headers
+        same = asked["If-None-Match"] == etag if "If-None-Match" in asked else asked.get("If-Modified-Since") == modified
+        if same:
+            return web.Response(status=304, headers=headers)
+        return web.Response(text=text, content_type=content_type, charset="utf-8", headers=headers)
 
     def fault_of(self, path: str) -> str:
         """The fault in force for a path ('' for none)."""
@@ -83,7 +102,7 @@ class FeedSimulator:
         return ""
 
     async def _set_clock(self, request: web.Request) -> web.Response:
-        self.clock.set(parse_iso((await request.json())["now"]))
+        self.clock.set(_time((await request.json()).get("now")))
         for told in self.on_clock:
             await asyncio.to_thread(told, self.clock.base)
         return web.json_response({"now": iso(self.clock.base)})
@@ -93,11 +112,20 @@ class FeedSimulator:
 
     async def _set_fault(self, request: web.Request) -> web.Response:
         wish = await request.json()
-        if wish["kind"] == "none":
-            self.faults.pop(wish["feed"], None)
-        else:
-            self.faults[wish["feed"]] = (wish["kind"], parse_iso(wish["until"]) if wish.get("until") else None)
+        kind, feed = wish.get("kind"), wish.get("feed")
+        if kind not in FAULTS or not str(feed or "").startswith("/"):
+            raise web.HTTPBadRequest(text=f"feed is a path, kind one of {', '.join(FAULTS)}")
+        self.faults.pop(feed, None)
+        if kind != "none":
+            self.faults[feed] = (kind, _time(wish["until"]) if wish.get("until") else None)
         return web.json_response({"faults": {k: v[0] for k, v in self.faults.items()}})
+
+
+def _time(text: Any) -> datetime:
+    try:
+        return parse_iso(str(text))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"an ISO time with a zone is needed: {error}") from error
 
 
 async def _drip(request: web.Request, text: str) -> web.StreamResponse:
@@ -145,6 +173,11 @@ def forecast(scenario: Scenario, issued: datetime) -> list[tuple[int, float, flo
     return points
 
 
+def storm_class(wind: str) -> tuple[str, str]:
+    """(Chinese word, nmc.cn's code) of a storm's class by its wind in m/s."""
+    return next((word, code) for edge, word, code in CLASSES if float(wind) >= edge)
+
+
 def zj_typhoon(scenario: Scenario, at: datetime) -> list[dict[str, Any]]:
     """The Zhejiang API's own fields; numbers are text, times are Beijing clock, landfall rows repeat the hour with the text 'null'."""
     shown = scenario.until("track", at)
@@ -157,10 +190,12 @@ def zj_typhoon(scenario: Scenario, at: datetime) -> list[dict[str, Any]]:
                            "power": "null", "movespeed": "null", "movedirection": "", "strong": "", "radius7": "", "radius10": "", "radius12": "",
                            "forecast": []})
             continue
-        ahead = [{"time": local(when + timedelta(hours=h)), "lng": str(lon), "lat": str(lat), "strong": "", "power": "", "speed": w, "pressure": p}
+        ahead = [{"time": local(when + timedelta(hours=h)), "lng": str(lon), "lat": str(lat), "strong": storm_class(w)[0],
+                  "power": str(beaufort(float(w))), "speed": w, "pressure": p}
                  for h, lat, lon, p, w in forecast(scenario, when)]
         points.append({
-            "time": local(when), "lng": row["lon"], "lat": row["lat"], "strong": "台风", "power": "", "speed": row["wind"], "pressure": row["pressure"],
+            "time": local(when), "lng": row["lon"], "lat": row["lat"], "strong": storm_class(row["wind"])[0],
+            "power": str(beaufort(float(row["wind"]))), "speed": row["wind"], "pressure": row["pressure"],
             "movespeed": row["move_speed"], "movedirection": row["move_direction"], "radius7": row["r7"], "radius10": row["r10"],
             "radius12": row["r12"], "ckposition": "", "jl": "", "forecast": [{"tm": "中国", "synthetic": True, "forecastpoints": ahead}] if ahead else [],
         })
@@ -178,14 +213,14 @@ def nmc_list(scenario: Scenario, at: datetime) -> Body:
 
 
 def nmc_view(scenario: Scenario, at: datetime) -> Body:
-    """nmc.cn's one storm: JSONP with single parentheses, longitude before latitude, UTC times."""
+    """nmc.cn's one storm: JSONP with single parentheses, longitude before latitude, UTC times; what is synthetic says so at the row's end."""
     storm, points = scenario.storm, []
     for index, (when, row) in enumerate(_positions(scenario, at)):
         stamp = when.strftime("%Y%m%d%H%M")
         circles = [[name, *(int(v) for v in row[key].split("|")), index] for name, key in (("30KTS", "r7"), ("50KTS", "r10"), ("64KTS", "r12")) if row[key]]
-        ahead = [[h, stamp, lon, lat, int(p), int(w), "BABJ", "TY"] for h, lat, lon, p, w in forecast(scenario, when)]
-        points.append([index, stamp, int(when.timestamp() * 1000), "TY", float(row["lon"]), float(row["lat"]), int(row["pressure"]), int(row["wind"]),
-                       "NW", float(row["move_speed"]), circles, {"BABJ": ahead}, [local(when, "%Y%m%d%H%M"), "", None, None]])
+        ahead = [[h, stamp, lon, lat, int(p), int(w), "BABJ", storm_class(w)[1], {"synthetic": True}] for h, lat, lon, p, w in forecast(scenario, when)]
+        points.append([index, stamp, int(when.timestamp() * 1000), storm_class(row["wind"])[1], float(row["lon"]), float(row["lat"]), int(row["pressure"]), int(row["wind"]),
+                       "".join(COMPASS[c] for c in reversed(_english_order(row["move_direction"]))), float(row["move_speed"]), circles, {"BABJ": ahead}, [local(when, "%Y%m%d%H%M"), "", None, None]])
     body = {"typhoon": [int(storm["nmc"]), storm["en"], storm["name"], int(storm["id"][2:]), int(storm["id"][2:]), None, None,
                         "start" if _active(scenario, at) else "stop", points]}
     return "application/javascript", f"typhoon_jsons_view_{storm['nmc']}({json.dumps(body, ensure_ascii=False)})"

@@ -30,7 +30,10 @@ def step(outside: World, ctx: Context, at: datetime) -> list[RiskScore]:
     return list(report.assessment.scores)
 
 
-def play(home: Path, scenario: str, times: list[datetime], before: Callable[[World, datetime], None] = lambda _w, _t: None) -> tuple[list[str], list[str], list[list[RiskScore]]]:
+Played = tuple[list[str], list[str], list[list[RiskScore]]]
+
+
+def play(home: Path, scenario: str, times: list[datetime], before: Callable[[World, datetime], None] = lambda _w, _t: None) -> Played:
     """Play times of a scenario; the ledger's assessment bodies, alert bodies, and the scores of each time."""
     with world(home, COUNTY, scenario) as (outside, ctx):
         scores = []
@@ -44,7 +47,7 @@ def play(home: Path, scenario: str, times: list[datetime], before: Callable[[Wor
 
 
 @pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str], list[list[RiskScore]]]:
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Played:
     return play(tmp_path_factory.mktemp("storm"), "in-fa-2021", STORM)
 
 
@@ -52,7 +55,7 @@ def peak(scores: list[RiskScore], hazard: Hazard) -> Level:
     return max(score.level for score in scores if score.hazard is hazard)
 
 
-def test_the_storm_is_seen_and_the_official_floor_respected(storm: tuple[list[str], list[str], list[list[RiskScore]]]) -> None:
+def test_the_storm_is_seen_and_the_official_floor_respected(storm: Played) -> None:
     calm, far, orange, rain = storm[2]
     assert peak(calm, Hazard.TYPHOON) is Level.NONE
     assert peak(far, Hazard.TYPHOON) >= Level.BLUE
@@ -61,7 +64,7 @@ def test_the_storm_is_seen_and_the_official_floor_respected(storm: tuple[list[st
     assert peak(rain, Hazard.FLOOD) >= Level.BLUE and storm[1]
 
 
-def test_two_runs_with_one_clock_are_equal_byte_for_byte(storm: tuple[list[str], list[str], list[list[RiskScore]]], tmp_path: Path) -> None:
+def test_two_runs_with_one_clock_are_equal_byte_for_byte(storm: Played, tmp_path: Path) -> None:
     again = play(tmp_path, "in-fa-2021", STORM)
     assert again[0] == storm[0]
     assert again[1] == storm[1]
@@ -71,7 +74,7 @@ def test_two_runs_with_one_clock_are_equal_byte_for_byte(storm: tuple[list[str],
     ("weather", "/music/api", "off"), ("weather", "/music/api", "login"), ("power", "/power/outages", "truncated"), ("warnings_nmc", "/nmc/rest/findAlarm", "garbage"),
 ])
 def test_a_feed_that_falls_silent_lowers_nothing_and_is_named(
-    storm: tuple[list[str], list[str], list[list[RiskScore]]], tmp_path: Path, feed: str, path: str, kind: str,
+    storm: Played, tmp_path: Path, feed: str, path: str, kind: str,
 ) -> None:
     last = STORM[-1] + timedelta(hours=6)
 
