@@ -1,0 +1,32 @@
+"""The net under the bell: hand over whatever is issued and not yet sent, after a crash or a lost run. 补发网。
+
+**红了怎么办**：短信或大喇叭通道不可用。看日志里的错误码，先打电话通知各镇街值班员，再联系运营商；恢复后“清除”重跑，不会重发。
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+from fengsui_dags import COUNTY, START, defaults, publishes, run_now
+
+
+@dag(dag_id="dispatch", dag_display_name="送达 · 补发网", doc_md=__doc__, tags=["烽燧", "发布"], start_date=START, catchup=False,
+     schedule=CronTriggerTimetable("*/5 * * * *", timezone="Asia/Shanghai") if COUNTY.live else None, max_active_runs=1,
+     is_paused_upon_creation=False, default_args=defaults())
+def dispatch_dag() -> None:
+    """One call of the dispatch step; a backfill sends nothing."""
+
+    @task(task_display_name="交付未送出的")
+    def hand_over(dag_run=None) -> int:
+        from console.context import Context
+        from console.steps import TickReport, dispatch
+
+        if not publishes(dag_run):
+            return 0
+        report = TickReport(at=run_now(dag_run))
+        dispatch(report.at, Context.load(), report)
+        return sum(report.dispatch.outcomes.values())
+
+    hand_over()
+
+
+dispatch_dag()
