@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -29,7 +29,9 @@ FAULTS = ("none", "off", "garbage", "login", "empty", "truncated", "old", "slow"
 #: Classes of tropical cyclones by 2-min mean near the centre, m/s, lower edges (GB/T 19201-2006): Chinese word and nmc.cn's code.
 CLASSES = ((51.0, "超强台风", "SuperTY"), (41.5, "强台风", "STY"), (32.7, "台风", "TY"), (24.5, "强热带风暴", "STS"), (17.2, "热带风暴", "TS"),
            (0.0, "热带低压", "TD"))
-COMPASS = {"东": "E", "西": "W", "南": "S", "北": "N"}
+#: nmc.cn's names of the directions that the scenario files write in Chinese.
+COMPASS = {"": "", "北": "N", "北北东": "NNE", "东北": "NE", "东东北": "ENE", "东": "E", "东东南": "ESE", "东南": "SE", "南南东": "SSE",
+           "南": "S", "南南西": "SSW", "西南": "SW", "西西南": "WSW", "西": "W", "西西北": "WNW", "西北": "NW", "北北西": "NNW"}
 LOGIN = "<!doctype html><html><head><title>统一身份认证</title></head><body><form>请登录</form></body></html>"
 
 
@@ -219,18 +221,28 @@ def nmc_view(scenario: Scenario, at: datetime) -> Body:
         stamp = when.strftime("%Y%m%d%H%M")
         circles = [[name, *(int(v) for v in row[key].split("|")), index] for name, key in (("30KTS", "r7"), ("50KTS", "r10"), ("64KTS", "r12")) if row[key]]
         ahead = [[h, stamp, lon, lat, int(p), int(w), "BABJ", storm_class(w)[1], {"synthetic": True}] for h, lat, lon, p, w in forecast(scenario, when)]
-        points.append([index, stamp, int(when.timestamp() * 1000), storm_class(row["wind"])[1], float(row["lon"]), float(row["lat"]), int(row["pressure"]), int(row["wind"]),
-                       "".join(COMPASS[c] for c in reversed(_english_order(row["move_direction"]))), float(row["move_speed"]), circles, {"BABJ": ahead}, [local(when, "%Y%m%d%H%M"), "", None, None]])
+        points.append([
+            index, stamp, int(when.timestamp() * 1000), storm_class(row["wind"])[1], float(row["lon"]), float(row["lat"]), int(row["pressure"]),
+            int(row["wind"]), COMPASS[row["move_direction"]], float(row["move_speed"]), circles, {"BABJ": ahead},
+            [local(when, "%Y%m%d%H%M"), "", None, None],
+        ])
     body = {"typhoon": [int(storm["nmc"]), storm["en"], storm["name"], int(storm["id"][2:]), int(storm["id"][2:]), None, None,
                         "start" if _active(scenario, at) else "stop", points]}
     return "application/javascript", f"typhoon_jsons_view_{storm['nmc']}({json.dumps(body, ensure_ascii=False)})"
 
 
-def music(county: County, scenario: Scenario, at: datetime, hours: int) -> dict[str, Any]:
-    """The MUSIC interface's JSON: values are text, times UTC, 999999 for missing."""
+def music(county: County, scenario: Scenario, at: datetime, time_range: str) -> dict[str, Any]:
+    """The MUSIC interface's JSON over `[yyyymmddHHMMSS,yyyymmddHHMMSS]` (UTC, both ends in; the last six hours where none is given):
+    values are text, times UTC, 999999 for missing; return code -1 says that nothing was found."""
+    try:
+        since, until = (datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC) for text in time_range.strip("[]").split(","))
+    except ValueError:
+        if time_range:
+            return {"returnCode": "-3", "returnMessage": f"timeRange {time_range[:40]!r} is not understood", "rowCount": "0", "DS": []}
+        since, until = at - timedelta(hours=6), at
     rows = []
-    for when, row in scenario.until("weather", at):
-        if when <= at - timedelta(hours=hours):
+    for when, row in scenario.until("weather", min(at, until)):
+        if when < since:
             continue
         station = county.station(row["station"])
         rows.append({
@@ -239,7 +251,8 @@ def music(county: County, scenario: Scenario, at: datetime, hours: int) -> dict[
             "Datetime": when.strftime("%Y-%m-%d %H:%M:%S"), "PRE_1h": row["rain_1h"], "WIN_S_Avg_2mi": row["wind"], "WIN_D_Avg_2mi": row["direction"],
             "WIN_S_Inst_Max": row["gust"], "PRS": row["pressure"], "TEM": "999999", "Q_PRE_1h": "0", "Q_WIN_S_Avg_2mi": "0", "synthetic": row["synthetic"],
         })
-    return {"returnCode": "0", "returnMessage": "Query Succeed", "rowCount": str(len(rows)), "DS": rows}
+    code, message = ("0", "Query Succeed") if rows else ("-1", "Query Succeed, no record")
+    return {"returnCode": code, "returnMessage": message, "rowCount": str(len(rows)), "DS": rows}
 
 
 def outages(county: County, scenario: Scenario, at: datetime) -> dict[str, Any]:
@@ -258,18 +271,20 @@ def _in_force(scenario: Scenario, at: datetime) -> list[tuple[datetime, Row]]:
     return [(when, row) for when, row in scenario.until("signals", at) if parse_local(row["lifted"], PATTERN) > at]
 
 
-def find_alarm(scenario: Scenario, at: datetime) -> dict[str, Any]:
-    """nmc.cn's list of signals in force."""
+def find_alarm(scenario: Scenario, at: datetime, query: Mapping[str, str]) -> dict[str, Any]:
+    """nmc.cn's list of signals in force, by pages (`pageNo` from 1, `pageSize`); `count` is of the whole list."""
     rows = [{"alertid": row["identifier"], "issuetime": local(when, "%Y/%m/%d %H:%M"), "title": row["title"],
              "url": f"/publish/alarm/{row['identifier']}.html", "pic": "", "synthetic": row["synthetic"] == "true"} for when, row in _in_force(scenario, at)]
-    return {"msg": "success", "code": 0, "data": {"page": {"pageNo": 1, "pageSize": 200, "count": len(rows), "list": rows}, "provinceAlarms": [],
-                                                  "stat": {}}}
+    number, size = (int(text) if text.isdecimal() and int(text) else default
+                    for text, default in ((query.get("pageNo", ""), 1), (query.get("pageSize", ""), 200)))
+    page = {"pageNo": number, "pageSize": size, "count": len(rows), "list": rows[(number - 1) * size:number * size]}
+    return {"msg": "success", "code": 0, "data": {"page": page, "provinceAlarms": [], "stat": {}}}
 
 
 def cap_index(scenario: Scenario, at: datetime, origin: str) -> Body:
     """An Atom index of the CAP documents in force."""
     entries = "".join(
-        f"<entry><id>{row['identifier']}</id><title>{row['title']}</title><updated>{iso(when)}</updated>"
+        f"<entry><id>{row['identifier']}</id><title>{escape(row['title'])}</title><updated>{iso(when)}</updated>"
         f'<link rel="alternate" type="application/cap+xml" href="{origin}/cap/{row["identifier"]}.xml"/></entry>' for when, row in _in_force(scenario, at))
     return "application/atom+xml", (f'<?xml version="1.0" encoding="UTF-8"?><feed xmlns="http://www.w3.org/2005/Atom"><id>urn:sandbox:cap</id>'
                                     f"<title>CAP</title><updated>{iso(at)}</updated>{entries}</feed>")
@@ -281,8 +296,8 @@ def cap_document(scenario: Scenario, at: datetime, identifier: str) -> Body:
         if row["identifier"] == identifier:
             severity = ("", "Minor", "Moderate", "Severe", "Extreme")[Level[row["level"].upper()]]
             return "application/cap+xml", CAP.format(
-                identifier=identifier, sender=row["issuer"], sent=when.astimezone(SHANGHAI).isoformat(timespec="seconds"), event=row["event"],
-                severity=severity, colour=row["level"], title=row["title"], code=row["adcode"] + "000000",
+                identifier=identifier, sender=escape(row["issuer"]), sent=when.astimezone(SHANGHAI).isoformat(timespec="seconds"), event=escape(row["event"]),
+                severity=severity, colour=row["level"], title=escape(row["title"]), synthetic=row["synthetic"], code=row["adcode"] + "000000",
                 expires=parse_local(row["lifted"], PATTERN).astimezone(SHANGHAI).isoformat(timespec="seconds"))
     raise web.HTTPNotFound(text="<html>404</html>", content_type="text/html")
 
@@ -291,6 +306,7 @@ CAP = """<?xml version="1.0" encoding="UTF-8"?>
 <alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>{identifier}</identifier><sender>{sender}</sender><sent>{sent}</sent>
 <status>Actual</status><msgType>Alert</msgType><scope>Public</scope><info><language>zh-CN</language><category>Met</category><event>{event}</event>
 <urgency>Expected</urgency><severity>{severity}</severity><certainty>Likely</certainty><eventCode><valueName>colour</valueName><value>{colour}</value></eventCode>
-<expires>{expires}</expires><headline>{title}</headline><area><areaDesc>{title}</areaDesc>
+<expires>{expires}</expires><headline>{title}</headline>
+<parameter><valueName>synthetic</valueName><value>{synthetic}</value></parameter><area><areaDesc>{title}</areaDesc>
 <geocode><valueName>CPEAS Geographic Code</valueName><value>{code}</value></geocode></area></info></alert>
 """

@@ -1,4 +1,4 @@
-"""The recipe behind a scenario's station series: facts in, series out, deterministic, every row marked synthetic.
+"""The recipe behind a scenario's station series: facts in, series out, deterministic, every built row marked synthetic.
 
 Nobody published what Haimen's stations read in In-Fa. The series here are built to agree with what was reported (the
 scenario file names each source): the track, coastal gusts of 21-25 m/s, an hour of 30 mm on the coast on 07-26 07-08 h,
@@ -46,6 +46,7 @@ def build(folder: Path, county: County) -> dict[str, str]:
     recipe = data["recipe"]
     start, end = (datetime.strptime(data[k], PATTERN) for k in ("start", "end"))  # noqa: DTZ007 - Beijing clock, as in the files
     rows = {
+        "track": _track(folder / "track.csv"),
         "weather": list(_weather(county, recipe, start - timedelta(hours=6), end)),
         "water": list(_water(county, recipe, start - timedelta(hours=6), end)),
         "power": list(_power(county, recipe, start, end)),
@@ -85,6 +86,29 @@ def _hour(when: datetime) -> int:
 
 def _factor(town: Town) -> float:
     return 1.0 if town.sea_front else 0.88 if town.river_front else 0.76
+
+
+#: Names of the sixteen directions as the Zhejiang site writes them, clockwise from north.
+NAMES = ("北", "北北东", "东北", "东东北", "东", "东东南", "东南", "南南东", "南", "南南西", "西南", "西西南", "西", "西西北", "西北", "北北西")
+
+
+def _track(path: Path) -> list[list[str]]:
+    """The track's stated positions with motion worked out from them (nobody states it): from the newest fix at least 3 h before, else to the
+    first such fix after; km/h and one of sixteen directions, none where the place did not change."""
+    with path.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    fixes = [(datetime.strptime(r["time"], PATTERN), float(r["lat"]), float(r["lon"]), r) for r in rows if not r["landfall"]]  # noqa: DTZ007
+    for when, lat, lon, row in fixes:
+        other = max((f for f in fixes if when - f[0] >= timedelta(hours=3)), default=None, key=lambda f: f[0])
+        sign = 1.0
+        if other is None:
+            other, sign = min((f for f in fixes if f[0] - when >= timedelta(hours=3)), key=lambda f: f[0]), -1.0
+        passed = abs((when - other[0]).total_seconds()) / 3600
+        north, east = sign * (lat - other[1]) * 111.2, sign * (lon - other[2]) * 111.2 * math.cos(math.radians(lat))
+        moved = math.hypot(north, east) > 0.1
+        row["move_speed"] = f"{math.hypot(north, east) / passed:.0f}"
+        row["move_direction"] = NAMES[round(math.degrees(math.atan2(east, north)) / 22.5) % 16] if moved else ""
+    return [[row[name] for name in FILES["track"]] for row in rows]
 
 
 def _weather(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:

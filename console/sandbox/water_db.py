@@ -32,7 +32,7 @@ pptn = sa.Table(
 
 
 class WaterDatabase:
-    """Opened at an SQLAlchemy URL; advance() writes what became known."""
+    """Opened at an SQLAlchemy URL, emptied of what a former run left; advance() makes it hold exactly what is known by then."""
 
     def __init__(self, url: str, county: County, scenario: Scenario) -> None:
         if url.startswith("sqlite:///"):
@@ -41,7 +41,8 @@ class WaterDatabase:
         self._written = datetime.min.replace(tzinfo=scenario.start.tzinfo)
         metadata.create_all(self.engine)
         with self.engine.begin() as tx:
-            tx.execute(sa.delete(stbprp)), tx.execute(sa.delete(rvfcch))
+            for table in metadata.tables.values():
+                tx.execute(sa.delete(table))
             for station in county.stations_of("water"):
                 tx.execute(sa.insert(stbprp).values(STCD=station.station, STNM=station.name, LGTD=station.lon, LTTD=station.lat, ADDVCD=county.code,
                                                     DTMNM=station.datum, DTPR=Decimal(0), STTP="TT" if "tide" in station.properties else "ZZ"))
@@ -49,7 +50,9 @@ class WaterDatabase:
                     tx.execute(sa.insert(rvfcch).values(STCD=station.station, WRZ=station.warning_stage, GRZ=station.guaranteed_stage))
 
     def advance(self, at: datetime) -> None:
-        """Write every reading up to `at` that is not written yet; TM is the Beijing clock without a zone, as the standard has it."""
+        """Write every reading up to `at` that is not written yet, and when time was turned back take away what lies ahead again.
+        TM is the Beijing clock without a zone, as the standard has it."""
+        now = at.astimezone(SHANGHAI).replace(tzinfo=None)
         new = [(when, row) for when, row in self.scenario.until("water", at) if when > self._written]
         rows: dict[str, list[dict[str, object]]] = {"stage": [], "tide": []}
         for when, row in new:
@@ -60,4 +63,6 @@ class WaterDatabase:
             for name, table in (("stage", river), ("tide", tide)):
                 if rows[name]:
                     tx.execute(sa.insert(table), rows[name])
-        self._written = max(self._written, at)
+                if at < self._written:
+                    tx.execute(sa.delete(table).where(now < table.c.TM))
+        self._written = at
