@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from console.sandbox.clock import Clock
-from console.sandbox.scenario import PATTERN, Row, Scenario
+from console.sandbox.scenario import DIRECTIONS, PATTERN, Row, Scenario
 from core.county import County
 from core.model import Level
 from core.times import SHANGHAI, iso, parse_iso, parse_local
@@ -30,8 +30,7 @@ FAULTS = ("none", "off", "garbage", "login", "empty", "truncated", "old", "slow"
 CLASSES = ((51.0, "超强台风", "SuperTY"), (41.5, "强台风", "STY"), (32.7, "台风", "TY"), (24.5, "强热带风暴", "STS"), (17.2, "热带风暴", "TS"),
            (0.0, "热带低压", "TD"))
 #: nmc.cn's names of the directions that the scenario files write in Chinese.
-COMPASS = {"": "", "北": "N", "北北东": "NNE", "东北": "NE", "东东北": "ENE", "东": "E", "东东南": "ESE", "东南": "SE", "南南东": "SSE",
-           "南": "S", "南南西": "SSW", "西南": "SW", "西西南": "WSW", "西": "W", "西西北": "WNW", "西北": "NW", "北北西": "NNW"}
+COMPASS = dict(zip(("", *DIRECTIONS), ("", "N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"), strict=True))
 LOGIN = "<!doctype html><html><head><title>统一身份认证</title></head><body><form>请登录</form></body></html>"
 
 

@@ -7,6 +7,8 @@ what each feed would have said and when. Times in the files are on the Beijing c
 from __future__ import annotations
 
 import csv
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 from core import yamlfile
 from core.errors import ConfigError, ConfigErrors
+from core.model import Level
 from core.times import parse_local
 
 FILES: dict[str, tuple[str, ...]] = {
@@ -24,6 +27,15 @@ FILES: dict[str, tuple[str, ...]] = {
     "power": ("time", "town", "customers_out", "customers_total", "areas_out", "areas_total", "synthetic"),
     "sensors": ("time", "station", "property", "value", "unit", "synthetic"),
 }
+#: What makes a row of each file one of its kind; the same key twice is an error.
+KEYS: dict[str, tuple[str, ...]] = {
+    "track": ("time",), "signals": ("identifier",), "weather": ("time", "station"), "water": ("time", "station", "property"),
+    "power": ("time", "town"), "sensors": ("time", "station", "property"),
+}
+#: Names of the sixteen directions as the Zhejiang site writes them, clockwise from north.
+DIRECTIONS = ("北", "北北东", "东北", "东东北", "东", "东东南", "东南", "南南东", "南", "南南西", "西南", "西西南", "西", "西西北", "西北", "北北西")
+WANTED = ("name", "title", "title_en", "start", "end", "step_s", "moments", "sources", "expect")
+ALLOWED = (*WANTED, "storm", "assumptions", "recipe")
 PATTERN = "%Y-%m-%d %H:%M"
 Row = dict[str, str]
 
@@ -59,42 +71,130 @@ class Scenario:
 
 
 def load_scenario(folder: Path) -> Scenario:
-    """Read a scenario folder; ConfigErrors with file:line when it is wrong."""
-    data, where = yamlfile.load(folder / "scenario.yaml")
-    wanted = ("name", "title", "title_en", "start", "end", "step_s", "moments", "sources", "expect")
-    errors = [ConfigError(f"缺少 {key} / missing key", path=folder / "scenario.yaml", line=1) for key in wanted if key not in data]
-    rows = {name: _rows(folder / f"{name}.csv", columns, errors) for name, columns in FILES.items()}
+    """Read a scenario folder; ConfigErrors that tell everything wrong with it at once, each with file:line."""
+    path = folder / "scenario.yaml"
+    data, where = yamlfile.load(path)
+    errors = [ConfigError(f"缺少 {key} / missing key", path=path, line=1) for key in WANTED if key not in data]
+    errors += [ConfigError(f"不认识的键 {key} / unknown key", path=path, line=where(key), hint=f"可用 / known: {', '.join(ALLOWED)}")
+               for key in data if key not in ALLOWED]
+    rows = {name: tuple(sorted(_rows(folder / f"{name}.csv", name, errors), key=lambda pair: pair[0])) for name in FILES}
     if errors:
         raise ConfigErrors(errors)
-
-    def moment_of(text: str, *keys: str | int) -> datetime:
-        try:
-            return parse_local(str(text), PATTERN)
-        except ValueError as error:
-            raise ConfigError(f"时间应写作 2021-07-25 06:00（北京时间）/ bad time: {text!r}", path=folder / "scenario.yaml", line=where(*keys)) from error
-
+    times = {}
+    for key in ("start", "end"):
+        times[key] = _moment_time(data[key], path, where(key), errors)
+    moments = tuple(_moments(data["moments"], path, where, errors))
+    if not isinstance(data["step_s"], int) or data["step_s"] <= 0:
+        errors.append(ConfigError("step_s 应为正整数秒 / whole seconds above zero", path=path, line=where("step_s")))
+    storm = {k: str(v) for k, v in dict(data.get("storm") or {}).items()}
+    if rows["track"] and not {"id", "name", "en", "nmc"} <= set(storm):
+        errors.append(ConfigError("有路径须写 storm: {id, name, en, nmc} / a track needs its storm", path=path, line=where("storm")))
+    start, end = times["start"], times["end"]
+    if start and end:
+        if start >= end:
+            errors.append(ConfigError("end 应晚于 start / the end is not after the start", path=path, line=where("end")))
+        errors += [ConfigError(f"时刻 {m.moment} 不在起止之间 / moment outside start..end", path=path, line=where("moments", i))
+                   for i, m in enumerate(moments) if not start <= m.at <= end]
+    if errors or start is None or end is None:
+        raise ConfigErrors(errors)
     return Scenario(
-        name=data["name"], title=data["title"], title_en=data["title_en"], start=moment_of(data["start"], "start"), end=moment_of(data["end"], "end"),
-        step_s=int(data["step_s"]), storm={k: str(v) for k, v in dict(data.get("storm") or {}).items()}, sources=dict(data["sources"]),
-        expect=dict(data["expect"]), rows=rows,
-        moments=tuple(Moment(moment=m["id"], title=m["title"], at=moment_of(m["at"], "moments", i)) for i, m in enumerate(data["moments"] or ())),
+        name=data["name"], title=data["title"], title_en=data["title_en"], start=start, end=end, step_s=data["step_s"], storm=storm,
+        sources=dict(data["sources"]), expect=dict(data["expect"]), rows=rows, moments=moments,
     )
 
 
-def _rows(path: Path, columns: tuple[str, ...], errors: list[ConfigError]) -> tuple[tuple[datetime, Row], ...]:
-    """Rows of one file in time order; signals are placed by their issue time."""
+def _moment_time(text: object, path: Path, line: int, errors: list[ConfigError]) -> datetime | None:
+    try:
+        return parse_local(str(text), PATTERN)
+    except ValueError:
+        errors.append(ConfigError(f"时间应写作 2021-07-25 06:00（北京时间）/ bad time: {text!r}", path=path, line=line))
+        return None
+
+
+def _moments(wanted: Any, path: Path, where: yamlfile.Where, errors: list[ConfigError]) -> Iterator[Moment]:
+    known: set[str] = set()
+    for index, item in enumerate(wanted or ()):
+        line = where("moments", index)
+        if not isinstance(item, dict) or {"id", "title", "at"} != set(item) or item["id"] in known:
+            errors.append(ConfigError("时刻应为 {id, title, at}，id 不重复 / a moment is {id, title, at} with an id of its own", path=path, line=line))
+            continue
+        known.add(item["id"])
+        at = _moment_time(item["at"], path, line, errors)
+        if at:
+            yield Moment(moment=item["id"], title=item["title"], at=at)
+
+
+def _rows(path: Path, name: str, errors: list[ConfigError]) -> Iterator[tuple[datetime, Row]]:
+    """The sound rows of one file; signals are placed by their issue time. What is wrong goes to `errors` with its line."""
     if not path.is_file():
         errors.append(ConfigError("文件不存在 / missing file", path=path))
-        return ()
-    rows = []
+        return
+    seen: set[tuple[str, ...]] = set()
     with path.open(encoding="utf-8", newline="") as text:
         reader = csv.DictReader(text)
-        if tuple(reader.fieldnames or ()) != columns:
-            errors.append(ConfigError(f"表头应为 {','.join(columns)} / wrong header", path=path, line=1))
-            return ()
+        if tuple(reader.fieldnames or ()) != FILES[name]:
+            errors.append(ConfigError(f"表头应为 {','.join(FILES[name])} / wrong header", path=path, line=1))
+            return
         for row in reader:
-            try:
-                rows.append((parse_local(row["issued"] if "issued" in row else row["time"], PATTERN), row))
-            except (ValueError, AttributeError):
-                errors.append(ConfigError("时间应写作 2021-07-25 06:00 / bad time", path=path, line=reader.line_num))
-    return tuple(sorted(rows, key=lambda pair: pair[0]))
+            wrong = list(_wrong(name, row))
+            key = tuple(row[column] for column in KEYS[name])
+            if not wrong and key in seen:
+                wrong.append(f"重复 / twice: {' '.join(key)}")
+            seen.add(key)
+            errors += [ConfigError(reason, path=path, line=reader.line_num) for reason in wrong]
+            if not wrong:
+                yield parse_local(row["issued"] if "issued" in row else row["time"], PATTERN), row
+
+
+def _wrong(name: str, row: Row) -> Iterator[str]:
+    """What is wrong with one row, in words; nothing for a sound one."""
+    if None in row or None in row.values():
+        yield f"应有 {len(FILES[name])} 列 / wrong number of columns"
+        return
+    for column, text in row.items():
+        if column in COLUMNS and not (row.get("landfall") and text == "") and not COLUMNS[column][0](text):
+            yield f"{column}：{COLUMNS[column][1]} / bad {column}: {text[:30]!r}"
+    for out, total in (("customers_out", "customers_total"), ("areas_out", "areas_total")) if name == "power" else ():
+        if _whole(row[out]) and _whole(row[total]) and int(row[out]) > int(row[total]):
+            yield f"{out} 超过 {total} / more out than there are"
+    if name == "signals" and _time(row["issued"]) and _time(row["lifted"]) and row["lifted"] <= row["issued"]:
+        yield "解除应晚于发布 / lifted before it was issued"
+
+
+def _number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _whole(text: str) -> bool:
+    return text.isdecimal()
+
+
+def _time(text: str) -> bool:
+    try:
+        parse_local(text, PATTERN)
+    except ValueError:
+        return False
+    return True
+
+
+def _radii(text: str) -> bool:
+    return text == "" or (text.count("|") == 3 and all(_whole(part) for part in text.split("|")))
+
+
+_NUMBER = (_number, "应为数字")
+_COUNT = (_whole, "应为非负整数")
+_CLOCK = (_time, "应写作 2021-07-25 06:00")
+#: What each column's text must be.
+COLUMNS: dict[str, tuple[Callable[[str], bool], str]] = {
+    **dict.fromkeys(("lat", "lon", "wind", "pressure", "move_speed", "rain_1h", "gust", "direction", "value"), _NUMBER),
+    **dict.fromkeys(("customers_out", "customers_total", "areas_out", "areas_total"), _COUNT),
+    **dict.fromkeys(("time", "issued", "lifted"), _CLOCK),
+    **dict.fromkeys(("r7", "r10", "r12"), (_radii, "应为 NE|SE|SW|NW 四个公里数或空")),
+    "move_direction": (lambda text: text in ("", *DIRECTIONS), "应为十六方位之一或空"),
+    "level": (lambda text: text.upper() in Level.__members__ and text.upper() != "NONE", "应为 blue、yellow、orange 或 red"),
+    "adcode": (lambda text: len(text) == 6 and _whole(text), "应为六位行政区划代码"),
+    "synthetic": (lambda text: text in ("true", "false"), "应为 true 或 false"),
+}

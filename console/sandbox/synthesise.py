@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from console.sandbox.scenario import FILES, PATTERN
+from console.sandbox.scenario import DIRECTIONS, FILES, PATTERN
 from core import yamlfile
 from core.county import County, Town, load_county
 
@@ -88,10 +88,6 @@ def _factor(town: Town) -> float:
     return 1.0 if town.sea_front else 0.88 if town.river_front else 0.76
 
 
-#: Names of the sixteen directions as the Zhejiang site writes them, clockwise from north.
-NAMES = ("北", "北北东", "东北", "东东北", "东", "东东南", "东南", "南南东", "南", "南南西", "西南", "西西南", "西", "西西北", "西北", "北北西")
-
-
 def _track(path: Path) -> list[list[str]]:
     """The track's stated positions with motion worked out from them (nobody states it): from the newest fix at least 3 h before, else to the
     first such fix after; km/h and one of sixteen directions, none where the place did not change."""
@@ -107,7 +103,7 @@ def _track(path: Path) -> list[list[str]]:
         north, east = sign * (lat - other[1]) * 111.2, sign * (lon - other[2]) * 111.2 * math.cos(math.radians(lat))
         moved = math.hypot(north, east) > 0.1
         row["move_speed"] = f"{math.hypot(north, east) / passed:.0f}"
-        row["move_direction"] = NAMES[round(math.degrees(math.atan2(east, north)) / 22.5) % 16] if moved else ""
+        row["move_direction"] = DIRECTIONS[round(math.degrees(math.atan2(east, north)) / 22.5) % 16] if moved else ""
     return [[row[name] for name in FILES["track"]] for row in rows]
 
 
