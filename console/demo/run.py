@@ -189,7 +189,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def run(scenario: str) -> int:
     """Play a scenario and stop everything; 0 when its expectations hold, 1 when not, 130 when interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT unless told otherwise
+        signal.signal(sign, _interrupt)
     demo = Demo(scenario)
     try:
         demo.run()
@@ -203,7 +204,8 @@ def run(scenario: str) -> int:
 
 def up(scenario: str) -> int:
     """Play a scenario as far as its landfall and leave all running for a browser until `make down` or Ctrl-C; the drafts wait for a person."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT unless told otherwise
+        signal.signal(sign, _interrupt)
     demo = Demo(scenario)
     try:
         demo.run(until=UP_TO)
