@@ -61,7 +61,7 @@ def draft_and_address(now: datetime, ctx: Context) -> list[VersionRef]:
 
     drafted = alerts.draft(now=now, county=ctx.county, ledger=ctx.ledger, status=ctx.settings.status).versions
     for ref in drafted:
-        notifiers.address(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
+        notifiers.address(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, settings=ctx.settings)
     return drafted
 
 

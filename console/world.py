@@ -79,8 +79,13 @@ class World:
 
     def settings(self) -> Settings:
         """The settings of that environment."""
+        before = dict(os.environ)
         os.environ.update(self._env)
-        return Settings.load()
+        try:
+            return Settings.load()
+        finally:  # this process's own environment stays as it was: another world may follow in it
+            os.environ.clear()
+            os.environ.update(before)
 
     def pids(self) -> list[int]:
         """Process ids of all that was started (each leads its own group)."""
