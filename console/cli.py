@@ -92,7 +92,10 @@ def explain(
     from core.times import parse_iso
 
     ctx = Context.load()
-    when = parse_iso(at) if at else ctx.ledger.scores()[0].time
+    known = [] if at else ctx.ledger.scores()
+    if not at and not known:
+        raise ConfigError("台账里还没有研判 / nothing assessed yet", hint="先运行 make run，或设置 FENGSUI_HOME / run make run first, or set FENGSUI_HOME")
+    when = parse_iso(at) if at else known[0].time
     result = rules.explain(town=ctx.county.town(town).key, hazard=Hazard(hazard), at=when, county=ctx.county, lake=ctx.lake, ledger=ctx.ledger)
     emit(dataclasses.asdict(result), as_json, result.text())
     raise typer.Exit(0 if result.matches else 1)
@@ -174,7 +177,7 @@ def main() -> None:
     """Entry point: errors of ours become one clear line and an exit code, never a traceback."""
     try:
         app()
-    except (ConfigError, LifeCycleError) as error:
+    except (ConfigError, LifeCycleError, ValueError) as error:  # a time or a word that cannot be read is a wrong call too
         typer.echo(f"错误 error: {error}", err=True)
         sys.exit(2)
     except FengsuiError as error:
