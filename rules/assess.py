@@ -73,9 +73,8 @@ def assess(*, now: datetime, county: County, lake: Lake, ledger: Ledger) -> Asse
     judged = judge(read(now, county, lake, ledger), now, county)
     former = {key: _state(row) for key, row in ledger.holds().items()}
     holds = hold_all(judged, former, now)
-    scores = tuple(
-        score_one(judged, holds, hazard, town) for town in range(len(county.towns)) for hazard in sorted(Hazard)
-    )
+    order = sorted(range(len(county.towns)), key=lambda n: county.towns[n].key)
+    scores = tuple(score_one(judged, holds, hazard, town) for town in order for hazard in sorted(Hazard))
     report = AssessReport(
         at=now, scores=scores, changed=_changes(scores, ledger.scores()), silent=tuple(sorted(judged.situation.sources.silent)),
         lost=tuple(f"{judged.situation.county.towns[n].key}/{f.rule.id}" for f in judged.findings for n in np.flatnonzero(f.heading[-1] > f.proved[-1])),
@@ -153,7 +152,7 @@ def score_one(judged: Judged, holds: dict[tuple[str, str], HoldState], hazard: H
     return RiskScore(
         town=town.key, hazard=hazard, time=situation.now, level=Level(level), ceiling=Level(ceiling), proved=Level(proved), floor=Level(floor_known),
         score=with_impact(score(level, toward), level, impact), evidence=proofs, silent=_silent(judged, counted),
-        reason=reason(situation, number, hazard, Level(level), Level(floor_known), [p for p in proofs if p.role == "hazard"]),
+        reason=reason(situation, number, hazard, Level(level), Level(floor_known), counted),
     )
 
 

@@ -1,7 +1,7 @@
 """Station indicators: statistics of stations gathered into an interval per town, with a trace back to the readings.
 
-For each town: the worst of its core stations. A station that is down does not widen the interval when a healthy one within
-reach comes by another path (line, modem), unless its whole feed is silent. An extreme counts as corroborated as far as
+For each town: the worst of its core stations. A station that is down does not widen the interval beyond where it was heading
+when a healthy one within reach comes by another path (line, modem), unless its whole feed is silent. An extreme counts as corroborated as far as
 another path supports it.
 """
 
@@ -171,7 +171,7 @@ def _worst(values: StationValues, found: Reach, paths: Ints, silent: Bools, feed
     best_any = over_towns(np.where(sure, values.hi, -np.inf), found)
     healthy = np.where(np.isfinite(best_core), best_core, best_any)
     excused = _excused(sure, found, paths, silent)
-    hi = np.where(excused, np.maximum(lo, healthy), np.inf)
+    hi = np.where(excused, np.maximum(np.maximum(lo, heading), healthy), np.inf)
     first, second = _two_paths(values.lo, found, paths)
     corroborated = np.minimum(np.minimum(first, second / SUPPORT_SHARE), lo)
     single = _path_count(found, paths) < 2

@@ -39,6 +39,11 @@ class Reader:
             self._must[id(node)] = evaluate(node, self._columns).must
         return self._must[id(node)]
 
+    def known(self, name: str) -> Floats:
+        """What is proved of an indicator; its other end where only that is bounded."""
+        column = self._columns.values[name]
+        return np.where(np.isfinite(column.lo), column.lo, column.hi)
+
     def number(self, node: Node) -> Interval:
         """Interval of an arithmetic node."""
         if id(node) not in self._numbers:
@@ -109,6 +114,17 @@ def _need(node: Node, reader: Reader, row: tuple[int, int], units: Mapping[str, 
     now = value.lo if node.op[0] == ">" else value.hi
     word = {">=": "达", ">": "超过", "<=": "降至", "<": "低于"}.get(node.op, node.op)
     return f"{spell(node.left)} {word} {amount(float(goal.lo[row]), unit)}（现 {amount(float(now[row]), unit)}）"
+
+
+def proving(node: Node, reader: Reader, row: tuple[int, int]) -> list[Compare]:
+    """The comparisons that make a condition hold at one row: all of an `and`, the first holding branch of an `or`; empty when it does not."""
+    if not bool(reader.must(node)[row]):
+        return []
+    if isinstance(node, Logic) and node.op == "and":
+        return [leaf for term in node.terms for leaf in proving(term, reader, row)]
+    if isinstance(node, Logic):
+        return next((found for term in node.terms if (found := proving(term, reader, row))), [])
+    return [node] if isinstance(node, Compare) else []
 
 
 def _unit(node: Compare, units: Mapping[str, str]) -> str:

@@ -120,7 +120,7 @@ def test_unknown_packs_and_twice_used_ids(tmp_path: Path) -> None:
         packs.find(["../../../etc/passwd"], tmp_path)
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(GOOD, encoding="utf-8")
-    with pytest.raises(ConfigErrors, match="flood.x"):
+    with pytest.raises(ConfigErrors, match=r"flood\.x"):
         packs.load_packs([tmp_path / "a.yaml", tmp_path / "b.yaml"])
 
 
