@@ -127,9 +127,14 @@ def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: date
             key = (town.key, finding.rule.id)
             out[key] = next_state(
                 former.get(key), proved=int(finding.proved[tick, number]), ceiling=int(finding.ceiling[tick, number]),
-                heading=int(finding.heading[tick, number]), now=now, hold=finding.rule.hold,
+                heading=int(finding.heading[tick, number]), now=now, hold=finding.rule.hold, seen=_seen(now, float(finding.age_s[tick, number])),
             )
     return out
+
+
+def _seen(now: datetime, age_s: float) -> datetime:
+    """Time of readings of that age; without any reading nothing is disproved, so it matters not."""
+    return now - timedelta(seconds=age_s) if np.isfinite(age_s) else now
 
 
 def _counts(rule: Rule) -> bool:

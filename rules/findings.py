@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `truths` by level (T, N); `progress` by level (T, N) in 0..1."""
+    """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `truths` by level (T, N); `progress` by level (T, N) in 0..1; `age_s` (T, N):
+    age of the readings that it rests on, by the indicator that is worst off."""
 
     rule: Rule
     proved: Ints
@@ -28,6 +29,7 @@ class Finding:
     truths: dict[Level, Truth]
     progress: dict[Level, Floats]
     reader: Reader
+    age_s: Floats
 
 
 def find(rule: Rule, table: Table, reader: Reader) -> Finding:
@@ -45,4 +47,5 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
         truths[level], reached[level] = truth, reader.progress(tree)
         for levels, where in ((proved, truth.must), (ceiling, truth.may), (headed, lost.must)):
             levels[where] = level
-    return Finding(rule, proved, np.maximum(ceiling, proved), np.maximum(headed, proved), truths, reached, reader)
+    age = np.maximum.reduce([table.age_s[name] for name in rule.indicators])
+    return Finding(rule, proved, np.maximum(ceiling, proved), np.maximum(headed, proved), truths, reached, reader, age)

@@ -38,4 +38,4 @@ def forecast_towns(indicator: Indicator, county: County, frame: pd.DataFrame, ti
     lo = over_towns(values, found, list(found.core))
     absent = np.asarray(~np.isfinite(lo).any(axis=0))
     feeds = tuple(dict.fromkeys(s.feed for s in stations))
-    return TownValues(lo, np.where(np.isfinite(lo), lo, np.inf), lo, lo, absent, np.zeros(len(absent), dtype=bool), feeds if len(rows) else ())
+    return TownValues(lo, np.where(np.isfinite(lo), lo, np.inf), lo, lo, absent, np.zeros(len(absent), dtype=bool), feeds if len(rows) else (), np.zeros_like(lo))

@@ -15,7 +15,7 @@ from rules.packs import Hold
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldState:
     """`level` in force. While it rises: `pending`, a higher level proved since `pending_since` but not yet for long enough. While it is
-    disproved: since `below_since`, and `pending` is the highest level that could not be excluded in that time."""
+    disproved: since `below_since` (time of the readings, not of the clock), and `pending` is the highest level not excluded in that time."""
 
     level: int = 0
     pending: int = 0
@@ -24,14 +24,20 @@ class HoldState:
     updated_at: datetime
 
 
-def next_state(state: HoldState | None, *, proved: int, ceiling: int, heading: int, now: datetime, hold: Hold) -> HoldState:
-    """The state after one assessment. proved <= ceiling; `heading` >= proved. A time before the state's own can raise but never lower."""
+def next_state(
+    state: HoldState | None, *, proved: int, ceiling: int, heading: int, now: datetime, hold: Hold, seen: datetime | None = None
+) -> HoldState:
+    """The state after one assessment. proved <= ceiling; `heading` >= proved. A time before the state's own can raise but never lower.
+
+    `seen` is the time of the newest readings behind the ceiling (`now` when not given): a level falls when readings that span keep_for
+    disprove it, so that a late feed, whose last reading is merely looked at again and again, lowers nothing.
+    """
     state = state or HoldState(updated_at=now)
     if now < state.updated_at:
         return replace(state, level=max(state.level, proved, heading))
     target = max(proved, heading)
     state = replace(state, updated_at=now)
-    return _raise(state, target, now, hold) if target > state.level else _lower(state, max(target, ceiling), now, hold)
+    return _raise(state, target, now, hold) if target > state.level else _lower(state, max(target, ceiling), seen or now, hold)
 
 
 def _raise(state: HoldState, target: int, now: datetime, hold: Hold) -> HoldState:
@@ -45,11 +51,11 @@ def _raise(state: HoldState, target: int, now: datetime, hold: Hold) -> HoldStat
     return replace(state, level=waiting, pending=left, pending_since=now if left else None)
 
 
-def _lower(state: HoldState, possible: int, now: datetime, hold: Hold) -> HoldState:
+def _lower(state: HoldState, possible: int, seen: datetime, hold: Hold) -> HoldState:
     if possible >= state.level:
         return replace(state, pending=0, pending_since=None, below_since=None)
-    since = state.below_since or now
+    since = state.below_since or seen
     to = max(possible, state.pending) if state.below_since else possible
-    if now - since < timedelta(seconds=hold.keep_s):
+    if seen - since < timedelta(seconds=hold.keep_s):
         return replace(state, pending=to, pending_since=None, below_since=since)
     return replace(state, level=to, pending=0, pending_since=None, below_since=None)

@@ -31,7 +31,8 @@ LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream")
 @dataclass(frozen=True, slots=True)
 class TownValues:
     """One indicator over T ticks and N towns. `absent` (N,): no station can tell; `single` (N,): only one path can;
-    `corroborated` (T, N): the part of lo that a second path supports; `heading` (T, N); `feeds`: whose silence shows here."""
+    `corroborated` (T, N): the part of lo that a second path supports; `heading` (T, N); `feeds`: whose silence shows here; `age_s` (T, N):
+    age of the newest reading that counts, 0 for what needs none."""
 
     lo: Floats
     hi: Floats
@@ -40,6 +41,7 @@ class TownValues:
     absent: Bools
     single: Bools
     feeds: tuple[str, ...]
+    age_s: Floats
 
 
 class Readings:
@@ -82,13 +84,13 @@ class Readings:
             if indicator.above:
                 base = np.array([getattr(s, indicator.above) for s in stations], dtype=np.float64)
                 lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
-                values = StationValues(lo, hi, heading, values.stale)
+                values = StationValues(lo, hi, heading, values.stale, values.age_s)
             if indicator.per:
                 values = _share(values, self._statistic(indicator, indicator.per, stations))
             parts.append(values)
             owners += stations
-        lo, hi, heading, stale = (np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("lo", "hi", "heading", "stale"))
-        return tuple(owners), StationValues(lo, hi, heading, stale)
+        lo, hi, heading, stale, age = (np.concatenate([getattr(p, n) for p in parts], axis=1) for n in ("lo", "hi", "heading", "stale", "age_s"))
+        return tuple(owners), StationValues(lo, hi, heading, stale, age)
 
     def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         grid, at = self.grid(observed_property, stations)
@@ -100,7 +102,7 @@ class Readings:
         """The indicator for every town."""
         stations, values = self.station_values(indicator)
         silent = np.array([s.feed in self.silent for s in stations], dtype=bool)
-        values = StationValues(values.lo, np.where(silent, np.inf, values.hi), values.heading, values.stale | silent)
+        values = StationValues(values.lo, np.where(silent, np.inf, values.hi), values.heading, values.stale | silent, values.age_s)
         found = reach_of(self.county, indicator, stations)
         feeds = tuple(dict.fromkeys(s.feed for s in stations))
         if indicator.reach in ("idw", "mean"):
@@ -139,7 +141,7 @@ def _share(part: StationValues, whole: StationValues) -> StationValues:
     divisor = np.where(sure, whole.lo, 1.0)
     lo, heading = (np.where(sure, np.round(v / divisor, 6), -np.inf) for v in (part.lo, part.heading))
     hi = np.where(sure & (whole.lo == whole.hi), np.round(part.hi / divisor, 6), np.inf)
-    return StationValues(lo, hi, heading, part.stale | whole.stale)
+    return StationValues(lo, hi, heading, part.stale | whole.stale, np.maximum(part.age_s, whole.age_s))
 
 
 def _paths(stations: tuple[Station, ...]) -> Ints:
@@ -178,7 +180,13 @@ def _worst(values: StationValues, found: Reach, paths: Ints, silent: Bools, feed
     absent = found.absent
     blank = np.broadcast_to(absent, lo.shape)
     return TownValues(np.where(blank, -np.inf, lo), np.where(blank, np.inf, hi), np.where(blank, -np.inf, heading),
-                      np.where(blank, -np.inf, corroborated), absent, single, feeds)
+                      np.where(blank, -np.inf, corroborated), absent, single, feeds, _youngest(values, found))
+
+
+def _youngest(values: StationValues, found: Reach) -> Floats:
+    """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for."""
+    age = -over_towns(-values.age_s, found, list(found.core))
+    return np.where(found.absent, 0.0, age)
 
 
 def _excused(sure: Bools, found: Reach, paths: Ints, silent: Bools) -> Bools:
@@ -230,4 +238,4 @@ def _mean(values: StationValues, found: Reach, stations: int, indicator: Indicat
     lo, heading = mean(values.lo, -np.inf), mean(values.heading, -np.inf)
     blank = np.broadcast_to(found.absent, lo.shape)
     lo, hi, heading = np.where(blank, -np.inf, lo), np.where(blank, np.inf, mean(values.hi, np.inf)), np.where(blank, -np.inf, heading)
-    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(found.member.shape[1], dtype=bool), feeds)
+    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(found.member.shape[1], dtype=bool), feeds, _youngest(values, found))

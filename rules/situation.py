@@ -38,7 +38,7 @@ class Sources:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns of shape (T, N). `plain`: intervals; `heading`: with lost stations where they were heading; `corroborated`: only what two
-    paths support. `absent` (N,) and `single` (N,) by indicator; `feeds`: whose silence shows in an indicator."""
+    paths support. By indicator: `absent` (N,), `single` (N,), `feeds` whose silence shows in it, `age_s` (T, N) of its newest reading."""
 
     plain: Columns
     heading: Columns
@@ -46,6 +46,7 @@ class Table:
     absent: dict[str, Bools]
     single: dict[str, Bools]
     feeds: dict[str, tuple[str, ...]]
+    age_s: dict[str, Floats]
 
 
 class Situation:
@@ -114,7 +115,7 @@ class Situation:
     def _known(self, values: Interval, feeds: tuple[str, ...]) -> TownValues:
         """Values that do not come from stations: nothing to be lost or corroborated by another path."""
         nowhere = np.zeros(self.shape[1], dtype=bool)
-        return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds)
+        return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds, np.zeros(self.shape))
 
 
 def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
@@ -123,4 +124,7 @@ def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
         Columns({name: Interval(getattr(v, side), np.maximum(v.hi, getattr(v, side))) for name, v in found.items()}, {}, shape)
         for side in ("lo", "heading", "corroborated")
     )
-    return Table(plain, heading, corroborated, absent, {name: v.single for name, v in found.items()}, {name: v.feeds for name, v in found.items()})
+    return Table(
+        plain, heading, corroborated, absent, {name: v.single for name, v in found.items()},
+        {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()},
+    )

@@ -20,12 +20,13 @@ CARRY_H = 3.0
 
 @dataclass(frozen=True, slots=True)
 class StationValues:
-    """(T, S) each: the interval, where a lost station was heading, and whether the station is stale."""
+    """(T, S) each: the interval, where a lost station was heading, whether the station is stale, and the age of its newest reading that counts."""
 
     lo: Floats
     hi: Floats
     heading: Floats
     stale: Bools
+    age_s: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def last(w: Window) -> StationValues:
     lo = np.where(w.known, value, -np.inf)
     hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
     carried = value + np.maximum(_rate(w), 0.0) * np.minimum(np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600, CARRY_H)
-    return StationValues(lo, hi, np.where(_lost(w), carried, lo), ~w.fresh)
+    return StationValues(lo, hi, np.where(_lost(w), carried, lo), ~w.fresh, w.position.known_age_s)
 
 
 def _rate(w: Window) -> Floats:
@@ -82,14 +83,14 @@ def total(w: Window) -> StationValues:
     filled = np.where(np.isfinite(w.grid.value), w.grid.value, 0.0)
     lo = trailing_sum(filled, w.end, w.width)
     before_loss = trailing_sum(filled, np.maximum(w.position.known, 0), w.width)
-    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(_lost(w), np.maximum(lo, before_loss), lo), ~w.fresh)
+    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(_lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
 
 
 def highest(w: Window) -> StationValues:
     """Highest reading of the window."""
     lo = trailing_extreme(w.grid.value, w.end, w.width, highest=True)
     before_loss = trailing_extreme(w.grid.value, w.position.known, w.width, highest=True)
-    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(_lost(w), np.maximum(lo, before_loss), lo), ~w.fresh)
+    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(_lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
 
 
 def _span(w: Window) -> tuple[Floats, Floats, Floats]:
@@ -102,7 +103,7 @@ def _span(w: Window) -> tuple[Floats, Floats, Floats]:
 def _difference(w: Window, amount: Floats) -> StationValues:
     """A change within the window: what the known readings show is proved, gaps may hide more."""
     lo = np.where(np.isfinite(amount), np.round(amount, 6), -np.inf)
-    return StationValues(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf), lo, ~w.fresh)
+    return StationValues(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
 
 
 def rise(w: Window) -> StationValues:
@@ -133,7 +134,7 @@ def mean_drop(w: Window) -> StationValues:
     enough = w.whole & (count_before >= count)
     drop = trailing_sum(filled, before, w.width) / np.maximum(count_before, 1.0) - trailing_sum(filled, w.end, w.width) / count
     lo = np.where(enough, np.round(drop, 6), -np.inf)
-    return StationValues(lo, np.where(enough, lo, np.inf), lo, ~w.fresh)
+    return StationValues(lo, np.where(enough, lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
 
 
 STATISTICS: dict[str, Callable[[Window], StationValues]] = {

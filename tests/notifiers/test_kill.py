@@ -52,7 +52,7 @@ def test_nobody_lost_nobody_twice(tmp_path: Path, gateways: list[nw.Gateway]) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("mutant", "faults", "grace"), [
     ("no_mark", {"accept_delay": 0.1}, 0.3), ("no_look_up", BAD_NIGHT, 0.3), ("at_most_once", {"accept_delay": 0.1}, 0.3),
-    ("none", {"error_500": 0.3, "drop": 0.2, "list_lag": 0.6, "send_delay": 0.05}, 0.0),
+    ("none", {"drop": 0.2, "list_lag": 20.0, "send_delay": 0.05}, 0.0),
 ])
 def test_a_broken_protocol_is_seen(tmp_path: Path, gateways: list[nw.Gateway], mutant: str, faults: dict[str, Any], grace: float) -> None:
     gateways.append(gateway := nw.Gateway(tmp_path, **faults, seed=5))

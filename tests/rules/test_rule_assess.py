@@ -275,10 +275,11 @@ def test_the_order_of_receipts_changes_nothing(tmp_path: Path) -> None:
     assert told[0] == told[1] == told[2]
 
 
-def test_another_county_s_typhoon_forecast_is_marked_forecast(tmp_path: Path) -> None:
+def test_a_level_that_rests_on_a_forecast_track_is_marked_so(tmp_path: Path) -> None:
     world, now = make(tmp_path), beijing("07-01 08:00")
     world.calm(now)
-    base = {"feed": "typhoon_zj", "storm": "X", "name": "试", "agency": "中国", "received": now, "raw": "ab" * 32, "pressure": 970.0, "wind": 33.0, "r7": Circle(ne=250, se=250, sw=250, nw=250)}
+    base = {"feed": "typhoon_zj", "storm": "X", "name": "试", "agency": "中国", "received": now, "raw": "ab" * 32, "pressure": 970.0,
+            "wind": 33.0, "r7": Circle(ne=250, se=250, sw=250, nw=250)}
     world.feed("typhoon_zj", now, Batch(tracks=(
         TrackPoint(time=now, lat=28.0, lon=124.5, **base), TrackPoint(time=now + timedelta(hours=24), lat=31.0, lon=121.5, issued=now, **base),
     )))

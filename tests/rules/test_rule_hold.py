@@ -49,6 +49,15 @@ def test_lost_while_rising_holds_what_it_headed_for() -> None:
     assert run([(0, 1, 1), (60, 0, 4), (120, 0, 4)], heading={1: 3}) == [1, 3, 3]
 
 
+def test_looking_again_at_an_old_reading_lowers_nothing() -> None:
+    state = next_state(None, proved=3, ceiling=3, heading=3, now=T0, hold=HOUR)
+    for minutes in range(10, 300, 10):  # the one reading that disproves it came at minute 10
+        state = next_state(state, proved=0, ceiling=0, heading=0, now=T0 + timedelta(minutes=minutes), hold=HOUR, seen=T0 + timedelta(minutes=10))
+        assert state.level == 3
+    last = T0 + timedelta(minutes=300)
+    assert next_state(state, proved=0, ceiling=0, heading=0, now=last, hold=HOUR, seen=T0 + timedelta(minutes=70)).level == 0
+
+
 def test_a_clock_that_goes_back_can_raise_and_never_lower() -> None:
     state = HoldState(level=2, below_since=T0, updated_at=T0 + timedelta(hours=5))
     assert next_state(state, proved=0, ceiling=0, heading=0, now=T0, hold=HOUR).level == 2
