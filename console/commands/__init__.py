@@ -1,0 +1,8 @@
+"""The commands, one file a group; each has `add(app)`, and nothing here imports Airflow or pandas at the top."""
+
+from __future__ import annotations
+
+from console.commands import audit, county, duty, feeds, replay, rules
+
+#: In the order in which `fengsui --help` shows them.
+GROUPS = (duty, feeds, replay, rules, county, audit)

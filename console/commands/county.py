@@ -1,0 +1,28 @@
+"""`fengsui county`: the county folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.commands.options import Json, emit, group
+
+
+def add(app: typer.Typer) -> None:
+    """Hang the group onto `app`."""
+    commands = group("县域文件夹 / the county folder.")
+    commands.command("check")(check)
+    app.add_typer(commands, name="county")
+
+
+def check(folder: Annotated[Path, typer.Argument(help="县域文件夹 / county folder")] = Path("county/haimen"), as_json: Json = False) -> None:
+    """检查县域文件夹，一次报出全部错误 / check a county folder, all errors at once."""
+    from core.county import load_county
+
+    county = load_county(folder)
+    facts = {"county": county.name, "code": county.code, "version": county.version, "towns": len(county.towns),
+             "stations": len(county.stations), "feeds": len(county.feeds)}
+    emit(facts, as_json, f"{county.name} {county.name_en}: {len(county.towns)} 镇街 towns, {len(county.stations)} 站 stations, "
+                         f"{len(county.feeds)} 数据源 feeds, 版本 version {county.version[:12]}")
