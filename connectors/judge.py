@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from connectors.stations import distance_km
 from core import quality
 from core.county import County, Feed
 from core.lake import Lake
-from core.model import Batch, Flag, Hazard, Level, MsgType, Observation, OfficialSignal
+from core.model import Batch, Flag, Observation
 
 #: How far back the lake is read so that the first reading of a batch has a past.
 HISTORY = timedelta(hours=6)
@@ -95,14 +94,3 @@ def _flagged(observation: Observation, found: list[tuple[Flag, str]]) -> Observa
         return observation
     worst = max([observation.flag, *(flag for flag, _ in found)], key=lambda flag: _RANK[flag])
     return replace(observation, flag=worst, reasons=(*observation.reasons, *(reason for _, reason in found)))
-
-
-def again(row: Any, *, now: datetime, raw: str, msg_type: MsgType) -> OfficialSignal:
-    """A row of `lake.signals` as a signal received at `now`."""
-    effective, expires = (None if time is None or time != time else time.to_pydatetime() for time in (row.effective, row.expires))
-    return OfficialSignal(
-        feed=row.feed, identifier=row.identifier, event=row.event, hazard=Hazard(row.hazard) if row.hazard else None,
-        level=Level(row.level), areas=tuple(part for part in row.areas.split(";") if part), title=row.title,
-        issued=row.issued.to_pydatetime(), received=now, raw=raw, effective=effective, expires=expires,
-        msg_type=msg_type, synthetic=bool(row.synthetic),
-    )

@@ -1,0 +1,75 @@
+"""The stages of one round: fetch, keep the bytes, parse, carry a half-read list, flag, store. Each returns whether there is more to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from connectors import judge
+from connectors.listing import carried
+from connectors.records import NOTES
+from connectors.types import Conditional
+from connectors.work import Work
+from core.signing import digest
+
+
+def pull(work: Work) -> bool:
+    """Fetch; nothing more to do when the source says that nothing changed."""
+    former = work.former
+    conditional = Conditional()
+    if former is not None and not work.connector.listing:
+        conditional = Conditional(etag=former.etag, last_modified=former.last_modified)
+    work.payload = work.connector.fetch(work.feed, conditional=conditional, now=work.now, settings=work.settings)
+    if work.payload is None:
+        if not work.raw:
+            work.outcome, work.raw = "unchanged", former.raw if former else ""
+        return False
+    work.queue = work.payload.acknowledge is not None
+    return True
+
+
+def keep(work: Work) -> bool:
+    """Keep the bytes before anybody reads them; the same bytes as last time were read already."""
+    payload = work.payload
+    if payload is None:
+        return False
+    same = work.former is not None and not work.former.failures and digest(payload.body) == work.former.raw
+    work.raw = work.lake.keep_raw(payload.body)
+    if same and not work.connector.listing:
+        work.outcome = "unchanged"
+        return False
+    return True
+
+
+def read(work: Work) -> bool:
+    """Parse the bytes."""
+    if work.payload is not None:
+        work.batch = work.connector.parse(work.payload.body, feed=work.feed, county=work.county, received=work.now, raw=work.raw)
+    work.records += work.batch.records
+    work.set_aside += len(work.batch.rejected)
+    return True
+
+
+def carry(work: Work) -> bool:
+    """Signals that an update or cancel names end; a list that was not read whole ends nothing else."""
+    if work.connector.listing:
+        whole = all(rejected.reason.startswith(NOTES) for rejected in work.batch.rejected)
+        work.batch = replace(work.batch, signals=(*work.batch.signals, *carried(work, whole)))
+    return True
+
+
+def flag(work: Work) -> bool:
+    """Quality flags over the batch and the hours before it."""
+    work.batch = judge.judge(work.batch, feed=work.feed, county=work.county, lake=work.lake, now=work.now)
+    return True
+
+
+def store(work: Work) -> bool:
+    """Into the lake."""
+    work.lake.append(work.feed.feed, work.batch, work.now)
+    times = [o.time for o in work.batch.observations if o.value is not None] + [p.time for p in work.batch.tracks if p.issued is None]
+    work.newest = max((time for time in [*times, work.newest] if time is not None), default=None)
+    return True
+
+
+STAGES: tuple[Callable[[Work], bool], ...] = (pull, keep, read, carry, flag, store)
