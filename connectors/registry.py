@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from connectors import cap_feed, mqtt_sensors, music_surface, nmc_alarms, nmc_typhoon, outages, sl323, zj_typhoon
+from connectors import (
+    cap_feed,
+    cenc_quakes,
+    mqtt_sensors,
+    music_surface,
+    nmc_alarms,
+    nmc_typhoon,
+    outages,
+    sl323,
+    usgs_nwis,
+    usgs_quakes,
+    zj_typhoon,
+)
 from connectors.types import Connector
 
 CONNECTORS: dict[str, Connector] = {
@@ -37,5 +49,17 @@ CONNECTORS: dict[str, Connector] = {
     "cap_feed": Connector(
         fetch=cap_feed.fetch, parse=cap_feed.parse,
         title="CAP 1.2 预警 CAP warnings", needs="a feed's address", listing=True,
+    ),
+    "usgs_nwis": Connector(
+        fetch=usgs_nwis.fetch, parse=usgs_nwis.parse,
+        title="USGS 水文 instantaneous values", needs="nothing",
+    ),
+    "usgs_quakes": Connector(
+        fetch=usgs_quakes.fetch, parse=usgs_quakes.parse,
+        title="USGS 地震 earthquakes", needs="nothing",
+    ),
+    "cenc_quakes": Connector(
+        fetch=cenc_quakes.fetch, parse=cenc_quakes.parse,
+        title="地震台网速报 CENC earthquakes", needs="an address",
     ),
 }

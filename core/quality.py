@@ -60,6 +60,17 @@ LIMITS: dict[str, Limits] = {
     "tilt": Limits(fail=(-180.0, 180.0), suspect=(-90.0, 90.0), step=30.0, source="a circle; rest chosen"),
     "crack": Limits(fail=(-100.0, 10_000.0), suspect=(-20.0, 1_000.0), step=200.0, source="chosen"),
     "groundwater": Limits(fail=(-500.0, 100.0), suspect=(-100.0, 20.0), step=5.0, source="chosen"),
+    "inflow": Limits(fail=(-150_000.0, 150_000.0), source="as discharge"),
+    "storage": Limits(fail=(0.0, 2e11), source="the largest reservoir holds 1.8e11 m3"),
+    "tide_astronomic": Limits(fail=(-15.0, 20.0), source="as tide"),
+    "tide_residual": Limits(fail=(-6.0, 10.0), suspect=(-3.0, 4.0), source="chosen"),
+    "soil_moisture": Limits(fail=(0.0, 1.0), suspect=(0.0, 0.7), source="a share of volume; rest chosen"),
+    "voltage": Limits(fail=(0.0, 60.0), source="chosen"),
+    "quake_magnitude": Limits(fail=(-2.0, 10.0), source="9.5 is the largest on record"),
+    "quake_distance": Limits(fail=(0.0, 20_040.0), source="half the Earth's girth"),
+    "quake_intensity": Limits(fail=(0.0, 12.0), source="GB/T 17742 has twelve degrees"),
+    "fire_count": Limits(fail=(0.0, NAN), source="a count"),
+    "fire_power": Limits(fail=(0.0, NAN), source="a power"),
 }
 
 

@@ -28,6 +28,17 @@ PROPERTIES: dict[str, str] = {
     "tilt": "deg",
     "crack": "mm",
     "groundwater": "m",
+    "inflow": "m3/s",
+    "storage": "m3",
+    "tide_astronomic": "m",
+    "tide_residual": "m",
+    "soil_moisture": "1",
+    "voltage": "V",
+    "quake_magnitude": "1",
+    "quake_distance": "km",
+    "quake_intensity": "1",
+    "fire_count": "1",
+    "fire_power": "MW",
 }
 
 #: (from, to) -> (factor, offset): canonical = value * factor + offset.
@@ -38,6 +49,7 @@ _CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("cm", "m"): (0.01, 0.0),
     ("in", "mm"): (25.4, 0.0),
     ("ft", "m"): (0.3048, 0.0),
+    ("ft3/s", "m3/s"): (0.3048**3, 0.0),
     ("km/h", "m/s"): (1 / 3.6, 0.0),
     ("kt", "m/s"): (1852 / 3600, 0.0),
     ("Pa", "hPa"): (0.01, 0.0),

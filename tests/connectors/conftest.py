@@ -100,3 +100,35 @@ def reply() -> Callable[..., None]:
 @pytest.fixture
 def with_options() -> Callable[..., Feed]:
     return lambda feed, **options: replace(feed, options=feed.options | options)
+
+
+@pytest.fixture
+def elsewhere(county: County) -> Callable[..., tuple[County, Feed]]:
+    """A county with one feed of the connector named and these stations ({'station', 'lat', 'lon', 'properties', 'datum'}); returns (county, feed)."""
+
+    def build(connector: str, *stations: dict[str, object], **options: str | int | float | bool) -> tuple[County, Feed]:
+        feed = replace(county.feed("power"), feed="elsewhere", connector=connector, sandbox="/it", options=options, expected=0)
+        rows = tuple(replace(county.stations[0], feed="elsewhere", synthetic=False, **({"properties": (), "datum": ""} | row)) for row in stations)
+        return replace(county, feeds=(*county.feeds, feed), stations=(*county.stations, *rows)), feed
+
+    return build
+
+
+@pytest.fixture
+def over_http(elsewhere, lake, ledger, settings, serve, reply) -> Callable[..., list[object]]:
+    """Serve bodies one after the other (the last for ever) and let the whole step pull each; returns the reports, the county and a reader of the lake."""
+    from datetime import timedelta
+
+    import connectors
+
+    def run(place: tuple[County, Feed], now: datetime, *bodies: bytes) -> tuple[list[object], Callable[[], object]]:
+        county, feed = place
+        left = list(bodies)
+        here = settings.model_copy(update={"sandbox_url": serve(lambda request: reply(request, left.pop(0) if len(left) > 1 else left[0]))})
+        reports = [
+            connectors.ingest(feed.feed, now=now + timedelta(minutes=i), county=county, lake=lake, ledger=ledger, settings=here) for i in range(len(bodies))
+        ]
+        later = now + timedelta(hours=1)
+        return reports, lambda: lake.observations(start=now - timedelta(days=3), end=later, as_of=later, feeds=[feed.feed])
+
+    return run
