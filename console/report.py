@@ -112,12 +112,15 @@ def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
 
 
 def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
-    """SMS handed over and delivered, by town and by group (a resident of two groups counts in both)."""
+    """SMS handed over and delivered, by town and by group (a resident of two groups counts in both); who held the same already is not counted."""
+    from notifiers.history import NOTHING, SAME
+
     by_town: dict[str, Counter[str]] = defaultdict(Counter)
     by_group: dict[str, Counter[str]] = defaultdict(Counter)
     total: Counter[str] = Counter()
     d = t.delivery.c
-    query = select(d.town, d.groups, d.state, func.count().label("n")).where(d.channel == "sms").group_by(d.town, d.groups, d.state)
+    query = select(d.town, d.groups, d.state, func.count().label("n")).where(
+        d.channel == "sms", d.code.not_in((SAME, NOTHING))).group_by(d.town, d.groups, d.state)
     for row in tx.execute(query):
         state = DeliveryState(row.state)
         marks = ["planned", *(["handed"] if state in HANDED else []), state.value]

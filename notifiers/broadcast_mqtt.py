@@ -101,8 +101,9 @@ def run_broadcast(job: Job) -> None:
     publisher = Publisher(job)
     try:
         publisher.open()
-        again = [item for item in outbox.sending() if item.ref in job.versions]
-        over = [Outcome(delivery_id=i.delivery_id, state=D.UNDELIVERED, code="no_ack") for i in outbox.sending() if i.ref not in job.versions]
+        left = outbox.sending()
+        again = [item for item in left if job.serves(item.ref, item.town)]
+        over = [Outcome(delivery_id=i.delivery_id, state=D.UNDELIVERED, code="no_ack") for i in left if i not in again]
         outbox.settle(over)
         items = again + outbox.claim(job.versions, 10_000)
         codes = {key: _send(job, publisher, *key) for key in sorted({(i.ref, i.town) for i in items})}

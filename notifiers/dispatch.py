@@ -25,7 +25,7 @@ from core.times import iso
 from notifiers.job import Job, Parts, one_sender
 from notifiers.outbox import Ticker
 from notifiers.registry import CHANNELS
-from notifiers.versions import issued, stamp, verified
+from notifiers.versions import issued, stamp, untold_ends, verified
 
 d, v = t.delivery.c, t.alert_version.c
 
@@ -66,16 +66,20 @@ def dispatch(
 
 
 def sweep(job: Job) -> None:
-    """What was not handed over before its version ended never goes out: expired or cancelled."""
-    now = iso(job.ticker.now())
-    live = select(v.alert_id).where(v.alert_id == d.alert_id, v.version == d.version, v.state == "issued", v.expires > now).exists()
-    ran_out = select(v.alert_id).where(v.alert_id == d.alert_id, v.version == d.version, v.expires <= now).exists()
-    over = select(v.alert_id).where(v.alert_id == d.alert_id, v.version == d.version,
-                                    v.state.in_(("superseded", "cancelled", "expired", "refused"))).exists()
-    waiting = d.state.in_((D.PLANNED, D.PENDING))
+    """What was not handed over before its version ended never goes out: expired (the desk is rung) or cancelled."""
+    now, waiting = iso(job.ticker.now()), d.state.in_((D.PLANNED, D.PENDING))
+    over = v.state.in_(("superseded", "cancelled", "expired", "refused"))
+    left = select(d.alert_id, d.version).where(waiting).distinct().subquery()
+    done = select(t.alert_version).join(left, (left.c.alert_id == v.alert_id) & (left.c.version == v.version)).where(or_(over, v.expires <= now))
     with job.ledger.begin() as tx:
-        tx.execute(update(t.delivery).where(waiting, ran_out).values(state=D.EXPIRED, finished_at=now, code="expired"))
-        tx.execute(update(t.delivery).where(waiting, over, ~live).values(state=D.CANCELLED, finished_at=now, code="superseded"))
+        for row in tx.execute(done).mappings().all():
+            mine, name = waiting & (d.alert_id == row["alert_id"]) & (d.version == row["version"]), f"{row['alert_id']}.v{row['version']}"
+            late = row["expires"] <= now
+            spared = () if late else untold_ends(tx, row)
+            end = {"state": D.EXPIRED, "code": "expired"} if late else {"state": D.CANCELLED, "code": "superseded"}
+            n = tx.execute(update(t.delivery).where(mine, d.town.not_in(spared)).values(finished_at=now, **end)).rowcount
+            if late and row["issued_at"]:
+                job.ledger.duty(tx, job.ticker.now(), "expired", f"{name} 有 {n} 个对象到期仍未发出 / not sent before it ran out", name)
 
 
 def authorise(job: Job) -> None:

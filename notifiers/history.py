@@ -1,8 +1,13 @@
-"""Who got what before: the audience of an end is read from the ledger, not from today's list."""
+"""Who was told what, read from the ledger at the moment it matters: what a list said when a draft was written is stale when it is signed.
+
+`holdings` is for planning and errs on the side of having too many; `pass_over` is for the instant before a hand-over and knows.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
@@ -10,35 +15,76 @@ from sqlalchemy import Connection, or_, select
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 
-#: The message may be in the recipient's hands. `sending` is in: its outcome is not known.
-REACHED = (D.SENDING, D.ACCEPTED, D.SENT, D.DELIVERED, D.UNKNOWN)
-#: A loudspeaker that did not answer may still play what the broker keeps for it.
+d, v = t.delivery.c, t.alert_version.c
+#: The message is in the recipient's hands, or may be and nobody can tell any more.
+TOLD = (D.ACCEPTED, D.SENT, D.DELIVERED, D.UNKNOWN)
+#: It may still come into them.
+OPEN = (D.PLANNED, D.PENDING, D.SENDING)
+#: A loudspeaker that did not answer may have played, or may yet play what the broker keeps for it: no proof, but its end must be told.
 MAY_PLAY = "no_ack"
+#: Codes of rows that were passed over: the recipient holds exactly this already, or holds nothing that could end.
+SAME, NOTHING = "told", "never_told"
+
+Key = tuple[str, str, str]
 
 
-def reached(tx: Connection, alert_id: str, below: int) -> list[dict[str, Any]]:
-    """Recipients of earlier versions of a thread whose last message there was not the end for their town: {channel, recipient, town, groups}.
+@dataclass(slots=True)
+class Holding:
+    """What one recipient of a thread has in one town: the last level told for sure (0 an end, None never), and levels that may be there or come."""
 
-    A resident who opted out since is left out.
-    """
-    d, r = t.delivery.c, t.resident.c
+    groups: str
+    told: int | None = None
+    maybe: set[int] = field(default_factory=set)
+
+    def needs(self, level: int) -> bool:
+        """Whether this recipient must hear that the level is now `level` (0: that it is over)."""
+        return any(held not in (0, level) for held in {*self.maybe, self.told or 0})
+
+
+def levels_said(tx: Connection, alert_id: str, below: int) -> dict[int, dict[str, int]]:
+    """What each version below `below` said: level by town; a Cancel and a town that is not there say 0."""
+    query = select(v.version, v.msg_type, v.body).where(v.alert_id == alert_id, v.version < below)
+    return {number: {} if kind == "Cancel" else {k: int(n) for k, n in json.loads(body)["levels"].items()} for number, kind, body in tx.execute(query)}
+
+
+def holdings(tx: Connection, alert_id: str, below: int) -> dict[Key, Holding]:
+    """By (channel, recipient, town): what the versions below `below` told, or may still tell. Residents who opted out are left out."""
+    said, r = levels_said(tx, alert_id, below), t.resident.c
     query = (
-        select(d.channel, d.recipient, d.town, d.groups, d.version).select_from(t.delivery.outerjoin(t.resident, r.resident_id == d.recipient))
-        .where(d.alert_id == alert_id, d.version < below, or_(d.state.in_(REACHED), d.code == MAY_PLAY), r.opted_out.is_not(True))
-        .order_by(d.version, d.channel, d.recipient)
+        select(d.channel, d.recipient, d.town, d.groups, d.version, d.state).select_from(t.delivery.outerjoin(t.resident, r.resident_id == d.recipient))
+        .where(d.alert_id == alert_id, d.version < below, or_(d.state.in_((*TOLD, *OPEN)), d.code == MAY_PLAY), r.opted_out.is_not(True))
+        .order_by(d.version)
     )
-    last = {(row["channel"], row["recipient"], row["town"]): row for row in tx.execute(query).mappings()}
-    ended = _ended(tx, alert_id, below)
-    return [{name: row[name] for name in ("channel", "recipient", "town", "groups")}
-            for row in last.values() if (row["version"], row["town"]) not in ended and (row["version"], None) not in ended]
+    out: dict[Key, Holding] = {}
+    for channel, recipient, town, groups, number, state in tx.execute(query):
+        holding, level = out.setdefault((channel, recipient, town), Holding(groups)), said[number].get(town, 0)
+        if state in TOLD:
+            holding.told, holding.maybe = level, set()
+        else:
+            holding.maybe.add(level)
+    return out
 
 
-def _ended(tx: Connection, alert_id: str, below: int) -> set[tuple[int, str | None]]:
-    """(version, town) that told a town of its end; town None for a Cancel, which ends all."""
-    v = t.alert_version.c
-    out: set[tuple[int, str | None]] = set()
-    for number, msg_type, body in tx.execute(select(v.version, v.msg_type, v.body).where(v.alert_id == alert_id, v.version < below)):
-        if msg_type == "Cancel":
-            out.add((number, None))
-        out |= {(number, town) for town, (_, new) in json.loads(body)["changed"].items() if int(new) == 0}
+def pass_over(tx: Connection, body: Mapping[str, Any], said: Mapping[int, Mapping[str, int]], rows: Iterable[Mapping[Any, Any]]) -> dict[int, str]:
+    """{delivery_id: SAME or NOTHING} of claimed rows of one version and channel that nobody needs now; `said` is levels_said of its thread.
+
+    A renewal speaks again through loudspeakers, which carry its new expiry, and not by SMS.
+    """
+    wanted = {(row["recipient"], row["town"]): row for row in rows}
+    if not wanted:
+        return {}
+    one = next(iter(wanted.values()))
+    query = select(d.recipient, d.town, d.version, d.state).where(
+        d.alert_id == one["alert_id"], d.channel == one["channel"], d.version < one["version"], d.recipient.in_({who for who, _ in wanted}),
+        or_(d.state.in_(TOLD), d.code == MAY_PLAY)).order_by(d.version)
+    last = {(who, town): (said[number].get(town, 0), state in TOLD) for who, town, number, state in tx.execute(query)}
+    again = one["channel"] == "broadcast" and "renew" in body["why"]
+    out: dict[int, str] = {}
+    for key, row in wanted.items():
+        level = int(body["levels"].get(row["town"], 0)) if body["msg_type"] != "Cancel" else 0
+        held, sure = last.get(key, (0, True))
+        if level == 0 and held == 0:
+            out[row["delivery_id"]] = SAME if key in last else NOTHING
+        elif level and held == level and sure and not again:
+            out[row["delivery_id"]] = SAME
     return out

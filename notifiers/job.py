@@ -56,6 +56,10 @@ class Job:
         """Whether the deadline is still ahead."""
         return self.ticker.elapsed() < self.deadline_s
 
+    def serves(self, ref: Ref, town: str) -> bool:
+        """Whether a row of this version and town may still go out."""
+        return ref in self.versions and self.versions[ref].serves(town)
+
     def tell(self, outcomes: list[Outcome]) -> None:
         """Count what happened and show progress."""
         self.outcomes.update(str(o.state) for o in outcomes)
@@ -77,7 +81,7 @@ class Job:
         with self.ledger.read() as tx:
             row = tx.execute(select(t.alert_version).where(v.alert_id == ref[0], v.version == ref[1])).mappings().one()
         body: dict[str, Any] = json.loads(row["body"])
-        self._others[ref] = Version(ref=ref, body=body, seal=seal_of(row), status=Status(body["status"]), level=Level(row["level"]),
+        self._others[ref] = Version(ref=ref, body=body, seal=seal_of(row, 0), status=Status(body["status"]), level=Level(row["level"]),
                                     expires=parse_iso(row["expires"]))
         return self._others[ref]
 

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, or_, select, tuple_, update
 
 from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import AlertState
 from core.model import DeliveryState as D
 from core.times import iso
-from notifiers.versions import Ref, Version, seal_of
+from notifiers.history import levels_said, pass_over
+from notifiers.versions import REPLACED, Ref, Version, newest, seal_of
 
 d = t.delivery.c
+#: A row whose turn comes within this many seconds keeps a dispatch running.
+SOON_S = 15.0
 #: What a call may end in; each names the columns it sets and the states it may leave (an answer never overtakes a later callback).
 LEAVES = {D.ACCEPTED: (D.SENDING, D.ACCEPTED, D.SENT, D.DELIVERED, D.UNDELIVERED, D.UNKNOWN)}
 
@@ -77,23 +80,29 @@ class Outbox:
 
     def __init__(self, ledger: Ledger, ticker: Ticker, channel: str, shard: tuple[int, int] = (0, 1)) -> None:
         self.ledger, self.ticker = ledger, ticker
+        self._said: dict[Ref, dict[int, dict[str, int]]] = {}
         self._mine = (d.channel == channel) & (d.delivery_id % shard[1] == shard[0])
 
     def release(self, versions: Iterable[Version]) -> None:
         """planned -> pending, for versions whose authority was verified."""
         with self.ledger.begin() as tx:
             for v in versions:
-                query = update(t.delivery).where(self._mine, d.alert_id == v.ref[0], d.version == v.ref[1], d.state == D.PLANNED)
-                tx.execute(query.values(state=D.PENDING))
+                tx.execute(update(t.delivery).where(self._mine, _of(v), d.state == D.PLANNED).values(state=D.PENDING))
 
     def claim(self, versions: Mapping[Ref, Version], limit: int) -> list[Item]:
-        """pending -> sending for up to `limit` rows of versions that are still what was verified; committed when this returns."""
+        """pending -> sending for up to `limit` rows of versions that are still what was verified; committed when this returns.
+
+        Whoever holds the same already is passed over, and whoever has an earlier message of the thread on the way waits for its outcome.
+        """
         now = iso(self.ticker.now())
         with self.ledger.begin() as tx:
             if not (live := self._live(tx, versions)):
                 return []
             query = self._rows().where(self._mine, d.state == D.PENDING, or_(*live), or_(d.not_before.is_(None), d.not_before <= now))
+            if any(number > 1 for _, number in versions):
+                query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(self._mine, d.state == D.SENDING)))
             rows = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id).limit(limit)).mappings())
+            rows = self._needed(tx, versions, rows, now)
             if rows:
                 mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
                 tx.execute(mark.values(state=D.SENDING, claimed_at=now, attempt=d.attempt + 1), [{"i": row["delivery_id"]} for row in rows])
@@ -105,10 +114,11 @@ class Outbox:
             return [_item(row, row["claimed_at"]) for row in tx.execute(self._rows().where(self._mine, d.state == D.SENDING)).mappings()]
 
     def waiting(self, versions: Mapping[Ref, Version]) -> bool:
-        """Whether rows of these versions still wait for their turn."""
-        refs = [(d.alert_id == a) & (d.version == n) for a, n in versions]
+        """Whether rows of these versions get their turn soon; what is put off for longer is for a later dispatch."""
+        refs, soon = [_of(version) for version in versions.values()], iso(self.ticker.now() + timedelta(seconds=SOON_S))
+        turn = or_(d.not_before.is_(None), d.not_before <= soon)
         with self.ledger.read() as tx:
-            return bool(refs) and tx.execute(select(d.delivery_id).where(self._mine, d.state == D.PENDING, or_(*refs)).limit(1)).first() is not None
+            return bool(refs) and tx.execute(select(d.delivery_id).where(self._mine, d.state == D.PENDING, turn, or_(*refs)).limit(1)).first() is not None
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Write what is known, all in one commit."""
@@ -122,15 +132,32 @@ class Outbox:
                 query = update(t.delivery).where(d.delivery_id == bindparam("i"), among(LEAVES.get(state, (D.SENDING,))))
                 tx.execute(query.values(**_columns(state, iso(now))), rows)
 
-    def _live(self, tx: Any, versions: Mapping[Ref, Version]) -> list[Any]:
-        v, now = t.alert_version.c, iso(self.ticker.now())
-        query = select(t.alert_version).where(v.state == AlertState.ISSUED, v.expires > now)
-        rows = {(row["alert_id"], row["version"]): row for row in tx.execute(query).mappings()}
-        return [(d.alert_id == r[0]) & (d.version == r[1]) for r, known in versions.items() if r in rows and seal_of(rows[r]) == known.seal]
+    def _needed(self, tx: Connection, versions: Mapping[Ref, Version], rows: list[Any], now: str) -> list[Any]:
+        """`rows` without those who need not hear it; these are settled here."""
+        over: dict[int, str] = {}
+        for ref in {(row["alert_id"], row["version"]) for row in rows if row["version"] > 1}:
+            if ref not in self._said:
+                self._said[ref] = levels_said(tx, *ref)
+            over |= pass_over(tx, versions[ref].body, self._said[ref], [row for row in rows if (row["alert_id"], row["version"]) == ref])
+        if over:
+            mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
+            tx.execute(mark.values(state=D.CANCELLED, finished_at=now, code=bindparam("c")), [{"i": i, "c": code} for i, code in over.items()])
+        return [row for row in rows if row["delivery_id"] not in over]
+
+    def _live(self, tx: Connection, versions: Mapping[Ref, Version]) -> list[Any]:
+        v, now, last = t.alert_version.c, iso(self.ticker.now()), newest(tx)
+        query = select(t.alert_version).where(v.state.in_((AlertState.ISSUED, *REPLACED)), v.expires > now)
+        seals = {(row["alert_id"], row["version"]): seal_of(row, last.get(row["alert_id"], 0)) for row in tx.execute(query).mappings()}
+        return [_of(version) for ref, version in versions.items() if seals.get(ref) == version.seal]
 
     def _rows(self) -> Any:
         return select(t.delivery, t.resident.c.phone, t.resident.c.opted_out).select_from(
             t.delivery.outerjoin(t.resident, t.resident.c.resident_id == d.recipient))
+
+
+def _of(version: Version) -> ColumnElement[bool]:
+    mine = (d.alert_id == version.ref[0]) & (d.version == version.ref[1])
+    return mine if version.towns is None else mine & d.town.in_(version.towns)
 
 
 def _item(row: Any, claimed_at: str) -> Item:

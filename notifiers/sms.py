@@ -116,7 +116,7 @@ class SmsStage:
         except (DeliveryError, StoreError) as error:
             if self.job.ticker.elapsed() - since < GIVE_UP_GRACES * self.job.settings.unknown_grace_s:
                 return make(D.SENDING, getattr(error, "code", ""), False)
-            urgent = self.job.any_version(item.ref).level >= Level.ORANGE and item.ref in self.job.versions
+            urgent = self.job.any_version(item.ref).level >= Level.ORANGE and self.job.serves(item.ref, item.town)
             self.job.alarm("unknown", f"{item.recipient} 结果不明 / outcome unknown", f"sms.{item.delivery_id}")
             return make(D.PENDING if urgent else D.UNKNOWN, "unknown", urgent)
         if sid:
@@ -128,7 +128,7 @@ class SmsStage:
         def make(state: D, code: str, twice: bool) -> Outcome:
             if state is not D.SENDING:
                 self.unknown.pop(item.delivery_id)
-            if state is D.PENDING and item.ref not in self.job.versions:
+            if state is D.PENDING and not self.job.serves(item.ref, item.town):
                 state, code = D.CANCELLED, "superseded"
             return Outcome(delivery_id=item.delivery_id, state=state, code=code, possible_duplicate=twice)
         return make

@@ -7,31 +7,40 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from core import alerts
 from core.county import County
 from core.errors import AuthorityError
 from core.keyring import Keyring
 from core.ledger import tables as t
-from core.model import AlertState, Level, Status
+from core.model import AlertState, Level, MsgType, Status
+from core.model import DeliveryState as D
 from core.settings import Settings
 from core.times import iso, parse_iso
 from notifiers.audience import audience_hash
 
 Ref = tuple[str, int]
+Seal = tuple[str, str, str, int]
+#: A later version, or the end of the thread, has taken its place.
+REPLACED = (AlertState.SUPERSEDED, AlertState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One issued version whose signatures held, as frozen as they saw it."""
+    """One issued version whose signatures held, as frozen as they saw it; `towns` limits what may still be served of it (None: all)."""
 
     ref: Ref
     body: dict[str, Any]
-    seal: tuple[str, str, str]
+    seal: Seal
     status: Status
     level: Level
     expires: datetime
+    towns: frozenset[str] | None = None
+
+    def serves(self, town: str) -> bool:
+        """Whether rows of this town may still go."""
+        return self.towns is None or town in self.towns
 
     @property
     def name(self) -> str:
@@ -39,16 +48,40 @@ class Version:
         return f"{self.ref[0]}.v{self.ref[1]}"
 
 
-def seal_of(row: RowMapping) -> tuple[str, str, str]:
-    """What must not change between the verification and a claim."""
-    return row["state"], row["body"], row["audience"]
+def seal_of(row: RowMapping, newest: int) -> Seal:
+    """What must not change between the verification and a claim; `newest` is the thread's last issued version."""
+    return row["state"], row["body"], row["audience"], newest
+
+
+def newest(tx: Connection) -> dict[str, int]:
+    """The last issued version of each thread."""
+    v = t.alert_version.c
+    return dict(tx.execute(select(v.alert_id, func.max(v.version)).where(v.issued_at.is_not(None)).group_by(v.alert_id)).tuples().all())
 
 
 def issued(tx: Connection, now: datetime) -> list[RowMapping]:
-    """Rows in state issued that have not run out, the highest level first."""
+    """Rows in state issued that have not run out, and replaced ones that still have an end to tell; the highest level first."""
     v = t.alert_version.c
-    query = select(t.alert_version).where(v.state == AlertState.ISSUED, v.expires > iso(now))
-    return list(tx.execute(query.order_by(v.level.desc(), v.issued_at, v.alert_id, v.version)).mappings())
+    query = select(t.alert_version).where(v.state.in_((AlertState.ISSUED, *REPLACED)), v.issued_at.is_not(None), v.expires > iso(now))
+    rows = tx.execute(query.order_by(v.level.desc(), v.issued_at, v.alert_id, v.version)).mappings()
+    return [row for row in rows if row["state"] == AlertState.ISSUED or untold_ends(tx, row)]
+
+
+def untold_ends(tx: Connection, row: RowMapping) -> frozenset[str]:
+    """Towns whose end a replaced version still has to tell: it ended there, no later version speaks of the town, and rows are waiting.
+
+    A later version says nothing to towns where nothing is in force any more, so withdrawing these rows would leave people with a warning
+    that is over.
+    """
+    d, v = t.delivery.c, t.alert_version.c
+    mine = (d.alert_id == row["alert_id"]) & (d.version == row["version"])
+    open_towns = set(tx.execute(select(d.town).where(mine, d.state.in_((D.PLANNED, D.PENDING, D.SENDING))).distinct()).scalars())
+    if not (open_towns and row["issued_at"]):
+        return frozenset()
+    later = select(v.body).where(v.alert_id == row["alert_id"], v.version > row["version"], v.issued_at.is_not(None))
+    spoken = {town for body in tx.execute(later).scalars() for town in json.loads(body)["levels"]}
+    ended = {town for town, level in json.loads(row["body"])["levels"].items() if row["msg_type"] == MsgType.CANCEL or int(level) == 0}
+    return frozenset(open_towns & ended - spoken)
 
 
 def verified(tx: Connection, row: RowMapping, county: County, keyring: Keyring, settings: Settings) -> Version:
@@ -65,7 +98,8 @@ def verified(tx: Connection, row: RowMapping, county: County, keyring: Keyring, 
         raise AuthorityError(f"状态不一致，暂不发送 / status conflict: {body['status']}, {thread}, {settings.status}")
     if settings.mode == "live" and body["status"] != Status.ACTUAL:
         raise AuthorityError("演练不走真实渠道 / a drill has no path to a live channel")
-    return Version(ref=ref, body=body, seal=seal_of(row), status=Status(body["status"]), level=Level(row["level"]), expires=parse_iso(row["expires"]))
+    return Version(ref=ref, body=body, seal=seal_of(row, newest(tx)[ref[0]]), status=Status(body["status"]), level=Level(row["level"]),
+                   expires=parse_iso(row["expires"]), towns=None if row["state"] == AlertState.ISSUED else untold_ends(tx, row))
 
 
 def stamp(tx: Connection, ref: Ref) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -16,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from aiohttp import web
 from sqlalchemy import select
 
 import notifiers
 from console.sandbox import officers
+from console.sandbox.clock import Clock
+from console.sandbox.sms_gateway import Faults, SmsGateway
 from core import alerts
 from core.county import County, load_county
 from core.keyring import Keyring
@@ -120,15 +125,32 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 class Gateway:
-    """The sandbox gateway as its own process."""
+    """The sandbox gateway in a thread of this process: it starts in an instant."""
 
     def __init__(self, home: Path, **faults: Any) -> None:
-        self.log = home / "sms.jsonl"
-        env = os.environ | {"FENGSUI_TWILIO_ACCOUNT": "AC" + "0" * 32, "FENGSUI_TWILIO_TOKEN": "t" * 32}
-        command = [sys.executable, "-c", GATEWAY, str(home), START.isoformat(), json.dumps(faults)]
-        self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self.process.stdout is not None
-        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+        self.log, self._faults, self._up = home / "sms.jsonl", faults, threading.Event()
+        self.clock = Clock(START)
+        self._loop, self.url = asyncio.new_event_loop(), ""
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._up.wait(30)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._open())
+        self._up.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(self.runner.cleanup())
+        self._loop.close()
+
+    async def _open(self) -> None:
+        app = web.Application()
+        settings = Settings(twilio_account="AC" + "0" * 32, twilio_token="t" * 32)
+        self.gateway = SmsGateway(clock=self.clock, log_path=self.log, settings=settings, faults=Faults(**self._faults))
+        self.gateway.mount(app)
+        self.runner = web.AppRunner(app, access_log=None)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
 
     def faults(self, **faults: Any) -> None:
         httpx.post(self.url + "/sandbox/faults", json=faults).raise_for_status()
@@ -141,6 +163,22 @@ class Gateway:
         """(lost, twice) over (number, text)."""
         seen = Counter((row["to"], row["body"]) for row in self.messages())
         return wanted - len(seen), sum(n - 1 for n in seen.values())
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+
+class GatewayProcess(Gateway):
+    """The same as a process of its own, for what must outlive a kill."""
+
+    def __init__(self, home: Path, **faults: Any) -> None:
+        self.log = home / "sms.jsonl"
+        env = os.environ | {"FENGSUI_TWILIO_ACCOUNT": "AC" + "0" * 32, "FENGSUI_TWILIO_TOKEN": "t" * 32}
+        command = [sys.executable, "-c", GATEWAY, str(home), START.isoformat(), json.dumps(faults)]
+        self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGKILL)

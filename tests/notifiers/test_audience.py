@@ -18,74 +18,100 @@ import notify_world as nw
 from core.ledger import tables as t
 from core.signing import canonical
 from notifiers.audience import plan
-from notifiers.history import REACHED
+from notifiers.history import levels_said, pass_over
 
 TOWNS = ("haimen", "baochang", "linjiang", "haiyong")
 GROUPS = {1: ["duty", "boats"], 2: ["duty", "boats", "lowland"], 3: ["residents"], 4: ["residents"]}
-STATES = ("planned", "pending", "sending", "accepted", "sent", "delivered", "undelivered", "refused", "expired", "cancelled", "unknown")
+SURE = ("accepted", "sent", "delivered", "unknown")
+OPEN = ("planned", "pending", "sending")
+STATES = (*OPEN, *SURE, "undelivered", "refused", "expired", "cancelled")
 _place = nw.make(Path(tempfile.mkdtemp()), people=300, speakers=True)
 
+Key = tuple[str, str, str]
+Told = list[tuple[int, str, str]]  # (level said, state, code), oldest first
 levels = st.dictionaries(st.sampled_from(TOWNS), st.integers(0, 4), min_size=0, max_size=4)
 
 
-def store(tx: Any, alert_id: str, number: int, before: dict[str, int], now: dict[str, int], *, cancel: bool) -> dict[str, Any]:
-    changed = {k: [before.get(k, 0), now.get(k, 0)] for k in sorted({*before, *now}) if before.get(k, 0) != now.get(k, 0)}
-    row = {"alert_id": alert_id, "version": number, "msg_type": "Cancel" if cancel else "Update", "state": "draft", "level": 3, "body_hash": "",
+def store(tx: Any, number: int, before: dict[str, int], now: dict[str, int], *, cancel: bool, renew: bool) -> dict[str, Any]:
+    said = {k: now.get(k, 0) for k in sorted({*before, *now})}
+    changed = {k: [before.get(k, 0), n] for k, n in said.items() if before.get(k, 0) != n}
+    row = {"alert_id": "A", "version": number, "msg_type": "Cancel" if cancel else "Update", "state": "draft", "level": 3, "body_hash": "",
            "audience": "{}", "assessed_at": "", "drafted_at": "", "expires": "", "cap_path": "",
-           "body": canonical({"changed": changed, "channels": ["sms", "broadcast"], "audience_groups": {str(k): v for k, v in GROUPS.items()}})}
+           "body": canonical({"levels": said, "changed": changed, "why": ["renew"] if renew else ["up"], "channels": ["sms", "broadcast"],
+                              "msg_type": "Cancel" if cancel else "Update", "audience_groups": {str(k): v for k, v in GROUPS.items()}})}
     tx.execute(insert(t.alert_version).values(**row))
     return row
 
 
-def oracle(history: list[tuple[dict[str, list[int]], bool, list[tuple[str, str, str, str, str]]]], changed: dict[str, list[int]], cancel: bool,
-           residents: list[Any]) -> set[tuple[str, str, str]]:
-    """Slow and plain: walk each recipient's own story."""
-    holds: dict[tuple[str, str, str], bool] = {}
-    for old_changed, was_cancel, rows in history:
-        for channel, who, town, state, code in rows:
-            if state in [str(s) for s in REACHED] or code == "no_ack":
-                holds[channel, who, town] = not was_cancel and old_changed.get(town, [0, 1])[1] != 0
+def concerned(level: int, town: str, residents: list[Any]) -> set[Key]:
+    """Whom policy names for a level in a town."""
+    out = {("sms", r.resident_id, town) for r in residents if r.town == town and any(g in GROUPS[level] for g in json.loads(r.groups))}
+    return out | ({("broadcast", s.speaker, town) for s in _place.county.loudspeakers if s.town == town} if level > 1 else set())
+
+
+def wanted(story: dict[Key, Told], said: dict[str, int], residents: list[Any]) -> set[Key]:
+    """Slow and plain, recipient by recipient: named by policy, or in possible possession of another level."""
     out = set()
+    for town, level in said.items():
+        out |= concerned(level, town, residents) if level else set()
+        for key, told in story.items():
+            sure = max((n for n, (_, state, _) in enumerate(told) if state in SURE), default=-1)
+            held = {told[sure][0]} if sure >= 0 else set()
+            held |= {n for n, state, code in told[sure + 1:] if state in OPEN or code == "no_ack"}
+            if key[2] == town and held - {0, level}:
+                out.add(key)
     opted = {r.resident_id for r in residents if r.opted_out}
-    for town in {k for _, _, k in holds} | set(changed):
-        old, new = changed.get(town, [None, None])
-        if new is not None and not cancel and new > old:
-            out |= {("sms", r.resident_id, town) for r in residents
-                    if r.town == town and not r.opted_out and any(g in GROUPS[new] for g in json.loads(r.groups))}
-            if new > 1:
-                out |= {("broadcast", s.speaker, town) for s in _place.county.loudspeakers if s.town == town}
-        elif cancel or (new is not None and new < old):
-            out |= {key for key, holding in holds.items() if key[2] == town and holding and key[1] not in opted}
-    return out
+    return {key for key in out if key[1] not in opted}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.tuples(levels, st.booleans()), min_size=1, max_size=4), st.data())
-def test_audience_is_the_oracles(story: list[tuple[dict[str, int], bool]], data: st.DataObject) -> None:
+def hears(key: Key, told: Told, level: int, renew: bool) -> bool:
+    """Whether a recipient needs the message at the instant of sending."""
+    last = next(((n, state) for n, state, code in reversed(told) if state in SURE or code == "no_ack"), None)
+    if level == 0:
+        return last is not None and last[0] > 0
+    return last is None or last[0] != level or last[1] not in SURE or (renew and key[0] == "broadcast")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(levels, st.booleans(), st.booleans()), min_size=1, max_size=5), st.data())
+def test_audience_is_the_oracles(versions: list[tuple[dict[str, int], bool, bool]], data: st.DataObject) -> None:
     with _place.ledger.begin() as tx:
         tx.execute(update(t.resident).values(opted_out=False))
         tx.execute(insert(t.alert).values(alert_id="A", hazard="flood", status="Exercise", opened_at="x"))
-        history, before = [], dict[str, int]()
-        for number, (now, cancel) in enumerate(story, 1):
+        story, before = dict[Key, Told](), dict[str, int]()
+        for number, (now, cancel, renew) in enumerate(versions, 1):
             ended = cancel and number > 1
-            row = store(tx, "A", number, before, {} if ended else now, cancel=ended)
-            residents = tx.execute(select(t.resident)).all()
-            rows, unknown = plan(tx, row, _place.county)
-            changed = json.loads(row["body"])["changed"]
+            row = store(tx, number, before, {} if ended else now, cancel=ended, renew=renew)
+            residents, body = tx.execute(select(t.resident)).all(), json.loads(row["body"])
+            rows, same, unknown = plan(tx, row, _place.county)
             got = {(r["channel"], r["recipient"], r["town"]) for r in rows}
-            assert got == oracle(history, changed, ended, residents) and not unknown and len(got) == len(rows)
-            told = []
-            for n, r in enumerate(rows):
-                state = STATES[(n * 7 + number) % len(STATES)]
-                r |= {"state": state, "code": "no_ack" if r["channel"] == "broadcast" and n % 3 == 0 else ""}
-                told.append((r["channel"], r["recipient"], r["town"], state, r["code"]))
+            assert got == wanted(story, body["levels"], residents) and not unknown and len(got) == len(rows)
             if rows:
-                tx.execute(insert(t.delivery), rows)
+                tx.execute(insert(t.delivery), [r | {"code": ""} for r in rows])
+            d, heard = t.delivery.c, set[Key]()
+            stored = tx.execute(select(t.delivery).where(d.version == number)).mappings().all()
+            said = levels_said(tx, "A", number)
+            over = {i for channel in ("sms", "broadcast") for i in pass_over(tx, body, said, [r for r in stored if r["channel"] == channel])}
+            heard = {(r["channel"], r["recipient"], r["town"]) for r in stored if r["delivery_id"] not in over}
+            assert heard == {key for key in got if hears(key, story.get(key, []), body["levels"][key[2]], renew)}
+            assert same == {key for key in got - heard if body["levels"][key[2]] and not any(
+                n != body["levels"][key[2]] and (state in OPEN) for n, state, _ in _since_sure(story[key]))}
+            shift = data.draw(st.integers(0, 10))
+            for n, r in enumerate(stored):
+                state = STATES[(n * 7 + shift) % len(STATES)]
+                code = "no_ack" if r["channel"] == "broadcast" and n % 3 == 0 and state == "undelivered" else ""
+                tx.execute(update(t.delivery).where(d.delivery_id == r["delivery_id"]).values(state=state, code=code))
+                story.setdefault((r["channel"], r["recipient"], r["town"]), []).append((body["levels"][r["town"]], state, code))
+            if rows:
                 who = data.draw(st.sampled_from([r["recipient"] for r in rows]))
                 tx.execute(update(t.resident).where(t.resident.c.resident_id == who).values(opted_out=True))
-            history.append((changed, ended, told))
-            before = {} if ended else now
+            before = {} if ended else {k: n for k, n in now.items() if n}
         tx.rollback()
+
+
+def _since_sure(told: Told) -> Told:
+    sure = max((n for n, (_, state, _) in enumerate(told) if state in SURE), default=-1)
+    return told[sure + 1:]
 
 
 def test_an_unknown_or_empty_area_reaches_nobody_and_rings(tmp_path: Path) -> None:
@@ -93,7 +119,7 @@ def test_an_unknown_or_empty_area_reaches_nobody_and_rings(tmp_path: Path) -> No
     ref = place.draft(haimen=1)
     with place.ledger.begin() as tx:
         v = t.alert_version.c
-        body = json.loads(tx.execute(select(v.body)).scalar_one()) | {"changed": {"atlantis": [0, 4]}}
+        body = json.loads(tx.execute(select(v.body)).scalar_one()) | {"levels": {"atlantis": 4}}
         tx.execute(update(t.alert_version).values(body=canonical(body)))
     report = place.address(ref)
     assert (report.count, report.unknown) == (0, ("atlantis",)) and not place.recipients(ref)

@@ -39,7 +39,7 @@ def storm(home: Path, gateway: nw.Gateway, mutant: str, kills: int, seed: int, g
 @pytest.mark.slow
 def test_nobody_lost_nobody_twice(tmp_path: Path, gateways: list[nw.Gateway]) -> None:
     seed = random.SystemRandom().randrange(10**6)
-    gateways.append(gateway := nw.Gateway(tmp_path, **BAD_NIGHT, seed=seed))
+    gateways.append(gateway := nw.GatewayProcess(tmp_path, **BAD_NIGHT, seed=seed))
     place, wanted, (lost, twice) = storm(tmp_path, gateway, "none", 10, seed, 0.5)
     print(f"faults={BAD_NIGHT} kills=10 messages={wanted} lost={lost} duplicated={twice} seed={seed}")
     assert (lost, twice) == (0, 0), f"seed={seed}"
@@ -55,7 +55,7 @@ def test_nobody_lost_nobody_twice(tmp_path: Path, gateways: list[nw.Gateway]) ->
     ("none", {"drop": 0.2, "list_lag": 20.0, "send_delay": 0.05}, 0.0),
 ])
 def test_a_broken_protocol_is_seen(tmp_path: Path, gateways: list[nw.Gateway], mutant: str, faults: dict[str, Any], grace: float) -> None:
-    gateways.append(gateway := nw.Gateway(tmp_path, **faults, seed=5))
+    gateways.append(gateway := nw.GatewayProcess(tmp_path, **faults, seed=5))
     _, wanted, (lost, twice) = storm(tmp_path, gateway, mutant, 2, 5, grace)
     print(f"mutant={mutant} grace={grace} messages={wanted} lost={lost} duplicated={twice}")
     assert lost or twice
