@@ -78,7 +78,7 @@ def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
     highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).group_by(a.town, a.hazard)).all())
     rows = []
     for town in ctx.county.towns:
-        for hazard in Hazard:
+        for hazard in ctx.county.hazards:
             peak, last = peaks.get((town.key, hazard)), current.get((town.key, hazard))
             if peak is None or last is None:
                 continue

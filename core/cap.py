@@ -29,7 +29,9 @@ MAX_BYTES = 2_000_000
 #: CAP severity of each colour (the mapping that CMA serves to WMO: blue is Minor).
 SEVERITY = {Level.BLUE: "Minor", Level.YELLOW: "Moderate", Level.ORANGE: "Severe", Level.RED: "Extreme"}
 URGENCY = {Level.BLUE: "Future", Level.YELLOW: "Expected", Level.ORANGE: "Expected", Level.RED: "Immediate"}
-CATEGORY = {Hazard.TYPHOON: ("Met",), Hazard.FLOOD: ("Met", "Safety"), Hazard.GEOLOGICAL: ("Geo", "Safety")}
+#: CAP category of a hazard; what is not named is weather.
+CATEGORY = {Hazard.FLOOD: ("Met", "Safety"), Hazard.GEOLOGICAL: ("Geo", "Safety"), Hazard.EARTHQUAKE: ("Geo", "Safety"), Hazard.DROUGHT: ("Met", "Env")}
+WEATHER = ("Met",)
 #: What people should do, by colour (the guidance of CMA Order 16 in CAP's words: blue prepares, red takes shelter or leaves).
 RESPONSE = {
     Level.BLUE: ("Monitor",), Level.YELLOW: ("Prepare", "Monitor"), Level.ORANGE: ("Avoid", "Prepare"), Level.RED: ("Shelter", "Execute"),
@@ -37,7 +39,7 @@ RESPONSE = {
 EVACUATE = {Hazard.FLOOD, Hazard.GEOLOGICAL}
 #: Words that betray a drill or a test; none may stand under Actual, one must stand under Exercise and Test.
 DRILL = re.compile(r"演练|测试|演习|\b(?:exercise|drill|test)\b", re.IGNORECASE)
-_IDENTIFIER = re.compile(r"[0-9A-Za-z.\-]{8,100}")
+_IDENTIFIER = re.compile(r"[0-9A-Za-z._\-]{8,100}")
 _CODE = re.compile(r"\d{12}")
 
 
@@ -178,7 +180,7 @@ def _info(alert: Any, body: dict[str, Any], part: dict[str, Any], language: str)
     over = body["msg_type"] == MsgType.CANCEL or part.get("lifted", False)
     info = etree.SubElement(alert, f"{{{NAMESPACE}}}info")
     _add(info, "language", language)
-    for category in CATEGORY[hazard]:
+    for category in CATEGORY.get(hazard, WEATHER):
         _add(info, "category", category)
     _add(info, "event", words["event"])
     for response in ("AllClear",) if over else _responses(hazard, level):

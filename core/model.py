@@ -32,16 +32,36 @@ class Level(IntEnum):
 
 
 class Hazard(StrEnum):
-    """The hazards that are scored per town."""
+    """The hazards that can be scored per town; a county scores those for which it has texts (templates.yaml)."""
 
     FLOOD = "flood"
     TYPHOON = "typhoon"
     GEOLOGICAL = "geological"
+    GALE = "gale"
+    SNOW = "snow"
+    COLD_WAVE = "cold_wave"
+    HEAT = "heat"
+    DROUGHT = "drought"
+    FOG = "fog"
+    HAZE = "haze"
+    SANDSTORM = "sandstorm"
+    LIGHTNING = "lightning"
+    HAIL = "hail"
+    FROST = "frost"
+    ICY_ROAD = "icy_road"
+    EARTHQUAKE = "earthquake"
 
     @property
     def zh(self) -> str:
         """Chinese name shown to people."""
-        return {"flood": "洪涝", "typhoon": "台风", "geological": "地质灾害"}[self.value]
+        return _HAZARD_ZH[self.value]
+
+
+_HAZARD_ZH = {
+    "flood": "洪涝", "typhoon": "台风", "geological": "地质灾害", "gale": "大风", "snow": "暴雪", "cold_wave": "寒潮", "heat": "高温",
+    "drought": "干旱", "fog": "大雾", "haze": "霾", "sandstorm": "沙尘暴", "lightning": "雷电", "hail": "冰雹", "frost": "霜冻",
+    "icy_road": "道路结冰", "earthquake": "地震",
+}
 
 
 class Flag(IntEnum):

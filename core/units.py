@@ -39,6 +39,15 @@ PROPERTIES: dict[str, str] = {
     "quake_intensity": "1",
     "fire_count": "1",
     "fire_power": "MW",
+    "visibility": "m",
+    "humidity": "1",
+    "dew_point": "degC",
+    "ground_temperature": "degC",
+    "road_temperature": "degC",
+    "snowfall": "mm",
+    "wave_height": "m",
+    "reservoir_stage": "m",
+    "outflow": "m3/s",
 }
 
 #: (from, to) -> (factor, offset): canonical = value * factor + offset.

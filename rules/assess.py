@@ -26,10 +26,10 @@ from rules.packs import Rule, load_packs, used_names
 from rules.packs import find as find_packs
 from rules.reasons import reason
 from rules.scoring import Reader, score, with_impact
-from rules.situation import Situation, Sources, Table
+from rules.situation import Situation, Sources, Table, back_hours
 
-#: How far back the lake is read: the longest window twice and a day for stations that were lost.
-LOOK_BACK = timedelta(hours=80)
+#: How far back positions of storms are read: the longest motion that is carried on, and the time after which a storm has lapsed.
+TRACK_BACK = timedelta(hours=80)
 LOOK_AHEAD = timedelta(hours=120)
 
 
@@ -74,7 +74,7 @@ def assess(*, now: datetime, county: County, lake: Lake, ledger: Ledger) -> Asse
     former = {key: _state(row) for key, row in ledger.holds().items()}
     holds = hold_all(judged, former, now)
     order = sorted(range(len(county.towns)), key=lambda n: county.towns[n].key)
-    scores = tuple(score_one(judged, holds, hazard, town) for town in order for hazard in sorted(Hazard))
+    scores = tuple(score_one(judged, holds, hazard, town) for town in order for hazard in sorted(county.hazards))
     report = AssessReport(
         at=now, scores=scores, changed=_changes(scores, ledger.scores()), silent=tuple(sorted(judged.situation.sources.silent)),
         lost=tuple(f"{judged.situation.county.towns[n].key}/{f.rule.id}" for f in judged.findings for n in np.flatnonzero(f.heading[-1] > f.proved[-1])),
@@ -85,9 +85,10 @@ def assess(*, now: datetime, county: County, lake: Lake, ledger: Ledger) -> Asse
 
 def read(now: datetime, county: County, lake: Lake, ledger: Ledger, silent: frozenset[str] | None = None) -> Sources:
     """Everything that had been received by `now`; `silent` when it is already known (a recomputation)."""
-    observations = lake.observations(start=now - LOOK_BACK, end=now, as_of=now)
+    back = timedelta(hours=back_hours(load_catalogue(), used_names(rules_of(county, now))))
+    observations = lake.observations(start=now - back, end=now, as_of=now)
     forecasts = lake.observations(start=now, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
-    tracks = lake.tracks(start=now - LOOK_BACK, end=now + LOOK_AHEAD, as_of=now)
+    tracks = lake.tracks(start=now - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
     signals = whole_lists(lake.signals(as_of=now), now, ledger)
     if silent is None:
         received: dict[str, datetime] = {}
@@ -110,8 +111,9 @@ def judge(
     """Evaluate the rules over what is known at `now`, or at all `ticks` (multiples of five minutes apart, the last one `now`) in one pass."""
     catalogue = load_catalogue()
     rules = rules_of(county, now) if rules is None else rules
-    situation = Situation(county, catalogue, sources, ticks or [now])
-    table = situation.table(used_names(rules))
+    names = used_names(rules)
+    situation = Situation(county, catalogue, sources, ticks or [now], names)
+    table = situation.table(names)
     reader = Reader(table.plain, {name: indicator.baseline for name, indicator in catalogue.indicators.items()})
     findings = tuple(find(rule, table, reader) for rule in rules)
     return Judged(situation, table, findings, Tracer(situation, table))
@@ -189,14 +191,14 @@ def _newest(sources: Sources) -> datetime | None:
 
 
 def _state(row: HoldRow) -> HoldState:
-    pending, below = (parse_iso(text) if text else None for text in (row.pending_since, row.below_since))
-    return HoldState(level=row.level, pending=row.pending, pending_since=pending, below_since=below, updated_at=parse_iso(row.updated_at))
+    pending, *excluded = (parse_iso(text) if text else None for text in (row.pending_since, *row.excluded.split(",")))
+    return HoldState(level=row.level, pending=row.pending, pending_since=pending, excluded=tuple(excluded), updated_at=parse_iso(row.updated_at))
 
 
 def _row(key: tuple[str, str], state: HoldState) -> HoldRow:
-    pending, below = (iso(at) if at else None for at in (state.pending_since, state.below_since))
-    return HoldRow(town=key[0], rule=key[1], level=state.level, pending=state.pending, pending_since=pending, below_since=below,
-                   updated_at=iso(state.updated_at))
+    return HoldRow(town=key[0], rule=key[1], level=state.level, pending=state.pending, updated_at=iso(state.updated_at),
+                   pending_since=iso(state.pending_since) if state.pending_since else None,
+                   excluded=",".join(iso(at) if at else "" for at in state.excluded))
 
 
 def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], HoldState], ledger: Ledger) -> None:

@@ -9,18 +9,23 @@ from typing import Any
 
 from core.units import PROPERTIES
 from rules.language import RuleError, Symbol, unknown_word
+from rules.statistics import FALLING, REACH_BACK, STATISTICS
 from rules.yamltext import Document, Problems, load
 
 FILE = Path(__file__).with_name("indicators.yaml")
 KINDS = ("station", "forecast", "track", "official", "town")
-STATISTICS = ("last", "sum", "max", "rise", "fall", "change", "mean_drop", "share")
 REACHES = ("own", "nearest", "within", "idw", "mean")
 OFFSETS = ("warning_stage", "guaranteed_stage", "record_stage")
-QUANTITIES = ("distance", "eta", "wind")
+QUANTITIES = ("distance", "eta", "wind", "agreement")
+SENSES = ("high", "low")
+#: Daily weight of antecedent rain (0.8 to 0.9 in use; general knowledge).
+DECAY = 0.84
+#: Caine (1980): I = 14.82 D^-0.39 mm/h, D in hours (general knowledge).
+CAINE = (14.82, 0.39)
 FIELDS = ("river_front", "sea_front", "low_ground", "bank_section", "over60_share", "population")
 _KNOWN = frozenset({
     "title", "title_en", "unit", "kind", "baseline", "property", "per", "statistic", "window_h", "reach", "km", "witness_km", "above", "quantity",
-    "force", "lead_h", "events", "field", "map", "note",
+    "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor",
 })
 
 
@@ -31,7 +36,8 @@ class Indicator:
     `reach` says which stations speak for a town: its own, the nearest within `km`, the worst within `km` (own included),
     or the inverse-distance or plain mean within `km`. Stations within `witness_km` are not taken into the value; they
     can only show that a silent neighbour hides nothing, or corroborate an extreme. `above` subtracts a declared stage of
-    the station (in its own datum). `baseline` is the value at which a score starts to grow.
+    the station (in its own datum). `baseline` is the value at which a score starts to grow. `worse` says which side is
+    dangerous (visibility: low). `decay`, `curve` (a, b of a D^-b) and `floor` are numbers that some statistics take.
     """
 
     name: str
@@ -54,6 +60,25 @@ class Indicator:
     events: tuple[str, ...] = ()
     attribute: str = ""
     map: dict[int, float] = field(default_factory=dict)
+    worse: str = "high"
+    decay: float = DECAY
+    curve: tuple[float, float] = CAINE
+    floor: float = 0.0
+
+    @property
+    def inverted(self) -> bool:
+        """Whether the readings are turned upside down before the statistic: their small values are the dangerous ones."""
+        return self.worse == "low" or self.statistic == "min"
+
+    @property
+    def sinking(self) -> bool:
+        """Whether small values of the indicator are the dangerous ones."""
+        return self.kind == "station" and (self.inverted or self.statistic in FALLING)
+
+    @property
+    def back_h(self) -> float:
+        """How far back the readings reach that it needs, hours."""
+        return self.window_h * REACH_BACK.get(self.statistic, 1.0)
 
     @property
     def forecast(self) -> bool:
@@ -109,9 +134,9 @@ def _indicator(document: Document, name: str, raw: dict[str, Any]) -> Indicator:
     properties = raw.get("property", [])
     properties = tuple(properties) if isinstance(properties, list) else (str(properties),)
     for word, known, kind in (
-        (raw.get("kind", "station"), KINDS, "kind"), (raw.get("statistic", "last"), STATISTICS, "statistic"),
+        (raw.get("kind", "station"), KINDS, "kind"), (raw.get("statistic", "last"), tuple(STATISTICS), "statistic"),
         (raw.get("reach", "own"), REACHES, "reach"), (raw.get("above", OFFSETS[0]), OFFSETS, "above"),
-        (raw.get("quantity", QUANTITIES[0]), QUANTITIES, "quantity"), (raw.get("field", FIELDS[0]), FIELDS, "field"),
+        (raw.get("quantity", QUANTITIES[0]), QUANTITIES, "quantity"), (raw.get("worse", SENSES[0]), SENSES, "worse"), (raw.get("field", FIELDS[0]), FIELDS, "field"),
         *((p, tuple(PROPERTIES), "property") for p in (*properties, *([raw["per"]] if "per" in raw else []))),
     ):
         if word not in known:
@@ -127,5 +152,11 @@ def _indicator(document: Document, name: str, raw: dict[str, Any]) -> Indicator:
         window_h=float(raw.get("window_h", 0)), reach=raw.get("reach", "own"), km=float(raw.get("km", 0)),
         witness_km=float(raw.get("witness_km", 0)), above=str(raw.get("above", "")), quantity=str(raw.get("quantity", "")),
         force=int(raw.get("force", 0)), lead_h=float(raw.get("lead_h", 0)), events=tuple(raw.get("events", ())),
-        attribute=str(raw.get("field", "")), map={int(k): float(v) for k, v in dict(raw.get("map", {})).items()},
+        attribute=str(raw.get("field", "")), map={int(k): float(v) for k, v in dict(raw.get("map", {})).items()}, worse=raw.get("worse", SENSES[0]),
+        decay=float(raw.get("decay", DECAY)), curve=_curve(raw.get("curve")), floor=float(raw.get("floor", 0)),
     )
+
+
+def _curve(raw: Any) -> tuple[float, float]:
+    """a and b of an intensity-duration threshold I = a D^-b, as {a: .., b: ..}; Caine's when not given."""
+    return (float(raw["a"]), float(raw["b"])) if raw else CAINE

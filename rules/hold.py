@@ -9,18 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.model import Level
 from rules.packs import Hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldState:
-    """`level` in force. While it rises: `pending`, a higher level proved since `pending_since` but not yet for long enough. While it is
-    disproved: since `below_since` (time of the readings, not of the clock), and `pending` is the highest level not excluded in that time."""
+    """`level` in force; `pending`, a higher level proved since `pending_since` but not yet for long enough; `excluded`, for each colour from
+    blue to red, since when readings exclude it (time of the readings, not of the clock), None while they do not."""
 
     level: int = 0
     pending: int = 0
     pending_since: datetime | None = None
-    below_since: datetime | None = None
+    excluded: tuple[datetime | None, ...] = (None,) * Level.RED
     updated_at: datetime
 
 
@@ -29,33 +30,30 @@ def next_state(
 ) -> HoldState:
     """The state after one assessment. proved <= ceiling; `heading` >= proved. A time before the state's own can raise but never lower.
 
-    `seen` is the time of the newest readings behind the ceiling (`now` when not given): a level falls when readings that span keep_for
-    disprove it, so that a late feed, whose last reading is merely looked at again and again, lowers nothing.
+    `seen` is the time of the newest readings behind the ceiling (`now` when not given): a colour falls when readings that span keep_for
+    exclude it, so that a late feed, whose last reading is merely looked at again and again, lowers nothing. Each colour has a clock of
+    its own, so a higher reading can never make a later level lower.
     """
     state = state or HoldState(updated_at=now)
     if now < state.updated_at:
         return replace(state, level=max(state.level, proved, heading))
-    target = max(proved, heading)
-    state = replace(state, updated_at=now)
-    return _raise(state, target, now, hold) if target > state.level else _lower(state, max(target, ceiling), seen or now, hold)
+    target, seen = max(proved, heading), seen or now
+    possible = max(target, ceiling)
+    excluded = tuple(None if level <= possible else since or seen for level, since in enumerate(state.excluded, start=1))
+    state = replace(state, updated_at=now, excluded=excluded)
+    if target > state.level:
+        return _raise(state, target, now, hold)
+    keep = timedelta(seconds=hold.keep_s)
+    held = [level for level, since in enumerate(excluded, start=1) if level <= state.level and (since is None or seen - since < keep)]
+    return replace(state, level=max(held, default=0), pending=0, pending_since=None)
 
 
 def _raise(state: HoldState, target: int, now: datetime, hold: Hold) -> HoldState:
-    state = replace(state, below_since=None, pending=state.pending if state.pending_since else 0)
+    pending = state.pending if state.pending_since else 0
     # a lower target than what was waiting has been proved all along; a higher one waits behind the lower
-    waiting = min(target, state.pending) if state.pending else target
+    waiting = min(target, pending) if pending else target
     since = state.pending_since or now
     if now - since < timedelta(seconds=hold.rise_s):
         return replace(state, pending=waiting, pending_since=since)
     left = target if target > waiting else 0
     return replace(state, level=waiting, pending=left, pending_since=now if left else None)
-
-
-def _lower(state: HoldState, possible: int, seen: datetime, hold: Hold) -> HoldState:
-    if possible >= state.level:
-        return replace(state, pending=0, pending_since=None, below_since=None)
-    since = state.below_since or seen
-    to = max(possible, state.pending) if state.below_since else possible
-    if seen - since < timedelta(seconds=hold.keep_s):
-        return replace(state, pending=to, pending_since=None, below_since=since)
-    return replace(state, level=to, pending=0, pending_since=None, below_since=None)

@@ -8,7 +8,7 @@ another path supports it.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -18,7 +18,7 @@ from core.county import County, Station
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats, Grid, Ints, Log, Position, build, position
 from rules.spatial import Reach, extend, over_towns, reach, unit_vectors, weights
-from rules.statistics import STATISTICS, StationValues, window
+from rules.statistics import STATISTICS, StationValues, negated, window
 
 #: Readings cited for one indicator of one town.
 MAX_RECORDS = 20
@@ -26,13 +26,15 @@ MAX_RECORDS = 20
 SUPPORT_SHARE = 0.5
 #: Properties that are heights above a datum.
 LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream")
+#: Statistics that take the declared stage themselves, instead of having it subtracted.
+MARKED = ("hours_to", "hours_above")
 
 
 @dataclass(frozen=True, slots=True)
 class TownValues:
     """One indicator over T ticks and N towns. `absent` (N,): no station can tell; `single` (N,): only one path can;
     `corroborated` (T, N): the part of lo that a second path supports; `heading` (T, N); `feeds`: whose silence shows here; `age_s` (T, N):
-    age of the newest reading that counts, 0 for what needs none."""
+    age of the newest reading that counts, 0 for what needs none. `sinking`: all of it stands upside down, because small values are the worst."""
 
     lo: Floats
     hi: Floats
@@ -42,6 +44,7 @@ class TownValues:
     single: Bools
     feeds: tuple[str, ...]
     age_s: Floats
+    sinking: bool = False
 
 
 class Readings:
@@ -81,8 +84,8 @@ class Readings:
         owners: list[Station] = []
         for observed_property, stations in self.stations(indicator):
             values = self._statistic(indicator, observed_property, stations)
-            if indicator.above:
-                base = np.array([getattr(s, indicator.above) for s in stations], dtype=np.float64)
+            if indicator.above and indicator.statistic not in MARKED:
+                base = _mark(indicator, stations) * (-1.0 if indicator.inverted else 1.0)
                 lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
                 values = StationValues(lo, hi, heading, values.stale, values.age_s)
             if indicator.per:
@@ -96,7 +99,8 @@ class Readings:
         grid, at = self.grid(observed_property, stations)
         feeds = {f.feed: f for f in self.county.feeds}
         ages, intervals = (np.array([getattr(feeds[s.feed], name) for s in stations], dtype=np.float64) for name in ("max_age_s", "interval_s"))
-        return STATISTICS[indicator.statistic](window(grid, at, indicator.window_h, ages, intervals))
+        seen = negated(grid) if indicator.inverted else grid
+        return STATISTICS[indicator.statistic](window(seen, at, indicator.window_h, ages, intervals, _mark(indicator, stations)), indicator)
 
     def towns(self, indicator: Indicator) -> TownValues:
         """The indicator for every town."""
@@ -105,9 +109,9 @@ class Readings:
         values = StationValues(values.lo, np.where(silent, np.inf, values.hi), values.heading, values.stale | silent, values.age_s)
         found = reach_of(self.county, indicator, stations)
         feeds = tuple(dict.fromkeys(s.feed for s in stations))
-        if indicator.reach in ("idw", "mean"):
-            return _mean(values, found, len(stations), indicator, feeds)
-        return _worst(values, found, _paths(stations), silent, feeds)
+        mean = indicator.reach in ("idw", "mean")
+        told = _mean(values, found, len(stations), indicator, feeds) if mean else _worst(values, found, _paths(stations), silent, feeds)
+        return replace(told, sinking=indicator.sinking)
 
     def binding(self, indicator: Indicator, town: int) -> Station | None:
         """The station that makes a town's newest value: the worst of its core stations, the nearest among equals; None where there is none."""
@@ -129,10 +133,15 @@ class Readings:
         grid, at = self.grid(observed_property, of)
         column = of.index(station)
         end = int(max(at.newest[-1, column], 0))
-        width = grid.slots(indicator.window_h) if indicator.window_h else 1
+        width = grid.slots(indicator.back_h) if indicator.window_h else 1
         first = max(0, end + 1 - width - (1 if indicator.statistic in ("rise", "fall", "change") else 0))
         rows = grid.row[first : end + 1, column]
         return np.array(list(dict.fromkeys(rows[rows >= 0].tolist()))[-MAX_RECORDS:], dtype=np.int64)
+
+
+def _mark(indicator: Indicator, stations: tuple[Station, ...]) -> Floats:
+    """(S,) the declared stage that the indicator names, NaN where it names none."""
+    return np.array([getattr(s, indicator.above) if indicator.above else np.nan for s in stations], dtype=np.float64)
 
 
 def _share(part: StationValues, whole: StationValues) -> StationValues:

@@ -21,6 +21,8 @@ from rules.grid import Bools, Floats
 from rules.language import Columns, Interval
 from rules.readings import Readings, TownValues
 
+#: A station that was heard within this time may be lost; longer ago it says nothing.
+LOST_H = 24.0
 TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
 
 
@@ -49,26 +51,27 @@ class Table:
     age_s: dict[str, Floats]
 
 
+def back_hours(catalogue: Catalogue, names: tuple[str, ...]) -> float:
+    """How far back readings are needed for the named indicators, hours: the longest window, at least a day for lost stations, and a margin."""
+    return max([LOST_H, *(catalogue.indicators[name].back_h for name in names)]) + 4.0
+
+
 class Situation:
     """Everything the rules may ask about `ticks` (aware, oldest first, the last one is `now`)."""
 
-    def __init__(self, county: County, catalogue: Catalogue, sources: Sources, ticks: list[datetime]) -> None:
+    def __init__(self, county: County, catalogue: Catalogue, sources: Sources, ticks: list[datetime], names: tuple[str, ...]) -> None:
+        """`names`: the indicators that may be asked for; they say how far back the grids reach."""
         self.county, self.catalogue, self.sources, self.ticks = county, catalogue, sources, ticks
         self.now = ticks[-1]
         self.lat, self.lon = (np.array([getattr(t, name) for t in county.towns], dtype=np.float64) for name in ("lat", "lon"))
         self.shape = (len(ticks), len(county.towns))
         seconds = np.array([int((self.now - tick).total_seconds()) for tick in ticks], dtype=np.int64)
-        hours = self._hours() + float(seconds.max()) / 3600
+        hours = back_hours(catalogue, names) + float(seconds.max()) / 3600
         self.readings = Readings(county, sources.observations, now=self.now, hours=hours, ticks_s=seconds, silent=sources.silent)
         self.signals = [official.in_force(sources.signals, now=tick, county=county, catalogue=catalogue) for tick in ticks]
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
         self._states: list[track.TrackState] | None = None
-
-    def _hours(self) -> float:
-        """How far back the grids reach: the longest window twice (a mean is compared with the one before) and a day for lost stations."""
-        longest = max((i.window_h * (2 if i.statistic == "mean_drop" else 1) for i in self.catalogue.indicators.values()), default=0.0)
-        return max(longest, 24.0) + 4.0
 
     def track_states(self) -> list[track.TrackState]:
         """The storms at each tick."""
@@ -118,10 +121,17 @@ class Situation:
         return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds, np.zeros(self.shape))
 
 
+def _interval(values: TownValues, side: str) -> Interval:
+    """What is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst."""
+    proved = getattr(values, side)
+    possible = np.maximum(values.hi, proved)
+    return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
+
+
 def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
     absent = {name: values.absent for name, values in found.items() if values.absent.any()}
     plain, heading, corroborated = (
-        Columns({name: Interval(getattr(v, side), np.maximum(v.hi, getattr(v, side))) for name, v in found.items()}, {}, shape)
+        Columns({name: _interval(v, side) for name, v in found.items()}, {}, shape)
         for side in ("lo", "heading", "corroborated")
     )
     return Table(

@@ -21,7 +21,8 @@ class Event(NamedTuple):
     """How a hazard is called: Chinese, English, national event code (11Ann water, 11Bnn weather, 11Dnn geology), OASIS event term.
 
     The national codes of typhoon and flood follow the series that was seen for other events, not a published list; Haimen's geological
-    hazard is the river bank's collapse, for which 11D03 (collapse) and the nearest OASIS term, landslide, are used. Unverified.
+    hazard is the river bank's collapse, for which 11D03 (collapse) and the nearest OASIS term, landslide, are used. Unverified. An empty code
+    is one that we do not know and leave out.
     """
 
     zh: str
@@ -34,6 +35,19 @@ EVENTS = {
     Hazard.TYPHOON: Event("台风", "Typhoon", "11B01", "OET-204"),
     Hazard.FLOOD: Event("洪涝", "Flood", "11A01", "OET-081"),
     Hazard.GEOLOGICAL: Event("地质灾害", "Geological hazard", "11D03", "OET-119"),
+    Hazard.GALE: Event("大风", "Gale", "11B06", ""),
+    Hazard.SNOW: Event("暴雪", "Snowstorm", "11B04", ""),
+    Hazard.COLD_WAVE: Event("寒潮", "Cold wave", "11B05", ""),
+    Hazard.HEAT: Event("高温", "Extreme heat", "11B09", ""),
+    Hazard.DROUGHT: Event("干旱", "Drought", "11B22", ""),
+    Hazard.FOG: Event("大雾", "Dense fog", "11B17", ""),
+    Hazard.HAZE: Event("霾", "Haze", "11B19", ""),
+    Hazard.SANDSTORM: Event("沙尘暴", "Sandstorm", "11B07", ""),
+    Hazard.LIGHTNING: Event("雷电", "Lightning", "11B14", ""),
+    Hazard.HAIL: Event("冰雹", "Hail", "11B15", ""),
+    Hazard.FROST: Event("霜冻", "Frost", "11B16", ""),
+    Hazard.ICY_ROAD: Event("道路结冰", "Icy road", "11B21", ""),
+    Hazard.EARTHQUAKE: Event("地震", "Earthquake", "", ""),
 }
 
 
@@ -73,7 +87,7 @@ def compose(
     return {
         "alert_id": alert_id, "version": version, "msg_type": str(change.msg_type), "status": str(status),
         "hazard": str(hazard), "event": event.zh, "event_en": event.en, "event_code": event.national,
-        "event_codes": {"National": event.national, "OET:v1.2": event.oet},
+        "event_codes": {name: code for name, code in (("National", event.national), ("OET:v1.2", event.oet)) if code},
         "sender": sender(county, status), "issuer": county.issuer, "issuer_en": f"{county.name_en} Emergency Management Bureau",
         "sent": iso(now), "effective": iso(now), "onset": iso(now), "expires": iso(until),
         "references": [reference(body_of(row)) for row in former],

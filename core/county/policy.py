@@ -79,10 +79,17 @@ def read_policy(problems: Problems, groups: set[str]) -> Policy:
 def read_templates(problems: Problems) -> dict[str, dict[str, str]]:
     """templates.yaml: per hazard its texts, plus `advice` and `action` per hazard and colour; an unknown slot is an error."""
     data, where = _load(problems, "templates.yaml")
+    for word in data:
+        if word not in list(Hazard):
+            problems.add("templates.yaml", where(word), f"不认识的灾种 {word} / unknown hazard", f"可用 / use: {', '.join(Hazard)}")
+    if not set(data) & set(Hazard):
+        problems.add("templates.yaml", 1, "没有任何灾种的文案 / no hazard has texts")
     for hazard in Hazard:
         texts = data.get(hazard)
+        if texts is None:
+            continue
         if not isinstance(texts, dict):
-            problems.add("templates.yaml", 1, f"缺少 {hazard.zh} {hazard} 的文案 / missing hazard")
+            problems.add("templates.yaml", where(hazard), f"{hazard.zh} {hazard} 的文案应为映射 / a mapping is expected")
             continue
         wanted = {*TEMPLATE_KEYS, *(f"advice_{level.en}" for level in COLOURS)}
         for key in sorted(wanted ^ set(texts)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import ConfigError
-from core.model import Level, Sector
+from core.model import Hazard, Level, Sector
 from core.settings import Settings
 
 Point = tuple[float, float]
@@ -165,6 +165,11 @@ class County:
     loudspeakers: tuple[Loudspeaker, ...]
     templates: dict[str, dict[str, str]]
     packs: tuple[str, ...]
+
+    @cached_property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """What the county scores and can alert for: the hazards that it has texts for."""
+        return tuple(hazard for hazard in Hazard if hazard in self.templates)
 
     @cached_property
     def _by_key(self) -> dict[str, Town]:

@@ -49,7 +49,7 @@ class HoldRow:
     pending: int
     updated_at: str
     pending_since: str | None = None
-    below_since: str | None = None
+    excluded: str = ""
 
 
 class Ledger:

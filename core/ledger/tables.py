@@ -72,7 +72,7 @@ hold = Table(
     "hold", metadata,
     Column("town", String(16), primary_key=True), Column("rule", String(64), primary_key=True),
     Column("level", Integer, nullable=False), Column("pending", Integer, nullable=False),
-    _time("pending_since", nullable=True), _time("below_since", nullable=True), _time("updated_at"),
+    _time("pending_since", nullable=True), Column("excluded", String(160), nullable=False), _time("updated_at"),
 )
 
 #: One thread: one hazard and one county event.

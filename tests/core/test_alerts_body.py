@@ -53,7 +53,7 @@ def test_a_sender_a_world() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(level=st.integers(1, 4), before=st.integers(0, 4), hazard=st.sampled_from(list(Hazard)), status=st.sampled_from(list(Status)),
+@given(level=st.integers(1, 4), before=st.integers(0, 4), hazard=st.sampled_from(COUNTY.hazards), status=st.sampled_from(list(Status)),
        cancel=st.booleans(), reason=st.sampled_from(["", "3小时雨量62毫米", "风圈七级覆盖，阵风十级"]))
 def test_every_text_has_place_hazard_and_its_world(
     level: int, before: int, hazard: Hazard, status: Status, cancel: bool, reason: str,

@@ -23,7 +23,7 @@ def message(hazard: Hazard, status: Status = Status.EXERCISE) -> Message:
     return Message(county=COUNTY, hazard=hazard, status=status, msg_type=MsgType.ALERT, now=NOW, until=NOW + timedelta(hours=12))
 
 
-@pytest.mark.parametrize("hazard", list(Hazard))
+@pytest.mark.parametrize("hazard", COUNTY.hazards)
 @pytest.mark.parametrize("level", COLOURS)
 @pytest.mark.parametrize("town", COUNTY.towns, ids=lambda town: town.key)
 def test_a_text_has_place_hazard_level_time_and_action(hazard: Hazard, level: Level, town: object) -> None:
@@ -34,7 +34,7 @@ def test_a_text_has_place_hazard_level_time_and_action(hazard: Hazard, level: Le
     assert len(texts["sms"]) <= 120 - 6  # two parts with signature and mark
 
 
-@pytest.mark.parametrize("hazard", list(Hazard))
+@pytest.mark.parametrize("hazard", COUNTY.hazards)
 def test_the_end_is_told(hazard: Hazard) -> None:
     texts = message(hazard).town_texts(COUNTY.towns[0], Level.NONE, Level.ORANGE, "")
     assert all("解除" in text and text.startswith("【演练】") for text in texts.values())

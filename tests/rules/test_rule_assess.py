@@ -156,7 +156,7 @@ def test_a_calm_day_is_quiet_and_certain(tmp_path: Path) -> None:
     world.calm(now, hours=60)
     report = step(world, now)
     assert report.silent == () and {(s.level, s.ceiling) for s in report.scores} == {(Level.NONE, Level.NONE)}
-    assert len(report.scores) == len(world.county.towns) * len(Hazard) and report.changed == ()
+    assert len(report.scores) == len(world.county.towns) * len(world.county.hazards) and report.changed == ()
 
 
 def test_with_nothing_at_all_nothing_is_proved_and_nothing_is_excluded(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def run(steps: list[tuple[int, int, int]], hold: Hold = HOUR, heading: dict[int,
     ([(0, 3, 3), (10, 0, 0), (69, 0, 0), (70, 0, 0)], [3, 3, 3, 0]),              # down after keep_for of disproof
     ([(0, 3, 3), (10, 0, 4), (500, 0, 4)], [3, 3, 3]),                            # unknown never lowers
     ([(0, 3, 3), (10, 0, 0), (40, 0, 4), (50, 0, 0), (100, 0, 0), (110, 0, 0)], [3, 3, 3, 3, 3, 0]),  # a doubt starts the clock again
-    ([(0, 3, 3), (10, 0, 2), (70, 0, 0), (130, 0, 0)], [3, 3, 2, 2]),              # no further than what could not be excluded meanwhile
-    ([(0, 3, 3), (10, 0, 2), (70, 0, 0), (80, 0, 0), (140, 0, 0)], [3, 3, 2, 2, 0]),
+    ([(0, 3, 3), (10, 0, 2), (70, 0, 0), (129, 0, 0)], [3, 3, 2, 2]),              # no further than what could not be excluded meanwhile
+    ([(0, 3, 3), (10, 0, 2), (70, 0, 0), (80, 0, 0), (130, 0, 0)], [3, 3, 2, 2, 0]),  # each colour by its own clock
     ([(0, 3, 3), (10, 1, 1), (70, 1, 1)], [3, 3, 1]),
     ([(0, 4, 4), (10, 0, 0), (60, 4, 4), (80, 0, 0), (139, 0, 0)], [4, 4, 4, 4, 4]),  # a flare within the hold
 ])
@@ -59,7 +59,7 @@ def test_looking_again_at_an_old_reading_lowers_nothing() -> None:
 
 
 def test_a_clock_that_goes_back_can_raise_and_never_lower() -> None:
-    state = HoldState(level=2, below_since=T0, updated_at=T0 + timedelta(hours=5))
+    state = HoldState(level=2, excluded=(None, T0, T0, T0), updated_at=T0 + timedelta(hours=5))
     assert next_state(state, proved=0, ceiling=0, heading=0, now=T0, hold=HOUR).level == 2
     assert next_state(state, proved=3, ceiling=3, heading=3, now=T0, hold=HOUR).level == 3
 
@@ -91,6 +91,19 @@ def test_more_doubt_never_lowers_a_level(steps: list[tuple[int, int, int]], data
         sure = next_state(sure, proved=proved, ceiling=ceiling, heading=proved, now=now, hold=HOUR)
         doubtful = next_state(doubtful, proved=proved, ceiling=wider, heading=proved, now=now, hold=HOUR)
         assert doubtful.level >= sure.level
+
+
+@given(st.lists(STEP, min_size=1, max_size=40), st.data())
+def test_a_higher_reading_never_makes_a_later_level_lower(steps: list[tuple[int, int, int]], data: st.DataObject) -> None:
+    less = more = None
+    now = T0
+    for minutes, a, b in steps:
+        proved, ceiling = min(a, b), max(a, b)
+        higher = data.draw(st.integers(proved, 4))
+        now += timedelta(minutes=minutes)
+        less = next_state(less, proved=proved, ceiling=ceiling, heading=proved, now=now, hold=HOUR)
+        more = next_state(more, proved=higher, ceiling=max(higher, ceiling), heading=higher, now=now, hold=HOUR)
+        assert more.level >= less.level
 
 
 @given(st.lists(st.floats(-1, 1), min_size=200, max_size=200))

@@ -118,7 +118,7 @@ def upgrade() -> None:
     sa.Column('level', sa.Integer(), nullable=False),
     sa.Column('pending', sa.Integer(), nullable=False),
     sa.Column('pending_since', sa.String(length=32), nullable=True),
-    sa.Column('below_since', sa.String(length=32), nullable=True),
+    sa.Column('excluded', sa.String(length=160), nullable=False),
     sa.Column('updated_at', sa.String(length=32), nullable=False),
     sa.PrimaryKeyConstraint('town', 'rule')
     )

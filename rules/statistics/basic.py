@@ -1,0 +1,92 @@
+"""The plain statistics: newest, sum, extremes, rise, fall, change, drop of the mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rules.grid import Floats, take, trailing_extreme, trailing_sum
+from rules.statistics.window import StationValues, Window, lost
+
+if TYPE_CHECKING:
+    from rules.catalogue import Indicator
+
+#: How far a lost station's rise is carried on, and over which span its rate is taken (own choice, unverified).
+CARRY_H = 3.0
+
+
+def last(w: Window, _: Indicator) -> StationValues:
+    """The newest reading that counts; certain when nothing newer came that does not."""
+    value = take(w.grid.value, w.position.known, np.nan)
+    lo = np.where(w.known, value, -np.inf)
+    hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
+    carried = value + np.maximum(rate(w), 0.0) * np.minimum(np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600, CARRY_H)
+    return StationValues(lo, hi, np.where(lost(w), carried, lo), ~w.fresh, w.position.known_age_s)
+
+
+def rate(w: Window) -> Floats:
+    """Rise per hour over the CARRY_H hours that ended at the newest reading that counts; 0 where unknown."""
+    back = w.grid.slots(CARRY_H)
+    lowest = trailing_extreme(w.grid.value, w.position.known, back + 1, highest=False)
+    newest = take(w.grid.value, w.position.known, np.nan)
+    return np.where(np.isfinite(lowest) & np.isfinite(newest), (newest - lowest) / CARRY_H, 0.0)
+
+
+def total(w: Window, _: Indicator) -> StationValues:
+    """Accumulation: what is known to have fallen; a missing slot may hold anything."""
+    filled = np.where(np.isfinite(w.grid.value), w.grid.value, 0.0)
+    lo = trailing_sum(filled, w.end, w.width)
+    before_loss = trailing_sum(filled, np.maximum(w.position.known, 0), w.width)
+    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
+
+
+def highest(w: Window, _: Indicator) -> StationValues:
+    """Highest reading of the window."""
+    lo = trailing_extreme(w.grid.value, w.end, w.width, highest=True)
+    before_loss = trailing_extreme(w.grid.value, w.position.known, w.width, highest=True)
+    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
+
+
+def _span(w: Window) -> tuple[Floats, Floats, Floats]:
+    """(newest, lowest, highest) of the window; the window is one slot longer, so that it holds both its ends."""
+    newest = np.where(w.known, take(w.grid.value, w.position.known, np.nan), np.nan)
+    lowest, top = (trailing_extreme(w.grid.value, w.end, w.width + 1, highest=which) for which in (False, True))
+    return newest, lowest, top
+
+
+def _difference(w: Window, amount: Floats) -> StationValues:
+    """A change within the window: what the known readings show is proved, gaps may hide more."""
+    lo = np.where(np.isfinite(amount), np.round(amount, 6), -np.inf)
+    return StationValues(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
+
+
+def rise(w: Window, _: Indicator) -> StationValues:
+    """Newest reading above the lowest of the window."""
+    newest, lowest = _span(w)[:2]
+    return _difference(w, newest - lowest)
+
+
+def fall(w: Window, _: Indicator) -> StationValues:
+    """Newest reading below the highest of the window."""
+    newest, top = _span(w)[::2]
+    return _difference(w, top - newest)
+
+
+def change(w: Window, _: Indicator) -> StationValues:
+    """Greatest distance of the newest reading from any of the window."""
+    newest, lowest, top = _span(w)
+    return _difference(w, np.maximum(newest - lowest, top - newest))
+
+
+def mean_drop(w: Window, _: Indicator) -> StationValues:
+    """Mean of the window before minus mean of this one; known only when both are whole."""
+    present = np.isfinite(w.grid.value)
+    filled = np.where(present, w.grid.value, 0.0)
+    count = np.maximum(trailing_sum(present.astype(np.float64), w.end, w.width), 1.0)
+    before = w.end - w.width
+    count_before = trailing_sum(present.astype(np.float64), before, w.width)
+    enough = w.whole & (count_before >= count)
+    drop = trailing_sum(filled, before, w.width) / np.maximum(count_before, 1.0) - trailing_sum(filled, w.end, w.width) / count
+    lo = np.where(enough, np.round(drop, 6), -np.inf)
+    return StationValues(lo, np.where(enough, lo, np.inf), lo, ~w.fresh, w.position.known_age_s)

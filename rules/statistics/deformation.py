@@ -1,0 +1,59 @@
+"""Ground that creeps: the improved tangent angle and the time to failure from the inverse velocity.
+
+Sources (general knowledge, re-derived; verified False until read in the original):
+- Xu Qiang et al. (2009), improved tangent angle of the displacement-time curve: T = S / v with v the rate of the steady stage, so that
+  alpha = arctan(dT / dt) = arctan(rate / steady rate); steady creep is 45 degrees, 80 and 85 mark acceleration and imminent failure.
+- Fukuzono (1985) and Voight (1988): 1/v falls linearly to zero at the time of failure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rules.grid import Floats, take
+from rules.statistics.window import StationValues, Window, held
+
+if TYPE_CHECKING:
+    from rules.catalogue import Indicator
+
+#: A fit of 1/v that explains less than this of its variance is no acceleration (own choice, unverified).
+LEAST_R2 = 0.8
+SEGMENTS = 6
+
+
+def tangent_angle(w: Window, indicator: Indicator) -> StationValues:
+    """Degrees: the rate over the window against the rate over the window before it, which is not taken under `floor` a day."""
+    values = held(w.grid)
+    now, middle, first = (take(values, w.end - i * w.width, np.nan) for i in range(3))
+    steady = np.maximum(np.abs(middle - first), indicator.floor * indicator.window_h / 24)
+    angle: Floats = np.degrees(np.arctan2(np.abs(now - middle), np.maximum(steady, 1e-9)))
+    return _told(w, angle.round(6))
+
+
+def failure_eta(w: Window, _: Indicator) -> StationValues:
+    """Hours until 1/v reaches zero, upside down (the fewer, the worse); no failure where the rate does not grow steadily."""
+    values, hours = held(w.grid), w.width * w.grid.step_s / 3600 / SEGMENTS
+    places = np.stack([take(values, w.end - round(i * w.width / SEGMENTS), np.nan) for i in range(SEGMENTS, -1, -1)])
+    return _told(w, -inverse_velocity(places, hours))
+
+
+def inverse_velocity(places: Floats, hours: float) -> Floats:
+    """Hours from the last of equally spaced displacements (n + 1, ...) to failure; inf where 1/v does not fall along a line."""
+    speed = np.diff(places, axis=0) / hours
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = np.where(speed > 0, 1.0 / speed, np.nan)
+        time = ((np.arange(len(speed)) + 0.5 - len(speed)) * hours).reshape(-1, *[1] * (places.ndim - 1))
+        mean_t, mean_y = time.mean(axis=0), inverse.mean(axis=0)
+        spread, joint = ((time - mean_t) ** 2).sum(axis=0), ((time - mean_t) * (inverse - mean_y)).sum(axis=0)
+        slope, explained = joint / spread, joint**2 / (spread * ((inverse - mean_y) ** 2).sum(axis=0))
+        zero = mean_t - mean_y / slope
+        sound = (slope < 0) & (explained >= LEAST_R2)
+    return np.asarray(np.where(sound, np.round(np.maximum(np.nan_to_num(zero), 0.0), 6), np.inf))
+
+
+def _told(w: Window, value: Floats) -> StationValues:
+    """Known where the readings at the window's marks are; a station lost meanwhile keeps what it last showed."""
+    lo = np.where(w.known & np.isfinite(take(held(w.grid), w.end - w.width, np.nan)), np.nan_to_num(value, nan=-np.inf), -np.inf)
+    return StationValues(lo, np.where(w.whole & np.isfinite(lo) | w.whole & np.isneginf(value), lo, np.inf), lo, ~w.fresh, w.position.known_age_s)

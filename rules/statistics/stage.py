@@ -1,0 +1,70 @@
+"""Where a stage is going: carried on at its last rate, hours to a mark, hours until its recession passes under a mark.
+
+Persistence of the rate over the last CARRY_H hours is the plainest forecast there is and holds for hours at most, never on a tidal reach.
+Recession after Barnes (1939), Trans. AGU 20, 721-725: the excess over the base falls by a constant factor an hour (general knowledge).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rules.grid import Floats, take, trailing_extreme
+from rules.statistics.basic import CARRY_H, rate
+from rules.statistics.window import StationValues, Window, held, lost
+
+if TYPE_CHECKING:
+    from rules.catalogue import Indicator
+
+#: Longest time that is told, h: beyond it a recession says nothing.
+LONGEST_H = 240.0
+
+
+def projected(w: Window, indicator: Indicator) -> StationValues:
+    """Newest reading carried on by `lead_h` hours at its last rate of rise; a fall is not counted on."""
+    newest, climb = take(w.grid.value, w.position.known, np.nan), np.maximum(rate(w), 0.0)
+    ahead = np.round(newest + climb * indicator.lead_h, 6)
+    further = ahead + climb * np.minimum(_age_h(w), CARRY_H)
+    return _read(w, ahead, further)
+
+
+def hours_to(w: Window, _: Indicator) -> StationValues:
+    """Hours until the mark (`above`) is reached at the last rate of rise, upside down (the fewer, the worse); 0 when over it."""
+    newest, climb = take(w.grid.value, w.position.known, np.nan), rate(w)
+    now = -_hours(newest, climb, w.mark)
+    lost_by_now = newest + np.maximum(climb, 0.0) * np.minimum(_age_h(w), CARRY_H)
+    return _read(w, now, -_hours(lost_by_now, climb, w.mark))
+
+
+def hours_above(w: Window, _: Indicator) -> StationValues:
+    """Hours that a stage over its mark (`above`) stays there by its recession, at most LONGEST_H; 0 when under it."""
+    newest = take(w.grid.value, w.position.known, np.nan)
+    base = trailing_extreme(w.grid.value, w.position.known, w.width, highest=False)
+    before = take(held(w.grid), w.position.known - w.grid.slots(CARRY_H), np.nan)
+    return _read(w, *(2 * [recession_hours(newest, before, base, w.mark)]))
+
+
+def recession_hours(newest: Floats, before: Floats, base: Floats, mark: Floats) -> Floats:
+    """Hours until base + e0 K^t = mark, with e0 = newest - base and K^CARRY_H = e0 / (before - base); LONGEST_H where it does not fall."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess, was, goal = newest - base, before - base, mark - base
+        falls = (excess > 0) & (was > excess) & (goal > 0)
+        hours = np.where(falls, np.log(goal / excess) / (np.log(excess / was) / CARRY_H), LONGEST_H)
+    return np.asarray(np.where(newest < mark, 0.0, np.round(np.clip(hours, 0.0, LONGEST_H), 6)))
+
+
+def _hours(newest: Floats, climb: Floats, mark: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ahead = np.where(climb > 0, (mark - newest) / climb, np.inf)
+    return np.asarray(np.where(newest >= mark, 0.0, np.round(ahead, 6)))
+
+
+def _age_h(w: Window) -> Floats:
+    return np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600
+
+
+def _read(w: Window, value: Floats, when_lost: Floats) -> StationValues:
+    lo = np.where(w.known, value, -np.inf)
+    hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
+    return StationValues(lo, hi, np.where(lost(w), when_lost, lo), ~w.fresh, w.position.known_age_s)
