@@ -11,6 +11,7 @@ from connectors import (
     nmc_typhoon,
     outages,
     sl323,
+    sl651,
     usgs_nwis,
     usgs_quakes,
     zj_typhoon,
@@ -61,5 +62,9 @@ CONNECTORS: dict[str, Connector] = {
     "cenc_quakes": Connector(
         fetch=cenc_quakes.fetch, parse=cenc_quakes.parse,
         title="地震台网速报 CENC earthquakes", needs="an address",
+    ),
+    "sl651": Connector(
+        fetch=sl651.fetch, parse=sl651.parse,
+        title="SL 651 遥测 telemetry over TCP", needs="stations that are set to our address; `fengsui gateway`",
     ),
 }

@@ -35,7 +35,7 @@ def keep(work: Work) -> bool:
         return False
     same = work.former is not None and not work.former.failures and digest(payload.body) == work.former.raw
     work.raw = work.lake.keep_raw(payload.body)
-    if same and not work.connector.listing:
+    if same and not work.connector.listing and not work.queue:  # a queue's messages are ours until they are acknowledged
         work.outcome = "unchanged"
         return False
     return True

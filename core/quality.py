@@ -39,6 +39,7 @@ class Limits:
 
 LIMITS: dict[str, Limits] = {
     "rain": Limits(fail=(0.0, NAN), source="upper limit by interval: rain_limits()"),
+    "rain_total": Limits(fail=(0.0, 1e6), source="a counter since the gauge was set up"),
     "wind_speed": Limits(fail=(0.0, 75.0), suspect=(0.0, 60.0), spike=20.0, flat=6 * 3600, quiet=0.5,
                          source="WMO-No. 8 gross range of mean wind; rest chosen"),
     "wind_gust": Limits(fail=(0.0, 150.0), suspect=(0.0, 85.0), spike=35.0, flat=6 * 3600, quiet=1.0,

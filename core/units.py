@@ -10,6 +10,7 @@ from dataclasses import dataclass
 #: Canonical unit of each observed property. Accumulated properties carry an interval (Observation.interval_s).
 PROPERTIES: dict[str, str] = {
     "rain": "mm",
+    "rain_total": "mm",
     "wind_speed": "m/s",
     "wind_gust": "m/s",
     "wind_direction": "deg",

@@ -19,7 +19,10 @@ from core.signing import digest
 from core.units import PROPERTIES
 
 #: Connector kinds that a feed may name; connectors/registry.py has one file for each.
-CONNECTOR_KINDS = ("zj_typhoon", "nmc_typhoon", "music_surface", "sl323", "outages", "mqtt_sensors", "nmc_alarms", "cap_feed", "usgs_nwis", "usgs_quakes", "cenc_quakes")
+CONNECTOR_KINDS = (
+    "zj_typhoon", "nmc_typhoon", "music_surface", "sl323", "outages", "mqtt_sensors", "nmc_alarms", "cap_feed", "usgs_nwis", "usgs_quakes",
+    "cenc_quakes", "sl651",
+)
 DATUMS = ("废黄河", "吴淞", "1985", "")
 _CACHE: dict[tuple[Path, str], County] = {}
 

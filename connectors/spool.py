@@ -1,0 +1,92 @@
+"""A spool: messages that were answered for and are not in the lake yet, in files that a crash cannot tear.
+
+A message counts as kept when its file has its final name and both file and folder were flushed; only then may its sender be answered. Reading
+gives whole files in order of arrival; they go away when the lake has them, so that a death in between brings them again and never loses them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.errors import StoreError
+from core.signing import canonical, digest
+
+#: Files taken at once; more wait for the next round.
+ROUND = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """A folder of message files; `max_bytes` bounds what may wait in it."""
+
+    folder: Path
+    max_bytes: int = 256 * 1024 * 1024
+
+    def keep(self, messages: list[dict[str, Any]], now: datetime) -> None:
+        """Write these messages durably as one file; StoreError (nothing kept) when the spool is full or the disk refuses."""
+        body = canonical(messages).encode()
+        name = f"{now:%Y%m%dT%H%M%S%f}-{digest(body)[:16]}.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.size() + len(body) > self.max_bytes:
+                raise StoreError(f"暂存已满 / the spool is full: over {self.max_bytes} bytes")
+            part = self.folder / f"{name}.part"
+            with part.open("wb") as out:
+                out.write(body)
+                out.flush()
+                os.fsync(out.fileno())
+            part.rename(self.folder / name)
+            flush_folder(self.folder)
+        except OSError as error:
+            raise StoreError(f"暂存不可写 / the spool cannot be written: {error.strerror}") from error
+
+    def size(self) -> int:
+        """Bytes that wait."""
+        total = 0
+        for path in self.waiting():
+            with suppress(FileNotFoundError):  # drained meanwhile
+                total += path.stat().st_size
+        return total
+
+    def waiting(self) -> list[Path]:
+        """The files, in order of arrival."""
+        return sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
+
+    def read(self) -> tuple[list[dict[str, Any]], list[Path]]:
+        """Messages of up to ROUND files and the files they came from; a damaged file is renamed to `.bad`, told as one message, and never deleted."""
+        messages: list[dict[str, Any]] = []
+        files = []
+        for path in self.waiting()[:ROUND]:
+            try:
+                body = path.read_bytes()
+                whole = digest(body)[:16] == path.stem.rpartition("-")[2]
+            except FileNotFoundError:  # another reader was faster
+                continue
+            if not whole:
+                path.rename(path.with_suffix(".bad"))
+                messages.append({"damaged": path.name})
+                continue
+            messages += json.loads(body)
+            files.append(path)
+        return messages, files
+
+    @staticmethod
+    def forget(files: list[Path]) -> None:
+        """The lake has these."""
+        for path in files:
+            path.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
