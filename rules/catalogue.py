@@ -66,6 +66,11 @@ class Indicator:
     floor: float = 0.0
 
     @property
+    def share(self) -> bool:
+        """Whether people read the number as per cent."""
+        return self.statistic == "share" or self.quantity == "agreement" or self.properties in (("humidity",), ("soil_moisture",))
+
+    @property
     def inverted(self) -> bool:
         """Whether the readings are turned upside down before the statistic: their small values are the dangerous ones."""
         return self.worse == "low" or self.statistic == "min"

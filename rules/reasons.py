@@ -43,11 +43,11 @@ def _say(indicator: Indicator, value: float) -> str:
     """An indicator's value as people would say it; "" for what only places the town."""
     if indicator.kind in ("town", "official"):
         return ""
-    if indicator.above:
+    if indicator.above and indicator.unit == "m":
         return f"水位{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
     if indicator.quantity == "eta":
         circle = f"{_FORCES[indicator.force]}级风圈"
         return f"已在{circle}内" if value <= 0 else f"约 {value:g} 小时后进入{circle}"
-    if indicator.unit == "1":
+    if indicator.share:
         return f"{indicator.title} {round(value * 100, 1):g} %"
     return f"{indicator.title} {amount(value, indicator.unit)}"

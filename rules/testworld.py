@@ -21,7 +21,7 @@ from rules.situation import Sources
 START = datetime(2021, 7, 25, tzinfo=UTC)
 LAT, LON = 31.9, 121.2
 #: Readings that are amounts over the interval before them.
-ACCUMULATED = ("rain",)
+ACCUMULATED = ("rain", "snowfall")
 _ITEM = re.compile(r"(?P<first>_|-?\d+(?:\.\d+)?)(?P<step>[+-]\d+(?:\.\d+)?)?(?:x(?P<times>\d{1,4}))?(?P<suspect>\?)?\Z")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d)\Z")
 

@@ -15,6 +15,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
 from rules.grid import Floats
 from rules.language import Interval
@@ -37,6 +38,7 @@ FASTEST_KMH = 70.0
 class StormPath:
     """One storm as one agency sees it from `now` on, every STEP_H hours: (H,) arrays; circles (3, H, 4) for forces 7, 10, 12."""
 
+    storm: str
     home: bool
     lead: Floats
     lat: Floats
@@ -119,7 +121,8 @@ def _along(analysed: pd.DataFrame, ahead: pd.DataFrame, now: datetime, *, home: 
         radii = np.array([reported[f"r{force}_{q}"] for q in _QUADRANTS], dtype=float)
         circles[number] = np.where((speed >= CIRCLE_SPEED[force])[:, None], radii, np.nan)
     return StormPath(
-        home=home, lead=lead, lat=np.interp(lead, hours, points["lat"].to_numpy(dtype=float)), lon=np.interp(lead, hours, points["lon"].to_numpy(dtype=float)),
+        storm=str(newest["storm"].iloc[0]), home=home, lead=lead,
+        lat=np.interp(lead, hours, points["lat"].to_numpy(dtype=float)), lon=np.interp(lead, hours, points["lon"].to_numpy(dtype=float)),
         wind=speed, pressure=np.interp(lead, hours, np.where(np.isnan(pressure), 1000.0, pressure)), circles=circles,
         rows=tuple(int(r) for r in points.index),
     )
@@ -167,6 +170,8 @@ def interval(indicator: Indicator, state: TrackState, lat: Floats, lon: Floats) 
     The danger of wind grows upwards, that of distance and time downwards, so "proved" is the home agencies' worst value and
     "possible" the worst of all agencies, whichever side that is.
     """
+    if indicator.quantity == "agreement":
+        return _agreement(indicator, state, lat, lon)
     rising = indicator.quantity == "wind"
     calm = np.zeros(len(lat)) if rising else np.full(len(lat), np.inf)
     worst = np.maximum if rising else np.minimum
@@ -182,6 +187,18 @@ def interval(indicator: Indicator, state: TrackState, lat: Floats, lon: Floats) 
     return Interval(proved, possible) if rising else Interval(possible, proved)
 
 
+def _agreement(indicator: Indicator, state: TrackState, lat: Floats, lon: Floats) -> Interval:
+    """Share of the paths of a storm on which the modelled wind reaches `force`, the storm with the highest share: the agencies' spread as a
+    probability. Nothing is excluded while a position is outdated; a path that ends too soon may yet reach it."""
+    edge = BEAUFORT_EDGES[indicator.force - 1]
+    sure, may = np.zeros(len(lat)), np.zeros(len(lat))
+    for storm in dict.fromkeys(path.storm for path in state.paths):
+        told = [_value(indicator, path, lat, lon) for path in state.paths if path.storm == storm]
+        sure = np.maximum(sure, np.mean([said >= edge for said, _ in told], axis=0))
+        may = np.maximum(may, np.mean([possible >= edge for _, possible in told], axis=0))
+    return Interval(np.round(sure, 6), np.ones_like(may) if state.outdated else np.round(may, 6))
+
+
 def intervals(indicators: list[Indicator], states: list[TrackState], lat: Floats, lon: Floats, silent: bool) -> dict[str, Interval]:
     """Every track indicator over T ticks (their states) and N towns. A silent track feed leaves the dangerous side open."""
     rows: dict[str, list[Interval]] = {i.name: [] for i in indicators}
@@ -192,7 +209,7 @@ def intervals(indicators: list[Indicator], states: list[TrackState], lat: Floats
     for indicator in indicators:
         lo, hi = (np.stack([getattr(r, side) for r in rows[indicator.name]]) for side in ("lo", "hi"))
         if silent:
-            lo, hi = (lo, np.full_like(hi, np.inf)) if indicator.quantity == "wind" else (np.full_like(lo, -np.inf), hi)
+            lo, hi = (lo, np.full_like(hi, np.inf)) if indicator.quantity in ("wind", "agreement") else (np.full_like(lo, -np.inf), hi)
         out[indicator.name] = Interval(lo, hi)
     return out
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 STATISTICS: dict[str, Callable[[Window, Indicator], StationValues]] = {
     "last": basic.last, "share": basic.last, "sum": basic.total, "max": basic.highest, "min": basic.highest, "rise": basic.rise,
-    "fall": basic.fall, "change": basic.change, "mean_drop": basic.mean_drop,
+    "fall": basic.fall, "mean": basic.mean, "change": basic.change, "mean_drop": basic.mean_drop,
     "antecedent": rain.antecedent, "intensity_duration": rain.intensity_duration,
     "projected": stage.projected, "hours_to": stage.hours_to, "hours_above": stage.hours_above,
     "tangent_angle": deformation.tangent_angle, "failure_eta": deformation.failure_eta,

@@ -48,6 +48,15 @@ def highest(w: Window, _: Indicator) -> StationValues:
     return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
 
 
+def mean(w: Window, _: Indicator) -> StationValues:
+    """Mean of the window; proved only when the window is whole."""
+    present = np.isfinite(w.grid.value)
+    count = np.maximum(trailing_sum(present.astype(np.float64), w.end, w.width), 1.0)
+    value = np.round(trailing_sum(np.where(present, w.grid.value, 0.0), w.end, w.width) / count, 6)
+    lo = np.where(w.whole, value, -np.inf)
+    return StationValues(lo, np.where(w.whole, value, np.inf), lo, ~w.fresh, w.position.known_age_s)
+
+
 def _span(w: Window) -> tuple[Floats, Floats, Floats]:
     """(newest, lowest, highest) of the window; the window is one slot longer, so that it holds both its ends."""
     newest = np.where(w.known, take(w.grid.value, w.position.known, np.nan), np.nan)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rules.grid import Floats, take
-from rules.statistics.window import StationValues, Window, held
+from rules.statistics.window import LONGEST_H, StationValues, Window, held
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
@@ -36,7 +36,7 @@ def failure_eta(w: Window, _: Indicator) -> StationValues:
     """Hours until 1/v reaches zero, upside down (the fewer, the worse); no failure where the rate does not grow steadily."""
     values, hours = held(w.grid), w.width * w.grid.step_s / 3600 / SEGMENTS
     places = np.stack([take(values, w.end - round(i * w.width / SEGMENTS), np.nan) for i in range(SEGMENTS, -1, -1)])
-    return _told(w, -inverse_velocity(places, hours))
+    return _told(w, -np.minimum(inverse_velocity(places, hours), LONGEST_H))
 
 
 def inverse_velocity(places: Floats, hours: float) -> Floats:
@@ -55,5 +55,5 @@ def inverse_velocity(places: Floats, hours: float) -> Floats:
 
 def _told(w: Window, value: Floats) -> StationValues:
     """Known where the readings at the window's marks are; a station lost meanwhile keeps what it last showed."""
-    lo = np.where(w.known & np.isfinite(take(held(w.grid), w.end - w.width, np.nan)), np.nan_to_num(value, nan=-np.inf), -np.inf)
-    return StationValues(lo, np.where(w.whole & np.isfinite(lo) | w.whole & np.isneginf(value), lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
+    lo = np.where(w.known & np.isfinite(take(held(w.grid), w.end - w.width, np.nan)) & np.isfinite(value), value, -np.inf)
+    return StationValues(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf), lo, ~w.fresh, w.position.known_age_s)

@@ -12,13 +12,10 @@ import numpy as np
 
 from rules.grid import Floats, take, trailing_extreme
 from rules.statistics.basic import CARRY_H, rate
-from rules.statistics.window import StationValues, Window, held, lost
+from rules.statistics.window import LONGEST_H, StationValues, Window, held, lost
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
-
-#: Longest time that is told, h: beyond it a recession says nothing.
-LONGEST_H = 240.0
 
 
 def projected(w: Window, indicator: Indicator) -> StationValues:
@@ -56,7 +53,7 @@ def recession_hours(newest: Floats, before: Floats, base: Floats, mark: Floats) 
 
 def _hours(newest: Floats, climb: Floats, mark: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        ahead = np.where(climb > 0, (mark - newest) / climb, np.inf)
+        ahead = np.minimum(np.where(climb > 0, (mark - newest) / climb, LONGEST_H), LONGEST_H)
     return np.asarray(np.where(newest >= mark, 0.0, np.round(ahead, 6)))
 
 

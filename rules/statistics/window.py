@@ -13,6 +13,9 @@ import numpy as np
 
 from rules.grid import Bools, Floats, Grid, Ints, Position, take, trailing_sum
 
+#: Longest time ahead that a statistic tells, h; "never" is told as this, so that it is a value and not an unknown.
+LONGEST_H = 240.0
+
 
 @dataclass(frozen=True, slots=True)
 class StationValues:
