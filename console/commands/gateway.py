@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks into the spool.
 EVERY_S = 5.0
+TELEMETRY = ("sl651", "mqtt_sensors")
 
 
 def add(app: typer.Typer) -> None:
@@ -24,57 +26,71 @@ def add(app: typer.Typer) -> None:
 
 
 def gateway(
-    feed: Annotated[str, typer.Argument(help="数据源名（连接器 sl651）/ the feed's name")],
+    feed: Annotated[str, typer.Argument(help="数据源名（连接器 sl651 或 mqtt_sensors）/ the feed's name")],
     host: Annotated[str, typer.Option(help="监听地址 / address to listen on")] = "",
     port: Annotated[int, typer.Option(help="监听端口 / port to listen on")] = 0,
     every: Annotated[float, typer.Option(help="入湖间隔秒 / seconds between drains")] = EVERY_S,
 ) -> None:
-    """水文遥测站接入（SL 651-2014，TCP）/ take the stations' telemetry: store, answer, move into the lake. Address and port default to the feed's `address`."""
-    from connectors.sl651 import spool_of
-    from connectors.sl651_gateway import Gateway
+    """遥测接入：SL 651 测站经 TCP 连来，先落盘再应答；MQTT 传感器读后入湖再应答 / take telemetry: keep, answer, move into the lake.
+
+    Address and port default to the feed's `address` (tcp://host:port); a sandbox listens on loopback only.
+    """
     from console.context import Context
     from core.errors import ConfigError
-    from core.settings import is_loopback, secret
 
     ctx = Context.load()
     row = ctx.county.feed(feed)
-    if row.connector != "sl651":
-        raise ConfigError(f"数据源 {feed} 不是 SL 651 遥测 / not a telemetry feed", hint="connector: sl651")
+    if row.connector not in TELEMETRY:
+        raise ConfigError(f"数据源 {feed} 不是遥测 / not a telemetry feed", hint=f"connector: {' | '.join(TELEMETRY)}")
+    asyncio.run(_run(ctx, feed, _centre(ctx, feed) if row.connector == "sl651" else None, host, port, every))
+
+
+def _centre(ctx: Context, feed: str) -> Gateway:
+    """The listening end for SL 651."""
+    from connectors.sl651 import spool_of
+    from connectors.sl651_gateway import Gateway
+    from core.settings import secret
+
+    row = ctx.county.feed(feed)
+    password = secret(row.secret) if ctx.settings.mode == "live" and row.secret else ""
+    return Gateway(feed=row, county=ctx.county, spool=spool_of(row, ctx.settings), clock=lambda: datetime.now(UTC), password=password)
+
+
+async def _listen(ctx: Context, centre: Gateway, host: str, port: int) -> tuple[asyncio.Server, asyncio.Task[None]]:
+    from core.errors import ConfigError
+    from core.settings import is_loopback
+
     live = ctx.settings.mode == "live"
-    given = urlsplit(row.address if live else "")
+    given = urlsplit(centre.feed.address if live else "")
     host, port = host or given.hostname or "127.0.0.1", port or given.port or 0
     if not live and not is_loopback(host):
         raise ConfigError("演示模式只监听本机 / sandbox mode listens on loopback only")
-    centre = Gateway(
-        feed=row, county=ctx.county, spool=spool_of(row, ctx.settings), clock=lambda: datetime.now(UTC), password=secret(row.secret) if live and row.secret else "",
-    )
-    asyncio.run(_run(ctx, centre, host, port, every))
+    server, writer = await centre.serve(host, port)
+    typer.echo(f"{centre.feed.title}：监听 listening on {host}:{server.sockets[0].getsockname()[1]}")
+    return server, writer
 
 
-async def _run(ctx: Context, centre: Gateway, host: str, port: int, every: float) -> None:
-    """Serve until SIGTERM or SIGINT; what is spooled moves into the lake meanwhile, and once more at the end."""
+async def _run(ctx: Context, feed: str, centre: Gateway | None, host: str, port: int, every: float) -> None:
+    """Serve until SIGTERM or SIGINT; what waits moves into the lake meanwhile, and once more at the end."""
     from connectors import ingest
     from console.context import edge_now
 
-    server, writer = await centre.serve(host, port)
-    typer.echo(f"{centre.feed.title}：监听 listening on {host}:{server.sockets[0].getsockname()[1]}")
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    server, writer = await _listen(ctx, centre, host, port) if centre else (None, None)
 
     async def drain() -> None:
-        if centre.spool.waiting():
-            report = await asyncio.to_thread(
-                ingest, centre.feed.feed, now=edge_now(None), county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, settings=ctx.settings
-            )
-            typer.echo(f"{report.outcome}: {report.records} 条 readings, {report.set_aside} 条搁置 set aside; {dict(centre.told)}")
+        if centre is None or centre.spool.waiting():
+            report = await asyncio.to_thread(ingest, feed, now=edge_now(None), county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, settings=ctx.settings)
+            if report.records or report.outcome == "failed":
+                typer.echo(f"{report.outcome}: {report.records} 条 readings, {report.set_aside} 条搁置 set aside {report.error}")
 
     while not stop.is_set():
         await drain()
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every)
-        except TimeoutError:
-            continue
-    server.close()
-    writer.cancel()
+    if server and writer:
+        server.close()
+        writer.cancel()
     await drain()

@@ -112,6 +112,33 @@ def test_a_process_that_dies_loses_nothing_and_doubles_nothing(here, broker, cou
     assert pull(here, county, lake, ledger, NOW + timedelta(minutes=2)).records == 0
 
 
+DRAIN = DIE.split("def die")[0] + """
+while True:
+    step.ingest("geology", now=datetime(2021, 7, 26, tzinfo=UTC), county=load_county(Path(root)), lake=Lake(home / "lake"),
+                ledger=Ledger.open(f"sqlite:///{home / 'ledger.db'}"), settings=Settings(home=home, broker_port=port, broker_protocol=protocol))
+"""
+
+
+@pytest.mark.parametrize("broker", [5], indirect=True)
+def test_kill_9_with_a_thousand_readings_in_flight_loses_none_and_doubles_none(here, broker, county, lake, ledger, tmp_path) -> None:
+    pull(here, county, lake, ledger)  # makes the session
+    batches = [[message(value=i / 1000, minutes=i) for i in range(k, k + 100)] for k in range(0, 1000, 100)]
+    process = subprocess.Popen([sys.executable, "-c", DRAIN, str(tmp_path), str(broker[0]), str(broker[1]), "", str(county.root)])
+    for number, batch in enumerate(batches):
+        publish(broker[0], *batch)
+        while number < 3 and not len(list((tmp_path / "lake" / "observations").rglob("*.parquet"))) > number:
+            assert process.poll() is None
+            time.sleep(0.002)
+        if number == 3:  # while these are on their way to it
+            process.kill()
+            process.wait()
+    held = len(stored(lake))
+    assert 0 < held < 1000
+    assert pull(here, county, lake, ledger, NOW + timedelta(minutes=1)).records >= 1000 - held
+    assert sorted(round(v * 1000) for v in stored(lake)["value"]) == list(range(1000))
+    assert pull(here, county, lake, ledger, NOW + timedelta(minutes=2)).records == 0
+
+
 def test_no_broker_is_a_network_failure(settings, county) -> None:
     with pytest.raises(FetchError) as caught:
         mqtt_sensors.fetch(
