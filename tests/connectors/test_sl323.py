@@ -1,19 +1,47 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import socket
 import sqlite3
-from datetime import UTC, datetime
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from connectors import sl323
 from connectors.records import Refused
 from connectors.types import Conditional
-from core.errors import FetchError, ParseError
+from core.errors import ConfigError, FetchError, ParseError
 from core.model import Flag
 
 NOW = datetime(2021, 7, 26, 0, 0, tzinfo=UTC)
+
+SCHEMA = """
+CREATE TABLE ST_STBPRP_B (STCD char(8), STNM char(30), LGTD numeric, LTTD numeric, DTMNM char(16), DTPR numeric);
+CREATE TABLE ST_RIVER_R (STCD char(8), TM datetime, Z numeric, Q numeric, WPTN char(1));
+CREATE TABLE ST_TIDE_R (STCD char(8), TM datetime, TDZ numeric);
+CREATE TABLE ST_PPTN_R (STCD char(8), TM datetime, DRP numeric, INTV numeric, DYP numeric);
+CREATE TABLE ST_WAS_R (STCD char(8), TM datetime, UPZ numeric, DWZ numeric, TGTQ numeric);
+CREATE TABLE ST_RSVR_R (STCD char(8), TM datetime, RZ numeric, INQ numeric, OTQ numeric, W numeric);
+INSERT INTO ST_WAS_R VALUES ('CLZ','2021-07-26 07:30:00',2.6,1.9,35.5);
+INSERT INTO ST_RSVR_R VALUES ('CLZ','2021-07-26 08:00:00',31.25,12,8.5,1.25);
+INSERT INTO ST_STBPRP_B VALUES ('CLZ     ','常乐站',121.25,31.935,'废黄河口',0.12),('TSG','天生港',120.73,32.03,'吴淞',NULL),
+    ('QLG','青龙港',121.265,31.855,'85基准',0),('SXZ','三星',121.9,31.965,'废黄河',0);
+INSERT INTO ST_RIVER_R VALUES ('CLZ     ','2021-07-26 07:00:00',2.5,NULL,'5'),('CLZ','2021-07-26 08:00:00',-0.25,12.5,'4'),
+    ('CLZ','2021-07-26 09:00:00',2.7,NULL,'5'),
+    ('SXZ','2021-07-26 08:00:00',2.5,NULL,'5'),('CLZ','2021-07-20 08:00:00',1.0,NULL,'5');
+INSERT INTO ST_TIDE_R VALUES ('TSG','2021-07-26 08:00:00',4.9),('QLG','2021-07-26 08:00:00',NULL),
+    ('QLG','2021-07-26 07:00:00',3.1);
+INSERT INTO ST_PPTN_R VALUES ('CLZ','2021-07-26 08:00:00',12.5,0.30,80),('CLZ','2021-07-26 07:30:00',3,0.05,NULL),
+    ('CLZ','2021-07-26 07:00:00',3,0.75,NULL);
+"""
 
 
 @pytest.fixture
@@ -21,21 +49,7 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "sandbox" / "water.db"
     path.parent.mkdir()
     with sqlite3.connect(path) as db:
-        db.executescript("""
-            CREATE TABLE ST_STBPRP_B (STCD char(8), STNM char(30), LGTD numeric, LTTD numeric, DTMNM char(16), DTPR numeric);
-            CREATE TABLE ST_RIVER_R (STCD char(8), TM datetime, Z numeric, Q numeric, WPTN char(1));
-            CREATE TABLE ST_TIDE_R (STCD char(8), TM datetime, TDZ numeric);
-            CREATE TABLE ST_PPTN_R (STCD char(8), TM datetime, DRP numeric, INTV numeric, DYP numeric);
-            INSERT INTO ST_STBPRP_B VALUES ('CLZ     ','常乐站',121.25,31.935,'废黄河口',0.12),('TSG','天生港',120.73,32.03,'吴淞',NULL),
-                ('QLG','青龙港',121.265,31.855,'85基准',0),('SXZ','三星',121.9,31.965,'废黄河',0);
-            INSERT INTO ST_RIVER_R VALUES ('CLZ     ','2021-07-26 07:00:00',2.5,NULL,'5'),('CLZ','2021-07-26 08:00:00',-0.25,12.5,'4'),
-                ('CLZ','2021-07-26 09:00:00',2.7,NULL,'5'),
-                ('SXZ','2021-07-26 08:00:00',2.5,NULL,'5'),('CLZ','2021-07-20 08:00:00',1.0,NULL,'5');
-            INSERT INTO ST_TIDE_R VALUES ('TSG','2021-07-26 08:00:00',4.9),('QLG','2021-07-26 08:00:00',NULL),
-                ('QLG','2021-07-26 07:00:00',3.1);
-            INSERT INTO ST_PPTN_R VALUES ('CLZ','2021-07-26 08:00:00',12.5,0.30,80),('CLZ','2021-07-26 07:30:00',3,0.05,NULL),
-                ('CLZ','2021-07-26 07:00:00',3,0.75,NULL);
-        """)
+        db.executescript(SCHEMA)
     return path
 
 
@@ -61,6 +75,13 @@ def test_beijing_clock_negative_stage_and_correction(batch) -> None:
     stage = get(batch, "CLZ", "stage", 0)
     assert (stage.value, stage.time, stage.datum) == (-0.13, NOW, "废黄河")
     assert get(batch, "CLZ", "discharge", 0).value == 12.5
+
+
+def test_gate_and_reservoir(batch) -> None:
+    found = {o.observed_property: (o.value, o.datum) for o in batch.observations if o.station == "CLZ" and (o.time.hour == 0 or o.time.minute == 30)}
+    assert (found["gate_upstream"], found["gate_downstream"]) == ((2.72, "废黄河"), (2.02, "废黄河"))
+    assert found["reservoir_stage"] == (31.37, "废黄河") and found["inflow"] == (12.0, "")
+    assert found["outflow"] == (8.5, "") and found["storage"] == (1.25e6, "") and found["discharge"] == (35.5, "")
 
 
 def test_datums_stay_what_the_station_says(batch) -> None:
@@ -117,3 +138,111 @@ def test_a_live_database_that_does_not_answer_keeps_its_password(county, setting
 def test_no_rows_of_a_database(county, body) -> None:
     with pytest.raises(ParseError):
         sl323.parse(body, feed=county.feed("water"), county=county, received=NOW, raw="r")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://u:PASSWORD@127.0.0.1:9/x", "PyMySQL"), ("oracle://u:PASSWORD@127.0.0.1:9/x", "oracledb"), ("mssql://u:PASSWORD@127.0.0.1:9/x", "pymssql"),
+        ("dm://u:PASSWORD@127.0.0.1:9/x", "dmPython"), ("nosuch://u:PASSWORD@h/x", "nosuch"), ("PASSWORD", "SQLAlchemy"),
+    ],
+)
+def test_a_missing_driver_is_named_and_the_address_is_not(county, settings, monkeypatch, url, words) -> None:
+    monkeypatch.setenv("FENGSUI_SECRET_WATER", url)
+    with pytest.raises(ConfigError, match=words) as caught:
+        pull(county, settings.model_copy(update={"mode": "live"}))
+    assert "PASSWORD" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [("DROP TABLE ST_STBPRP_B", "ST_STBPRP_B"), ("ALTER TABLE ST_PPTN_R DROP COLUMN INTV", "column INTV"), ("ALTER TABLE ST_RIVER_R RENAME COLUMN TM TO T", "column TM")],
+)
+def test_a_table_or_column_that_is_not_there_is_named(county, settings, database, change, words) -> None:
+    with sqlite3.connect(database) as db:
+        db.execute(change)
+    with pytest.raises(FetchError, match=words) as caught:
+        pull(county, settings)
+    assert caught.value.layer == "source"
+
+
+def test_more_rows_than_can_be_are_refused_and_not_cut(county, settings, database, monkeypatch) -> None:
+    monkeypatch.setattr("connectors.sl323_tables.MAX_ROWS", 3)
+    with pytest.raises(FetchError, match="over 3 rows"):
+        pull(county, settings)
+
+
+@pytest.mark.parametrize("rows", [3, {"a": 1}, "x"])
+def test_a_table_that_is_no_list(county, rows) -> None:
+    with pytest.raises(ParseError, match="ST_RIVER_R"):
+        sl323.parse(json.dumps({"tables": {"ST_STBPRP_B": [], "ST_RIVER_R": rows}}).encode(), feed=county.feed("water"), county=county, received=NOW, raw="r")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server with the same tables, their names in lower case as PostgreSQL keeps them."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server under /usr/lib/postgresql")
+    folder = Path("/tmp") / f"fengsui-water-{os.getpid()}"  # a socket path is at most 107 bytes
+    folder.mkdir(mode=0o700)
+    lower = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    if lower:
+        os.chown(folder, 65534, 65534)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    subprocess.run([*lower, found[-1], "-D", folder / "data", "-U", "water", "-A", "trust", "-N"], check=True, capture_output=True, cwd=folder)
+    server = subprocess.Popen([*lower, found[-1].parent / "postgres", "-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", port, "-F"], cwd=folder,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"postgresql://water:PASSWORD@127.0.0.1:{port}/postgres"
+    engine = sa.create_engine(url.replace("://", "+psycopg://"))
+    try:
+        for _ in range(200):
+            try:
+                with engine.begin() as tx:
+                    tx.exec_driver_sql(SCHEMA.replace("datetime", "timestamp"))
+                break
+            except sa.exc.OperationalError:
+                time.sleep(0.05)
+        yield url
+    finally:
+        engine.dispose()
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_real_postgresql_gives_what_sqlite_gives(county, settings, database, postgres, monkeypatch) -> None:
+    monkeypatch.setenv("FENGSUI_SECRET_WATER", postgres)
+    live = settings.model_copy(update={"mode": "live"})
+    there, here = json.loads(pull(county, live).body), json.loads(pull(county, settings).body)
+    assert there == here and len(there["tables"]["ST_RSVR_R"]) == 1
+    feed = county.feed("water")
+    parsed = [sl323.parse(json.dumps(body).encode(), feed=feed, county=county, received=NOW, raw="r") for body in (there, here)]
+    assert parsed[0].observations == parsed[1].observations and parsed[0].records > 10
+
+
+def test_a_postgresql_that_is_gone_is_a_network_failure(county, settings, monkeypatch) -> None:
+    monkeypatch.setenv("FENGSUI_SECRET_WATER", "postgresql://water:PASSWORD@127.0.0.1:9/postgres")
+    with pytest.raises(FetchError) as caught:
+        pull(county, settings.model_copy(update={"mode": "live"}))
+    assert caught.value.layer == "network" and "PASSWORD" not in str(caught.value)
+
+
+def test_over_the_whole_step_late_duplicated_and_partial(county, settings, database, lake, ledger) -> None:
+    import connectors
+
+    def run(minute: int) -> object:
+        return connectors.ingest("water", now=NOW + timedelta(minutes=minute), county=county, lake=lake, ledger=ledger, settings=settings)
+
+    def stages() -> int:
+        frame = lake.observations(start=NOW - timedelta(days=1), end=NOW, as_of=NOW + timedelta(hours=1), feeds=["water"], properties=["stage"])
+        return int((frame["station"] == "CLZ").sum())
+
+    assert run(0).outcome == "partial" and stages() == 2
+    with sqlite3.connect(database) as db:
+        db.executescript("INSERT INTO ST_RIVER_R SELECT * FROM ST_RIVER_R WHERE STCD='CLZ'; INSERT INTO ST_RIVER_R VALUES ('CLZ','2021-07-26 03:00:00',2.2,NULL,'5')")
+    assert run(5).outcome == "partial" and stages() == 3
+    database.unlink()
+    assert run(10).outcome == "failed" and stages() == 3
