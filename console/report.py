@@ -64,6 +64,8 @@ def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
 
 def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
     """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling now."""
+    from rules import priority
+
     a = t.assessment.c
     latest = tx.execute(select(func.max(a.at))).scalar()
     if latest is None:
@@ -87,7 +89,7 @@ def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
                 "peak": peak.level, "peak_at": peak.at, "peak_floor": peak.floor, "peak_proved": peak.proved,
                 "reason": json.loads(peak.body).get("reason", ""), "peak_ceiling": highest[f"{town.key}/{hazard}"],
                 "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent), "at": last.at,
-                "reason_now": json.loads(last.body).get("reason", ""),
+                "reason_now": json.loads(last.body).get("reason", ""), "priority": priority(last.score, town, ctx.county),
             })
     return rows
 

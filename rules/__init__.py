@@ -6,5 +6,6 @@ rules say) -> hold (what is remembered) -> assess, explain (the steps).
 
 from rules.assess import AssessReport, assess
 from rules.explain import Explanation, explain
+from rules.exposure import priority
 
-__all__ = ["AssessReport", "Explanation", "assess", "explain"]
+__all__ = ["AssessReport", "Explanation", "assess", "explain", "priority"]

@@ -79,3 +79,14 @@ def test_land_decay_and_motion() -> None:
     assert float(wind.land_decay(40.0, 0.0)) == 40.0 and float(wind.land_decay(40.0, 1000.0)) == pytest.approx(13.75)
     assert float(wind.motion_asymmetry(10, 50, 90, 0, 50)) == pytest.approx(5.0)  # right of the track
     assert float(wind.motion_asymmetry(10, 100, 270, 0, 50)) == pytest.approx(-2.5)
+
+
+@pytest.mark.parametrize(("vmax", "pc", "lat", "translation", "rn", "vn", "at_10_km"), [
+    (38.0, 965.0, 30.0, 5.0, 250.0, 13.9, 8.00), (50.0, 940.0, 24.0, 6.0, 350.0, 17.0, 16.69), (25.0, 975.0, 33.0, 4.0, 220.0, 13.9, 6.022),
+])
+def test_holland_2010_is_that_of_another_library(vmax, pc, lat, translation, rn, vn, at_10_km) -> None:
+    """cht_cyclones 2.0.0 (MIT, Deltares) keeps the exponent constant beyond Rm where the paper and we let it run linearly from 0.5 to xn: the
+    two must agree inside Rm (its value at 10 km stands here), at Rm and at the fitted outer radius."""
+    rm = float(wind.radius_of_maximum_wind(pc))
+    ours = wind.holland_2010(np.array([10.0, rm, rn]), wind=vmax, pressure=pc, lat=lat, outer_km=rn, outer_wind=vn, translation=translation)
+    assert ours == pytest.approx([at_10_km, vmax, vn], rel=0.01)
