@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.county import County, Town
+from core.county.texts import has_link
 from core.errors import ConfigError
 from core.model import Hazard, Level, MsgType, Status
 from core.times import SHANGHAI
 
-_URL = re.compile(r"(https?:)?//|www\.|[a-z0-9-]+\.(cn|com|net|org|top|xyz)\b", re.IGNORECASE)
-_PHONE = re.compile(r"(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d)|(?<!\d)\d{3,4}-\d{7,8}(?!\d)")
 _SLOT = re.compile(r"\{(\w*)\}")
 DRILL = "【演练】"
 
@@ -36,7 +35,7 @@ def render(template: str, slots: dict[str, str]) -> str:
 
 def refuse_links(text: str) -> None:
     """ConfigError when `text` holds a web address or a telephone number: carriers block both, and neither belongs in a warning."""
-    if _URL.search(text) or _PHONE.search(text):
+    if has_link(text):
         raise ConfigError("文案含网址或电话号码 / a text holds a web address or a telephone number")
 
 

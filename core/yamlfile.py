@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,13 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import DocumentStartEvent, MappingEndEvent, MappingStartEvent, NodeEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from core.errors import ConfigError
 
 MAX_BYTES = 1_000_000
+#: Control, zero-width and bidirectional characters: they hide what a line says. Tab and line ends are not among them.
+_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 Where = Callable[..., int]
 
 
@@ -32,7 +37,10 @@ def read_text(path: Path) -> str:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError("不是 UTF-8 编码 / not UTF-8", path=path, line=line, hint="另存为 UTF-8 / save as UTF-8") from error
     if not text.strip():
-        raise ConfigError("文件是空的 / the file is empty", path=path, line=1)
+        raise ConfigError("文件是空的 / the file is empty", path=path, line=1, hint="补上内容 / fill it in")
+    if hidden := _HIDDEN.search(text):
+        raise ConfigError(f"含不可见字符 U+{ord(hidden.group()):04X} / an invisible character", path=path, line=text[: hidden.start()].count("\n") + 1,
+                          hint="重新输入这一行 / type the line anew")
     return text
 
 
@@ -40,15 +48,17 @@ def load(path: Path) -> tuple[dict[str, Any], Where]:
     """Read a YAML mapping: (data, where), where(*keys) being the 1-based line of a key path. Aliases are refused (they hide and multiply)."""
     text = read_text(path)
     try:
-        data = YAML(typ="rt").load(text)
+        data = _parse(text)
+        values = plain(data)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigError(f"YAML 有误 / broken YAML: {error.problem or error.context}", path=path, line=mark.line + 1 if mark else None,
-                          hint="检查缩进、冒号和引号 / check indentation, colons and quotes") from error
+                          hint="检查缩进、冒号和引号，直接写出值 / check indentation, colons and quotes, write values out") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"YAML 有误 / broken YAML: {type(error).__name__}", path=path) from error
+        raise ConfigError(f"YAML 有误 / broken YAML: {type(error).__name__}", path=path, line=1,
+                          hint="检查数字、日期和嵌套 / check numbers, dates and nesting") from error
     if not isinstance(data, CommentedMap):
-        raise ConfigError("应为 键: 值 的映射 / a mapping is expected", path=path, line=1)
+        raise ConfigError("应为 键: 值 的映射 / a mapping is expected", path=path, line=1, hint="每行写 键: 值 / write key: value lines")
 
     def where(*keys: str | int) -> int:
         node: Any = data
@@ -63,7 +73,32 @@ def load(path: Path) -> tuple[dict[str, Any], Where]:
             node = node[key]
         return line + 1
 
-    return plain(data), where
+    return values, where
+
+
+@functools.lru_cache(maxsize=64)
+def _parse(text: str) -> Any:
+    """The document; MarkedYAMLError for an alias, an anchor, a tag, a directive or a second document too: none has a place in a data file.
+
+    Kept by its text: the tree is never handed out, and a county's files are asked for again by every test and every reload.
+    """
+    documents, inside = 0, list[int]()  # per open collection: -1 for a list, else how many keys and values of the mapping were seen
+    for event in YAML(typ="rt").parse(text):
+        documents += isinstance(event, DocumentStartEvent)
+        if isinstance(event, NodeEvent):
+            is_key = bool(inside) and inside[-1] >= 0 and inside[-1] % 2 == 0
+            odd = event.anchor or getattr(event, "ctag", None) or (is_key and not isinstance(event, ScalarEvent))
+            inside[-1:] = [n + (n >= 0) for n in inside[-1:]]
+        else:
+            odd = documents > 1 or getattr(event, "version", None) or getattr(event, "tags", None)
+        if odd:
+            raise MarkedYAMLError(problem="不能用锚点、别名、标签、指令、复合键或第二个文档 / no anchors, aliases, tags, directives, complex keys or second documents",
+                                  problem_mark=event.start_mark)
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            inside.append(0 if isinstance(event, MappingStartEvent) else -1)
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            inside.pop()
+    return YAML(typ="rt").load(text)
 
 
 def plain(node: Any) -> Any:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.county import County
-from core.county.types import Feed, Policy, Station, Town
+from core.county import County, Feed, Policy, Station, Town
 from core.errors import ConfigError
 from core.lake.shapes import to_table
 from core.model import Circle, Flag, Hazard, Level, Observation, OfficialSignal, Sector, TrackPoint

@@ -134,7 +134,7 @@ def _waiting(row: RowMapping, now: datetime, county: County) -> Waiting:
     rule = county.policy.approvals[Level(row["level"])]
     start = parse_iso(row["drafted_at"])
     roles = rule.author_roles if row["state"] == S.DRAFT else rule.approver_roles
-    people = [o.officer for o in county.policy.officers if o.role in roles]
+    people = [o.officer for o in county.policy.asked(roles)]
     share = rule.deadline_s / max(1, len(people))
     steps = 1 + int(max(0.0, (now - start).total_seconds()) // share)
     deadline = start + timedelta(seconds=rule.deadline_s)

@@ -1,6 +1,9 @@
 """The county folder: one county's data, read strictly."""
 
-from core.county.loader import CONNECTOR_KINDS, load_county
-from core.county.types import ApprovalRule, County, Feed, Group, Loudspeaker, Officer, Policy, Station, Town
+from core.county.county import County
+from core.county.feeds import CONNECTOR_KINDS
+from core.county.loader import load_county
+from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
+from core.county.types import Feed, Group, Loudspeaker, Station, Town
 
-__all__ = ["CONNECTOR_KINDS", "ApprovalRule", "County", "Feed", "Group", "Loudspeaker", "Officer", "Policy", "Station", "Town", "load_county"]
+__all__ = ["CONNECTOR_KINDS", "ApprovalRule", "County", "Feed", "Group", "Loudspeaker", "Officer", "Policy", "QuietHours", "Station", "Town", "load_county"]

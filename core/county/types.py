@@ -1,14 +1,13 @@
-"""What a county folder says, as frozen types."""
+"""The rows of a county folder as frozen types: towns, stations, feeds, groups, loudspeakers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from datetime import date
 from typing import Literal
 
 from core.errors import ConfigError
-from core.model import Hazard, Level, Sector
+from core.model import Sector
 from core.settings import Settings
 
 Point = tuple[float, float]
@@ -39,7 +38,11 @@ class Town:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """A place where something is measured. Stages are metres in the station's own `datum`; `path` is the line its data come by."""
+    """A place where something is measured. Stages are metres in the station's own `datum`; `path` is the line its data come by.
+
+    `record_stage` is the highest stage on record; `datum_offset` metres to add to a stage of this station to have it in the county's datum,
+    None where nobody has levelled it; `valid_from` the day since which these numbers hold; `source` where point and stages come from.
+    """
 
     station: str
     name: str
@@ -54,6 +57,10 @@ class Station:
     levels_verified: bool
     path: str
     synthetic: bool
+    record_stage: float | None = None
+    datum_offset: float | None = None
+    valid_from: date | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,44 +92,6 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRule:
-    """Who writes and who signs a colour, and what happens when nobody answers within `deadline_s`."""
-
-    author_roles: tuple[str, ...]
-    approver_roles: tuple[str, ...]
-    deadline_s: int
-    on_silence: Literal["hold", "issue"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Officer:
-    """A person of the duty desk; the key of the same name signs."""
-
-    officer: str
-    title: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """policy.yaml: approvals, channels, audience and times, by colour."""
-
-    signing: Literal["demonstration", "officer"]
-    officers: tuple[Officer, ...]
-    approvals: dict[Level, ApprovalRule]
-    validity_s: dict[Level, int]
-    channels: dict[Level, tuple[str, ...]]
-    audience: dict[Level, tuple[str, ...]]
-    renew_before_s: int
-    min_update_s: int
-    keep_for_s: int
-
-    def officer(self, name: str) -> Officer | None:
-        """The officer of that name, if there is one."""
-        return next((o for o in self.officers if o.officer == name), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A group of residents; `share` of the synthetic register, drawn where `exposure` holds."""
 
@@ -135,75 +104,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loudspeaker:
-    """A village loudspeaker."""
+    """A village loudspeaker; lat and lon in degrees, None where nobody has measured them."""
 
     speaker: str
     town: str
     name: str
     state: Literal["on", "off"]
     synthetic: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class County:
-    """One county: everything that another county writes anew."""
-
-    code: str
-    name: str
-    name_en: str
-    prefecture: str
-    issuer: str
-    signature: str
-    datum: str
-    root: Path
-    version: str
-    towns: tuple[Town, ...]
-    stations: tuple[Station, ...]
-    feeds: tuple[Feed, ...]
-    policy: Policy
-    groups: tuple[Group, ...]
-    loudspeakers: tuple[Loudspeaker, ...]
-    templates: dict[str, dict[str, str]]
-    packs: tuple[str, ...]
-
-    @cached_property
-    def hazards(self) -> tuple[Hazard, ...]:
-        """What the county scores and can alert for: the hazards that it has texts for."""
-        return tuple(hazard for hazard in Hazard if hazard in self.templates)
-
-    @cached_property
-    def _by_key(self) -> dict[str, Town]:
-        return {t.key: t for t in self.towns} | {t.name: t for t in self.towns} | {t.code: t for t in self.towns if not t.code_shared}
-
-    def town(self, name: str) -> Town:
-        """A town by key, Chinese name or unshared code; ConfigError that lists the known names."""
-        if name in self._by_key:
-            return self._by_key[name]
-        shared = [t.name for t in self.towns if t.code == name]
-        hint = f"代码由 {'、'.join(shared)} 共用 / shared code" if shared else f"现有 / known: {'、'.join(t.name for t in self.towns)}"
-        raise ConfigError(f"没有镇街 {name} / no such town", hint=hint)
-
-    def feed(self, name: str) -> Feed:
-        """A feed by id; ConfigError that lists the known ones."""
-        for feed in self.feeds:
-            if feed.feed == name:
-                return feed
-        raise ConfigError(f"没有数据源 {name} / no such feed", hint=f"现有 / known: {', '.join(f.feed for f in self.feeds)}")
-
-    def station(self, name: str) -> Station | None:
-        """A station by id, None when the county does not know it."""
-        return next((s for s in self.stations if s.station == name), None)
-
-    def stations_of(self, feed: str) -> tuple[Station, ...]:
-        """The stations of a feed."""
-        return tuple(s for s in self.stations if s.feed == feed)
-
-    def concerns(self, town: Town, areas: tuple[str, ...] | list[str]) -> bool:
-        """Whether an area code list names the town: 2, 4 or 6 digits by the county's prefix (320600 is all of 3206), 9 or 12 digits the town itself."""
-        for area in areas:
-            short = area[:6]
-            if len(area) <= 6 and self.code.startswith(short.rstrip("0") if len(short) == 6 and short.endswith("00") else short) and len(area) >= 2:
-                return True
-            if len(area) in (9, 12) and town.code[:9] == area[:9]:
-                return True
-        return False
+    lat: float | None = None
+    lon: float | None = None

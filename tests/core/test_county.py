@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from core.county import County, load_county
+from core.county import CONNECTOR_KINDS, County, load_county
 from core.errors import ConfigError, ConfigErrors
-from core.model import Level
+from core.model import Level, Status
 
 HAIMEN = Path(__file__).resolve().parents[2] / "county" / "haimen"
 
@@ -158,3 +159,31 @@ def test_policy_covers_every_colour(haimen: County) -> None:
         assert rule.deadline_s <= 600 or level < Level.ORANGE  # orange and red leave within ten minutes
         assert set(haimen.policy.audience[level]) <= {g.group for g in haimen.groups}
         assert haimen.policy.channels[level]
+
+
+def test_officers_are_asked_in_the_order_that_the_policy_gives(folder: Path) -> None:
+    change(folder / "policy.yaml", "chief: [chief-1, deputy-1]", "chief: [deputy-1, chief-1]")
+    policy = load_county(folder).policy
+    assert [o.officer for o in policy.asked(["chief"])] == ["deputy-1", "chief-1"]
+    assert [o.officer for o in policy.asked(["duty_officer"])] == ["duty-1", "duty-2"] and policy.asked(["mayor"]) == ()
+
+
+@pytest.mark.parametrize(("clock", "level", "status", "refused"), [
+    ("22:00", Level.BLUE, Status.ACTUAL, True), ("05:59", Level.YELLOW, Status.ACTUAL, True), ("06:00", Level.BLUE, Status.ACTUAL, False),
+    ("03:00", Level.ORANGE, Status.ACTUAL, False), ("03:00", Level.RED, Status.EXERCISE, True), ("21:59", Level.RED, Status.TEST, False),
+])
+def test_quiet_hours_refuse_what_may_wait(haimen: County, clock: str, level: Level, status: Status, refused: bool) -> None:
+    at = datetime.fromisoformat(f"2021-07-26T{clock}:00+08:00")
+    assert haimen.policy.quiet is not None and not haimen.policy.quiet.verified
+    assert haimen.policy.quiet.refuses(at.astimezone(UTC), level, status) is refused
+
+
+def test_a_station_says_real_only_with_a_source(haimen: County) -> None:
+    assert all(s.source for s in haimen.stations if s.levels_verified or not s.synthetic)
+    assert haimen.station("TSG").datum_offset == -1.763  # 吴淞 = 废黄河 + 1.763
+
+
+def test_every_connector_may_be_named_and_every_name_has_a_connector() -> None:
+    from connectors.registry import CONNECTORS
+
+    assert set(CONNECTOR_KINDS) == set(CONNECTORS)

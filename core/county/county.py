@@ -1,0 +1,77 @@
+"""One county as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from core.county.policy import Policy
+from core.county.types import Feed, Group, Loudspeaker, Station, Town
+from core.errors import ConfigError
+from core.model import Hazard
+
+
+@dataclass(frozen=True, kw_only=True)
+class County:
+    """One county: everything that another county writes anew."""
+
+    code: str
+    name: str
+    name_en: str
+    prefecture: str
+    issuer: str
+    signature: str
+    datum: str
+    root: Path
+    version: str
+    towns: tuple[Town, ...]
+    stations: tuple[Station, ...]
+    feeds: tuple[Feed, ...]
+    policy: Policy
+    groups: tuple[Group, ...]
+    loudspeakers: tuple[Loudspeaker, ...]
+    templates: dict[str, dict[str, str]]
+    packs: tuple[str, ...]
+
+    @cached_property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """What the county scores and can alert for: the hazards that it has texts for."""
+        return tuple(hazard for hazard in Hazard if hazard in self.templates)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Town]:
+        return {t.key: t for t in self.towns} | {t.name: t for t in self.towns} | {t.code: t for t in self.towns if not t.code_shared}
+
+    def town(self, name: str) -> Town:
+        """A town by key, Chinese name or unshared code; ConfigError that lists the known names."""
+        if name in self._by_key:
+            return self._by_key[name]
+        shared = [t.name for t in self.towns if t.code == name]
+        hint = f"代码由 {'、'.join(shared)} 共用 / shared code" if shared else f"现有 / known: {'、'.join(t.name for t in self.towns)}"
+        raise ConfigError(f"没有镇街 {name} / no such town", hint=hint)
+
+    def feed(self, name: str) -> Feed:
+        """A feed by id; ConfigError that lists the known ones."""
+        for feed in self.feeds:
+            if feed.feed == name:
+                return feed
+        raise ConfigError(f"没有数据源 {name} / no such feed", hint=f"现有 / known: {', '.join(f.feed for f in self.feeds)}")
+
+    def station(self, name: str) -> Station | None:
+        """A station by id, None when the county does not know it."""
+        return next((s for s in self.stations if s.station == name), None)
+
+    def stations_of(self, feed: str) -> tuple[Station, ...]:
+        """The stations of a feed."""
+        return tuple(s for s in self.stations if s.feed == feed)
+
+    def concerns(self, town: Town, areas: tuple[str, ...] | list[str]) -> bool:
+        """Whether an area code list names the town: 2, 4 or 6 digits by the county's prefix (320600 is all of 3206), 9 or 12 digits the town itself."""
+        for area in areas:
+            short = area[:6]
+            if len(area) <= 6 and self.code.startswith(short.rstrip("0") if len(short) == 6 and short.endswith("00") else short) and len(area) >= 2:
+                return True
+            if len(area) in (9, 12) and town.code[:9] == area[:9]:
+                return True
+        return False

@@ -1,0 +1,97 @@
+"""Read policy.yaml and groups.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import time
+
+from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
+from core.county.problems import Problems
+from core.county.tree import Node
+from core.county.types import Group
+from core.model import Level
+
+COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
+CHANNELS = ("sms", "broadcast")
+EXPOSURES = ("all", "river_front", "sea_front", "low_ground")
+DAY, WEEK = 86_400, 604_800
+_LEVEL = ("author_roles", "approver_roles", "deadline_s", "on_silence", "validity_s", "channels", "audience")
+
+
+def read_groups(problems: Problems) -> tuple[Group, ...]:
+    """groups.yaml: each group with its share (0..1) and exposure."""
+    groups = []
+    for name, node in Node.read(problems, "groups.yaml").items():
+        row = node.fields(("title", "title_en", "share"), ("exposure",))
+        exposure = row["exposure"].word(EXPOSURES, "all")
+        groups.append(Group(group=name, title=row["title"].text(), title_en=row["title_en"].text(), share=row["share"].number(0, 1),
+                            exposure=exposure))  # type: ignore[arg-type]
+    return tuple(groups)
+
+
+def read_policy(problems: Problems, groups: Collection[str]) -> Policy:
+    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line."""
+    top = Node.read(problems, "policy.yaml").fields(
+        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"))
+    officers = [_officer(name, node) for name, node in top["officers"].items()]
+    roles = tuple(dict.fromkeys(o.role for o in officers if o.role))
+    order = _asking_order(top["asking_order"], officers, roles)
+    policy = Policy(
+        signing="demonstration" if top["signing"].word(("demonstration", "officer")) == "demonstration" else "officer",
+        officers=tuple(sorted(officers, key=lambda o: order.get(o.officer, 0))), approvals={}, validity_s={}, channels={}, audience={},
+        renew_before_s=top["renew_before_s"].whole(0, DAY, " 秒"), min_update_s=top["min_update_s"].whole(0, DAY, " 秒"),
+        keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"]),
+    )
+    colours = top["levels"].fields([level.en for level in COLOURS])
+    for level in COLOURS:
+        _level(colours[level.en], level, policy, roles, groups)
+    return policy
+
+
+def _officer(name: str, node: Node) -> Officer:
+    row = node.fields(("title", "role"))
+    return Officer(officer=name, title=row["title"].text(), role=row["role"].text(r"[a-z][a-z_]*", "例如 duty_officer、chief / such as duty_officer, chief"))
+
+
+def _asking_order(node: Node, officers: list[Officer], roles: Collection[str]) -> dict[str, int]:
+    """Each role's officers in the order in which they are asked: everybody once, nobody else. Returns the rank of each officer."""
+    rank: dict[str, int] = {}
+    if not roles:
+        return rank
+    for role, row in node.fields(roles).items():
+        people = [o.officer for o in officers if o.role == role]
+        named = row.words(people)
+        for name in people:
+            if named and name not in named:
+                row.refuse(f"漏了 {name} / leaves out {name}", "每人列一次，先问的在前 / everybody once, first asked first")
+        rank |= {name: n for n, name in enumerate(named)}
+    return rank
+
+
+def _quiet(node: Node) -> QuietHours:
+    row = node.fields(("from", "to", "below", "source", "verified"))
+    start, end = _clock(row["from"]), _clock(row["to"])
+    if start == end and isinstance(row["from"].value, str):
+        row["to"].refuse("与 from 相同 / the same as from", "写静默时段的终点，例如 \"06:00\" / when the quiet hours end")
+    below = row["below"].word([level.en for level in COLOURS], "orange") or "orange"
+    return QuietHours(start=start, end=end, below=Level[below.upper()], source=row["source"].text(), verified=row["verified"].yes())
+
+
+def _clock(node: Node) -> time:
+    text = node.text(r"([01][0-9]|2[0-3]):[0-5][0-9]", "写 \"22:00\" 这样的北京时间 / Beijing clock such as \"22:00\"", default="00:00")
+    return time.fromisoformat(text or "00:00")
+
+
+def _level(node: Node, level: Level, policy: Policy, roles: Collection[str], groups: Collection[str]) -> None:
+    """One colour: who writes, who signs, how long, through what, to whom."""
+    row = node.fields(_LEVEL)
+    rule = ApprovalRule(
+        author_roles=row["author_roles"].words(roles), approver_roles=row["approver_roles"].words(roles), deadline_s=row["deadline_s"].whole(30, DAY, " 秒"),
+        on_silence="issue" if row["on_silence"].word(("hold", "issue")) == "issue" else "hold")
+    policy.approvals[level] = rule
+    policy.validity_s[level] = row["validity_s"].whole(600, WEEK, " 秒")
+    policy.channels[level] = row["channels"].words(CHANNELS)
+    policy.audience[level] = row["audience"].words(groups, "groups.yaml")
+    authors, approvers = ({o.officer for o in policy.asked(names)} for names in (rule.author_roles, rule.approver_roles))
+    if authors and approvers and len(authors | approvers) < 2:
+        row["approver_roles"].refuse("只有拟稿人自己能签发 / only the author could approve", "至少两人 / it takes two people")

@@ -1,0 +1,121 @@
+"""Read feeds.yaml: one row a feed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from core.county.problems import Problems, shown
+from core.county.tree import ABSENT, Node
+from core.county.types import Feed
+from core.model import Sector
+
+HTTP = ("http", "https")
+#: Connector kinds that a feed may name (connectors/registry.py has one file for each): the schemes of its live address and its options.
+KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
+    "zj_typhoon": (HTTP, {}),
+    "nmc_typhoon": (HTTP, {}),
+    "music_surface": (HTTP, {"data_code": str, "hours": int, "admin_codes": str}),
+    "sl323": ((), {"hours": int}),
+    "outages": (HTTP, {}),
+    "mqtt_sensors": (("mqtt", "mqtts"), {"topic": str, "client_id": str}),
+    "nmc_alarms": (HTTP, {"renamed": str, "province": str}),
+    "cap_feed": (HTTP, {"renamed": str, "only": str, "statuses": str}),
+    "usgs_nwis": (HTTP, {"sites": str, "period": str, "rain_interval_s": int}),
+    "usgs_quakes": (HTTP, {"min_magnitude": float, "radius_km": float}),
+    "cenc_quakes": (HTTP, {"min_magnitude": float, "radius_km": float}),
+    "sl651": (("tcp",), {"keep_online": bool}),
+}
+CONNECTOR_KINDS = tuple(KINDS)
+REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")
+OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled")
+#: Lowest and highest value of the five fields of a cron line.
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
+def read_feeds(problems: Problems) -> tuple[Feed, ...]:
+    """All rows of feeds.yaml, the wrong ones too (so that nobody else is blamed for them)."""
+    return tuple(_feed(name, node) for name, node in Node.read(problems, "feeds.yaml").items())
+
+
+def _feed(name: str, node: Node) -> Feed:
+    row = node.fields(REQUIRED, OPTIONAL)
+    connector = row["connector"].word(CONNECTOR_KINDS)
+    schemes, known = KINDS.get(connector, ((*HTTP, "mqtt", "mqtts"), {}))
+    interval, max_age = row["interval_s"].whole(1, 604_800, " 秒"), row["max_age_s"].whole(1, 2_592_000, " 秒")
+    if max_age < interval and isinstance(row["max_age_s"].value, int) and isinstance(row["interval_s"].value, int):
+        row["max_age_s"].refuse("小于 interval_s，数据源会一直静默 / shorter than interval_s, the feed would always be silent",
+                                "取两个报送间隔加发布延迟 / two intervals and the delay")
+    sector = row["sector"].word([str(s) for s in Sector], Sector.WEATHER)
+    if sector not in tuple(Sector):
+        sector = Sector.WEATHER
+    return Feed(
+        feed=name, title=row["title"].text(), sector=Sector(sector), connector=connector, address=_address(row["address"], schemes),
+        sandbox=row["sandbox"].text(r"/[A-Za-z0-9/_.-]+", "以 / 开头的路径 / a path that begins with /"),
+        secret=row["secret"].text(r"[a-z][a-z0-9_-]*", "只写密钥的名字，值在环境变量里 / the name of the secret, its value is in the environment"),
+        cron=_cron(row["cron"]), interval_s=interval, max_age_s=max_age, expected=row["expected"].whole(0, 100_000),
+        age_from="fetch" if row["age_from"].word(("reading", "fetch"), "reading") == "fetch" else "reading",
+        options=_options(row["options"], known if connector else None), enabled=row["enabled"].yes(default=True),
+    )
+
+
+def _address(node: Node, schemes: tuple[str, ...]) -> str:
+    """A live address, or nothing where it has to be applied for: a scheme of the connector's, no account inside, not this machine."""
+    if node.value == "":
+        return ""
+    text = node.text(r"[!-~]+", "写成一个网址，没有就写 \"\" / an address, or \"\" where there is none")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        node.refuse("不是一个网址 / not an address", "检查主机与端口 / check host and port")
+        return text
+    if parts.scheme not in schemes:
+        node.refuse(f"不能用 {shown(parts.scheme)} 地址 / this scheme is not for this connector",
+                    f"可用 / use: {', '.join(schemes)}" if schemes else "写 \"\"，地址放在密钥里 / write \"\", the address is in the secret")
+    elif not host and parts.scheme in HTTP:
+        node.refuse("没有主机名 / has no host", "写全网址 / write the whole address")
+    elif parts.username or parts.password:
+        node.refuse("网址里有账号 / an account in the address", "账号放在密钥里，这里只写 secret: 名字 / name a secret instead")
+    elif host == "localhost" or host.startswith(("127.", "0.", "169.254.")) or host in ("::1", "::"):
+        node.refuse("指向本机 / points to this machine", "本机的模拟器写在 sandbox / the simulator belongs into sandbox")
+    return text
+
+
+def _cron(node: Node) -> str:
+    """Five fields of numbers, ranges, lists and steps."""
+    text = node.text(hint="五段，例如 \"*/10 * * * *\"，要加引号 / five fields in quotes")
+    fields = text.split()
+    if text and (len(fields) != 5 or not all(_cron_field(f, low, high) for f, (low, high) in zip(fields, _CRON, strict=True))):
+        node.refuse(f"{shown(text)} 不是 cron / not a cron line", "五段：分 时 日 月 周，例如 \"*/10 * * * *\" / minute hour day month weekday")
+    return text
+
+
+def _cron_field(text: str, low: int, high: int) -> bool:
+    for part in text.split(","):
+        match = re.fullmatch(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?", part)
+        if not match:
+            return False
+        first, last, step = (int(g) if g else None for g in match.groups())
+        last = first if last is None else last
+        if (step is not None and not 1 <= step <= high) or (first is not None and last is not None and not low <= first <= last <= high):
+            return False
+    return True
+
+
+def _options(node: Node, known: dict[str, type] | None) -> dict[str, str | int | float | bool]:
+    """The connector's own options; None for `known` says that the connector itself is not known."""
+    if known is None or not isinstance(node.value, dict):
+        if node.value is not ABSENT and not isinstance(node.value, dict):
+            node.refuse("应为映射 / must be a mapping", "写成 {名: 值} / write {name: value}")
+        return {}
+    kept: dict[str, Any] = {}
+    for key, child in node.fields((), tuple(known)).items():
+        if key in node.value:
+            readers = {int: lambda c: c.whole(1, 86_400), float: lambda c: c.number(0, 20_000), bool: Node.yes, str: Node.text}
+            kept[key] = readers[known[key]](child)
+    return kept
