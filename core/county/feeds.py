@@ -116,6 +116,13 @@ def _options(node: Node, known: dict[str, type] | None) -> dict[str, str | int |
     kept: dict[str, Any] = {}
     for key, child in node.fields((), tuple(known)).items():
         if key in node.value:
-            readers = {int: lambda c: c.whole(1, 86_400), float: lambda c: c.number(0, 20_000), bool: Node.yes, str: Node.text}
-            kept[key] = readers[known[key]](child)
+            kept[key] = _option(child, known[key])
     return kept
+
+
+def _option(node: Node, kind: type) -> str | int | float | bool:
+    if kind is bool:
+        return node.yes()
+    if kind is int:
+        return node.whole(1, 86_400)
+    return node.number(0, 20_000) if kind is float else node.text()
