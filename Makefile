@@ -1,7 +1,6 @@
 # Two commands are enough: make run, make test. Both make their own environment.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help env run up down test check lint types imports lock clean
 

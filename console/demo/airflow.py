@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +21,28 @@ from core.errors import StoreError
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("api-server", "scheduler", "dag-processor")
 START_WITHIN_S = 120.0
+NEEDED = {"assess", "issue"}
+#: A question is answered only when it has waited this long.
+SETTLED_S = 0.4
 
 
 class Airflow:
-    """start(), then trigger runs, wait for them, answer what waits for people; stop() ends every process."""
+    """prepare() and start(), then trigger runs, wait for them, answer what waits for people; stop() ends every process."""
 
-    def __init__(self, home: Path, env: dict[str, str], users: dict[str, str]) -> None:
+    def __init__(self, home: Path, users: dict[str, str]) -> None:
         self.home, self.port = home, free_port()
         self.passwords = {user: secrets.token_urlsafe(9) for user in users}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._clients: dict[str, httpx.Client] = {}
-        self._env = os.environ | env | self._settings(users)
+        self._env = os.environ | self._settings(users)
+        self._seen_waiting: dict[str, float] = {}
+        self._migration: subprocess.Popen[bytes] | None = None
 
     def _settings(self, users: dict[str, str]) -> dict[str, str]:
         ports = free_port(), free_port()
         return {
             "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "console" / "plugins"), "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "console" / "plugins"), "AIRFLOW__CORE__PARALLELISM": "8",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in users.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
@@ -50,42 +56,45 @@ class Airflow:
             "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "",
         }
 
-    def start(self) -> float:
-        """Make the database, start the parts, wait until the DAGs can be triggered; seconds it took."""
-        began = time.monotonic()
+    def prepare(self) -> None:
+        """Begin to make the database; needs nothing else of the world, so it runs while that starts."""
         self.home.mkdir(parents=True, exist_ok=True)
         path = self.home / "passwords.json"
         path.write_text(json.dumps(self.passwords), encoding="utf-8")
         path.chmod(0o600)
-        self._run("db", "migrate")
+        self._migration = self._spawn("db", "migrate")
+
+    def start(self, env: dict[str, str]) -> None:
+        """Start the parts under the world's environment `env`; they come up by themselves, ready() waits for them."""
+        self._env |= env
+        if self._migration is None or self._migration.wait(START_WITHIN_S):
+            raise StoreError(f"airflow db migrate: {self._tail('db')}")
+        self._migration = None
         for part in PARTS:
             self._processes.append(self._spawn(part))
-        self._wait_ready(began)
-        return time.monotonic() - began
 
-    def _run(self, *args: str) -> None:
-        done = subprocess.run([sys.executable, "-m", "airflow", *args], env=self._env, capture_output=True, text=True, check=False, timeout=120)
-        if done.returncode:
-            raise StoreError(f"airflow {' '.join(args)}: {done.stderr[-800:]}")
-
-    def _spawn(self, part: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{part}.log").open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", "airflow", part], env=self._env, stdout=log, stderr=subprocess.STDOUT,
-                                    stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home)
-
-    def _wait_ready(self, began: float) -> None:
-        expected = {"assess", "issue"}
+    def ready(self) -> None:
+        """Wait until the DAGs can be triggered; StoreError with the last log lines when a part ended or none answers in time."""
+        began = time.monotonic()
         while time.monotonic() - began < START_WITHIN_S:
             for part, process in zip(PARTS, self._processes, strict=True):
                 if process.poll() is not None:
-                    raise StoreError(f"airflow {part} ended: {(self.home / f'{part}.log').read_text(errors='replace')[-800:]}")
+                    raise StoreError(f"airflow {part} ended: {self._tail(part)}")
             try:
-                if expected <= {row["dag_id"] for row in self.call("GET", "/dags?limit=100")["dags"]}:
+                if {row["dag_id"] for row in self.call("GET", "/dags?limit=100")["dags"]} >= NEEDED:
                     return
             except (httpx.HTTPError, KeyError):
                 pass
-            time.sleep(0.3)
+            time.sleep(0.2)
         raise StoreError(f"Airflow 在 {START_WITHIN_S:.0f} 秒内没有就绪 / not ready in time; logs in {self.home}")
+
+    def _tail(self, part: str) -> str:
+        return (self.home / f"{part}.log").read_text(errors="replace")[-800:]
+
+    def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{command[0]}.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", "airflow", *command], env=self._env, stdout=log, stderr=subprocess.STDOUT,
+                                    stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, user: str = "admin") -> Any:
         """One request to the REST API as a demo user; its JSON. httpx.HTTPError for a refusal."""
@@ -99,20 +108,30 @@ class Airflow:
         return answer.json()
 
     def trigger(self, dag: str, run_id: str, conf: dict[str, str]) -> None:
-        """Start a run under an id of our own: a repeat is a 409 and starts nothing."""
+        """Start a run under an id of our own: a repeat is a 409 and starts nothing.
+
+        It is dated a second back, because on SQLite the scheduler's clock counts whole seconds and a run of this second would wait for the next.
+        """
+        body = {"dag_run_id": run_id, "logical_date": None, "run_after": (datetime.now(UTC) - timedelta(seconds=1)).isoformat(), "conf": conf}
         try:
-            self.call("POST", f"/dags/{dag}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
+            self.call("POST", f"/dags/{dag}/dagRuns", body)
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.CONFLICT:
                 raise
 
-    def states(self, dag: str) -> dict[str, str]:
-        """State by run id of a DAG's newest runs."""
-        return {row["dag_run_id"]: row["state"] for row in self.call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-run_after")["dag_runs"]}
+    def states(self, *, dag: str = "~", run_id: str = "") -> dict[str, str]:
+        """State by 'dag/run' of the newest runs of a DAG, or of all runs under one id."""
+        rows = self.call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-run_after&run_id_pattern={run_id}")["dag_runs"]
+        return {f"{row['dag_id']}/{row['dag_run_id']}": row["state"] for row in rows}
 
     def waiting(self) -> list[dict[str, Any]]:
-        """What waits for a person."""
-        return list(self.call("GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false&limit=100")["hitl_details"])
+        """What waits for a person, and has for SETTLED_S: Airflow loses an answer given before its scheduler saw the question's process end."""
+        now, out = time.monotonic(), []
+        for item in self.call("GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false&limit=100")["hitl_details"]:
+            task = item["task_instance"]
+            if task.get("state") == "awaiting_input" and now - self._seen_waiting.setdefault(task["id"], now) >= SETTLED_S:
+                out.append(item)
+        return out
 
     def answer(self, item: dict[str, Any], option: str, user: str) -> None:
         """Press a button as a demo user."""
@@ -122,12 +141,14 @@ class Airflow:
 
     def pids(self) -> list[int]:
         """Process ids of the parts (each leads its own group)."""
-        return [process.pid for process in self._processes]
+        return [process.pid for process in [*self._processes, *([self._migration] if self._migration else [])]]
 
     def stop(self) -> None:
         """End every part with all its children; safe to call twice."""
         for client in self._clients.values():
             client.close()
+        if self._migration is not None:
+            self._processes.append(self._migration)
         for sign, patience in ((signal.SIGTERM, 6.0), (signal.SIGKILL, 5.0)):
             for process in self._processes:
                 try:

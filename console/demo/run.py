@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +19,7 @@ from console.board import write_board
 from console.context import Context
 from console.demo.airflow import ROOT, Airflow
 from console.report import collect, expectations
-from console.sandbox.officers import demonstrate
+from console.sandbox.officers import demonstrate, prepare
 from console.sandbox.scenario import Moment, Scenario
 from console.summary import print_summary
 from console.world import World
@@ -56,33 +55,36 @@ class Demo:
     def run(self, *, until: int | None = None) -> None:
         """Start all, play the scenario's moments through Airflow; with `until` only so many, the last one's drafts waiting for a person."""
         shutil.rmtree(HOME, ignore_errors=True)
-        self.say(f"启动外部世界：{self.scenario.title} / starting the sandbox")
-        self.world.start()
-        self.ctx = Context.load(self.world.settings())
-        self._prepare(self.ctx)
-        replay.open_sessions(self.ctx, self.scenario.start - timedelta(hours=1))
-        self._start_airflow()
+        self.say(f"启动 Airflow 与外部世界：{self.scenario.title} / starting Airflow and the sandbox")
+        self._start()
         waiting = replay.instants(self.scenario)
         for index, moment in enumerate(self.scenario.moments[:until]):
             between = [at for at in waiting if at < moment.at]
             waiting = [at for at in waiting if at > moment.at]
-            replay.run(self.world, self.ctx, between, demonstrate, lambda line: self.say(f"  不经 Airflow · {line}"))
+            replay.run(self.world, self._ctx, between, demonstrate, lambda line: self.say(f"  不经 Airflow · {line}"))
+            if index == 0:
+                self._await_airflow()
             self.moment(moment, decide=until is None or index < until - 1)
             self.played = moment.at
         self.say("时刻完成 / moments done")
 
-    def _prepare(self, ctx: Context) -> None:
-        from console.sandbox.officers import prepare
-
-        prepare(ctx.county, ctx.keyring, ctx.settings)
-
-    def _start_airflow(self) -> None:
-        self.airflow = Airflow(HOME / "airflow", self.world.env(), ROLES)
+    def _start(self) -> None:
+        """Airflow comes up beside the sandbox and the first hours, which do without it."""
+        self.airflow = Airflow(HOME / "airflow", ROLES)
+        self.airflow.prepare()
         self._note_pids()
-        self.say("启动 Airflow / starting Airflow")
-        self.airflow_took = self.airflow.start()
+        self.world.start()
         self._note_pids()
-        self.say(f"Airflow 就绪，用时 {self.airflow_took:.1f} 秒 / ready: {self.airflow.call('GET', '/dags?limit=1')['total_entries']} DAGs")
+        self.airflow.start(self.world.env())
+        self._note_pids()
+        self.ctx = Context.load(self.world.settings())
+        prepare(self.ctx.county, self.ctx.keyring, self.ctx.settings)
+        replay.open_sessions(self.ctx, self.scenario.start - timedelta(hours=1))
+
+    def _await_airflow(self) -> None:
+        self._air.ready()
+        self.airflow_took = time.monotonic() - self.began
+        self.say(f"Airflow 就绪，用时 {self.airflow_took:.1f} 秒 / ready: {self._air.call('GET', '/dags?limit=1')['total_entries']} DAGs")
 
     def _note_pids(self) -> None:
         HOME.mkdir(parents=True, exist_ok=True)
@@ -98,10 +100,9 @@ class Demo:
         self.say(f"◆ {moment.title} {people(moment.at)}（经 Airflow）/ through Airflow")
         for dag in feeds:
             air.trigger(dag, run_id, conf)
-        for dag in feeds:
-            self._wait(partial(self._ended, dag, run_id), f"{dag} {run_id}")
+        self._wait(lambda: self._ended(run_id, len(feeds)), f"ingest {run_id}")
         air.trigger("assess", run_id, conf)
-        self._wait(lambda: self._ended("assess", run_id), f"assess {run_id}")
+        self._wait(lambda: self._ended(run_id, len(feeds) + 1), f"assess {run_id}")
         drafted = self._drafted(moment.at)
         if drafted and decide:
             self._wait(lambda: self._decide(len(drafted)), "issue")
@@ -119,35 +120,31 @@ class Demo:
     def _decide(self, wanted: int) -> bool:
         """Press the buttons that wait; True when every issue run of this moment has ended."""
         for item in self._air.waiting():
-            if item["task_instance"].get("state") != "awaiting_input":  # the question is still being put; an answer now would be lost
-                continue
             option, user = BUTTONS[item["task_instance"]["task_id"]]
             self._air.answer(item, option, user)
             self.say(f"  {user} {option} / answered over Airflow's REST API")
-        states = self._air.states("issue")
-        self._failed("issue", states)
-        done = sum(state == "success" for state in states.values())
+        done = self._succeeded(self._air.states(dag="issue"))
         if done >= self._issued_before + wanted:
             self._issued_before = done
             return True
         return False
 
-    def _ended(self, dag: str, run_id: str) -> bool:
-        states = self._air.states(dag)
-        self._failed(dag, states)
-        return states.get(run_id) == "success"
+    def _ended(self, run_id: str, wanted: int) -> bool:
+        return self._succeeded(self._air.states(run_id=run_id)) == wanted
 
-    def _failed(self, dag: str, states: dict[str, str]) -> None:
+    def _succeeded(self, states: dict[str, str]) -> int:
+        """How many runs ended well; StoreError for one that did not."""
         bad = [run for run, state in states.items() if state == "failed"]
         if bad:
-            raise StoreError(f"DAG {dag} 失败 / failed: {bad[0]}; 日志 / logs: {HOME / 'airflow' / 'logs'}")
+            raise StoreError(f"DAG 失败 / failed: {bad[0]}; 日志 / logs: {HOME / 'airflow' / 'logs'}")
+        return sum(state == "success" for state in states.values())
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
         until = time.monotonic() + STEP_WITHIN_S
         while not done():
             if time.monotonic() > until:
                 raise StoreError(f"{what}: {STEP_WITHIN_S:.0f} 秒内没有完成 / did not end in time; logs: {HOME / 'airflow' / 'logs'}")
-            time.sleep(0.25)
+            time.sleep(0.1)
 
     def finish(self) -> bool:
         """Print the summary; whether the scenario's expectations hold."""
