@@ -24,6 +24,7 @@ START_WITHIN_S = 120.0
 NEEDED = {"assess", "issue"}
 #: A question is answered only when it has waited this long.
 SETTLED_S = 0.4
+ATTEMPTS = 4
 
 
 class Airflow:
@@ -48,11 +49,12 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
             "AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__PORT": str(self.port), "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
             "AIRFLOW__API__WORKERS": "1", "AIRFLOW__API__INSTANCE_NAME": "烽燧预警值守（演练）", "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32), "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32), "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5", "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "600", "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(ports[0]), "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports[1]),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "airflow_local_settings.SQLITE_CONNECT",
             "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "",
         }
 
@@ -74,13 +76,17 @@ class Airflow:
             self._processes.append(self._spawn(part))
 
     def ready(self) -> None:
-        """Wait until the DAGs can be triggered; StoreError with the last log lines when a part ended or none answers in time."""
+        """Wait until DAGs can be triggered and their tasks heard; StoreError with the last log lines when a part ended or none answers in time.
+
+        The API that tasks speak to builds itself at its first request, for seconds: the first task should not be the one to wait for it.
+        """
         began = time.monotonic()
         while time.monotonic() - began < START_WITHIN_S:
             for part, process in zip(PARTS, self._processes, strict=True):
                 if process.poll() is not None:
                     raise StoreError(f"airflow {part} ended: {self._tail(part)}")
             try:
+                httpx.get(f"http://127.0.0.1:{self.port}/execution/health/ping", timeout=60).raise_for_status()
                 if {row["dag_id"] for row in self.call("GET", "/dags?limit=100")["dags"]} >= NEEDED:
                     return
             except (httpx.HTTPError, KeyError):
@@ -97,13 +103,17 @@ class Airflow:
                                     stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, user: str = "admin") -> Any:
-        """One request to the REST API as a demo user; its JSON. httpx.HTTPError for a refusal."""
+        """One request to the REST API as a demo user; its JSON. httpx.HTTPError for a refusal; a busy SQLite (500) is asked again."""
         if user not in self._clients:
             base = f"http://127.0.0.1:{self.port}"
             token = httpx.post(f"{base}/auth/token", json={"username": user, "password": self.passwords[user]}, timeout=20)
             token.raise_for_status()
             self._clients[user] = httpx.Client(base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token.json()['access_token']}"}, timeout=30)
-        answer = self._clients[user].request(method, path, json=body)
+        for _ in range(ATTEMPTS):
+            answer = self._clients[user].request(method, path, json=body)
+            if not answer.is_server_error:
+                break
+            time.sleep(0.5)
         answer.raise_for_status()
         return answer.json()
 

@@ -144,7 +144,7 @@ class Demo:
         while not done():
             if time.monotonic() > until:
                 raise StoreError(f"{what}: {STEP_WITHIN_S:.0f} 秒内没有完成 / did not end in time; logs: {HOME / 'airflow' / 'logs'}")
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def finish(self) -> bool:
         """Print the summary; whether the scenario's expectations hold."""

@@ -17,6 +17,8 @@ USED_BY_TASKS = (
     "connectors", "connectors.registry", "rules", "rules.assess", "notifiers", "notifiers.dispatch", "core.alerts", "core.lake", "core.cap",
     "console.context", "console.steps", "console.decide",
 )
+#: For AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS where Airflow's own database is SQLite: wait for a lock for so many seconds (its default is 5).
+SQLITE_CONNECT = {"timeout": 60}
 OF_AIRFLOW = ("airflow.sdk.execution_time.task_runner", "airflow.providers.standard.operators.hitl")
 
 
