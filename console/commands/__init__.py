@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.commands import audit, county, duty, feeds, gateway, replay, rules
+from console.commands import audit, county, duty, feeds, gateway, replay, rules, verify
 
 #: In the order in which `fengsui --help` shows them.
-GROUPS = (duty, feeds, gateway, replay, rules, county, audit)
+GROUPS = (duty, feeds, gateway, replay, rules, verify, county, audit)

@@ -1,0 +1,114 @@
+"""Spans of time in which a level was warned of, or happened, per town and hazard; and how the two meet.
+
+A threshold is looked at one at a time: at "orange or more", spans of at least orange are joined over gaps up to JOIN (a warning that is
+repeated within half an hour counts once), and each event is a hit, a near miss or a miss, each warning without event a false alarm.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from core.errors import ConfigError, ConfigErrors
+from core.model import Hazard, Level
+from core.times import parse_iso
+
+JOIN = timedelta(minutes=30)
+#: A warning this long after the event began came too late to be a hit, and is told apart from none at all (own choice).
+LATE = timedelta(hours=1)
+#: A warning that had ended this long before the event began did not speak of it (own choice).
+EARLY = timedelta(hours=24)
+COLUMNS = ("town", "hazard", "level", "start", "end")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Span:
+    """A town was warned of, or had, at least `level` of a hazard from `start` to `end` (aware)."""
+
+    town: str
+    hazard: Hazard
+    start: datetime
+    end: datetime
+    level: Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One event or one warning without event: kind hit, near, miss or false; `lead_s` from the warning to the event (hit, near; negative: late)."""
+
+    kind: str
+    town: str
+    hazard: Hazard
+    at: datetime
+    lead_s: float | None = None
+
+
+def read_spans(path: Path) -> list[Span]:
+    """Spans of a CSV file with the columns town, hazard, level, start, end (times with zone); ConfigErrors with file:line for all that is wrong."""
+    errors: list[ConfigError] = []
+    found: list[Span] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+            if missing:
+                raise ConfigErrors([ConfigError(f"缺少列 {'、'.join(missing)} / missing columns", path=path, line=1, hint=f"需要 / needed: {', '.join(COLUMNS)}")])
+            for row in reader:
+                try:
+                    found.append(_span(row))
+                except (ValueError, KeyError) as error:
+                    errors.append(ConfigError(f"读不懂这一行：{error} / this line cannot be read", path=path, line=reader.line_num,
+                                              hint="例 / e.g. baochang,flood,orange,2021-07-26T02:00:00+08:00,2021-07-26T09:00:00+08:00"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigErrors([ConfigError(f"文件读不到：{error} / the file cannot be read", path=path)]) from error
+    if errors:
+        raise ConfigErrors(errors)
+    return found
+
+
+def _span(row: dict[str, str | None]) -> Span:
+    town, hazard, level, start, end = ((row[name] or "").strip() for name in COLUMNS)
+    span = Span(town=town, hazard=Hazard(hazard), level=Level[level.upper()], start=parse_iso(start), end=parse_iso(end))
+    if not span.town or span.end <= span.start or span.level is Level.NONE:
+        raise ValueError("town 为空、end 不晚于 start，或级别为 none / empty town, end not after start, or no level")
+    return span
+
+
+def at_least(spans: Iterable[Span], level: Level) -> list[Span]:
+    """Spans of at least `level`, those of one town and hazard joined where they overlap or lie within JOIN of each other."""
+    chosen = sorted((replace(span, level=level) for span in spans if span.level >= level), key=lambda s: (s.town, s.hazard, s.start, s.end))
+    return [joined for _, group in groupby(chosen, key=lambda s: (s.town, s.hazard)) for joined in _joined(group)]
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    current: Span | None = None
+    for span in spans:
+        if current is not None and span.start - current.end <= JOIN:
+            current = replace(current, end=max(current.end, span.end))
+            continue
+        if current is not None:
+            yield current
+        current = span
+    if current is not None:
+        yield current
+
+
+def match(warned: Iterable[Span], happened: Iterable[Span], level: Level) -> list[Outcome]:
+    """Outcomes at one threshold, oldest first. A warning that covers several events is a hit for each and no false alarm."""
+    warnings, events = at_least(warned, level), at_least(happened, level)
+    used: set[Span] = set()
+    outcomes = []
+    for event in events:
+        near = [w for w in warnings if (w.town, w.hazard) == (event.town, event.hazard) and w.start <= event.end and w.end >= event.start - EARLY]
+        used.update(near)
+        in_time = [w for w in near if w.start <= event.start <= w.end]
+        first = min(in_time or [w for w in near if w.start <= event.start + LATE], key=lambda w: w.start, default=None)
+        kind = "hit" if in_time else "near" if first else "miss"
+        lead = (event.start - first.start).total_seconds() if first else None
+        outcomes.append(Outcome(kind=kind, town=event.town, hazard=event.hazard, at=event.start, lead_s=lead))
+    outcomes += [Outcome(kind="false", town=w.town, hazard=w.hazard, at=w.start) for w in warnings if w not in used]
+    return sorted(outcomes, key=lambda o: (o.at, o.town, o.hazard))

@@ -1,0 +1,96 @@
+"""One self-contained HTML page of a verification: the numbers with their intervals, the pictures, and every outcome. No script, nothing from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any
+
+from core.model import Hazard, Level
+from core.times import iso, people
+from rules.verify import pictures
+from rules.verify.events import Outcome, Span, match
+from rules.verify.skill import Skill, skill
+
+COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
+STYLE = ("body{font-family:'Noto Sans CJK SC','Microsoft YaHei',sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;color:#1f2328}"
+         "table{border-collapse:collapse;margin:12px 0}td,th{border:1px solid #d0d7de;padding:4px 10px;text-align:right}"
+         "td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto}.few{color:#9a6700}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Outcomes and skill by (hazard, "level or more"); only pairs for which something was warned of or happened."""
+
+    warned: tuple[Span, ...]
+    happened: tuple[Span, ...]
+    outcomes: dict[tuple[Hazard, Level], tuple[Outcome, ...]]
+    skills: dict[tuple[Hazard, Level], Skill]
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers and outcomes for machines; times ISO UTC."""
+        return {"skill": [{"hazard": str(h), "level": lv.en, **asdict(s)} for (h, lv), s in self.skills.items()],
+                "by_town": [{"hazard": str(h), "level": lv.en, "town": town, **asdict(skill([o for o in found if o.town == town]))}
+                            for (h, lv), found in self.outcomes.items() for town in sorted({o.town for o in found})],
+                "outcomes": [{"hazard": str(h), "level": lv.en, "kind": o.kind, "town": o.town, "at": iso(o.at), "lead_s": o.lead_s}
+                             for (h, lv), found in self.outcomes.items() for o in found]}
+
+
+def verify(warned: Sequence[Span], happened: Sequence[Span], *, seed: int = 1) -> Verification:
+    """Match and score at every threshold of every hazard; byte-equal for equal input and seed."""
+    outcomes: dict[tuple[Hazard, Level], tuple[Outcome, ...]] = {}
+    for hazard in sorted({span.hazard for span in (*warned, *happened)}):
+        for level in COLOURS:
+            found = match([s for s in warned if s.hazard is hazard], [s for s in happened if s.hazard is hazard], level)
+            if found:
+                outcomes[hazard, level] = tuple(found)
+    return Verification(warned=tuple(sorted(warned)), happened=tuple(sorted(happened)), outcomes=outcomes,
+                        skills={key: skill(found, seed=seed) for key, found in outcomes.items()})
+
+
+def lines(found: Verification) -> list[str]:
+    """The table for a terminal."""
+    out = [f"{'灾种 hazard':14}{'级别 level':12}{'命中':>4}{'险中':>4}{'漏报':>4}{'空报':>4}  POD [95 %]           FAR [95 %]           CSI    偏差   提前量(时)"]
+    for (hazard, level), s in found.skills.items():
+        cells = "  ".join(f"{_number(getattr(s, name))} {_range(s.intervals[name]):14}" for name in ("pod", "far"))
+        lead = f"{s.lead_h[1]:.1f} ({s.lead_h[0]:.1f}-{s.lead_h[2]:.1f})" if s.lead_h else "—"
+        few = "  事件太少 too few events" if s.few else ""
+        out.append(f"{hazard.zh:12}{level.zh + '以上':10}{s.hits:>6}{s.near:>6}{s.misses:>6}{s.false:>6}  {cells}{_number(s.csi)}  {_number(s.bias)}  {lead}{few}")
+    return out
+
+
+def html(found: Verification, title: str) -> str:
+    """The whole page."""
+    parts = [f"<!doctype html><html lang='zh-CN'><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
+             f"<style>{STYLE}</style><h1>{escape(title)}</h1>", _table(found)]
+    points = [(f"{h.zh}{lv.zh}", 1 - s.far, s.pod, lv) for (h, lv), s in found.skills.items() if s.far is not None and s.pod is not None]
+    parts.append(pictures.performance(points))
+    for hazard in sorted({h for h, _ in found.outcomes}):
+        level = min(lv for h, lv in found.outcomes if h is hazard)
+        warned, happened = ([s for s in group if s.hazard is hazard] for group in (found.warned, found.happened))
+        parts.append(f"<h2>{hazard.zh}（{level.zh}以上）</h2>" + pictures.timeline(warned, happened, found.outcomes[hazard, level]))
+    parts.append("<h2>逐次结果</h2><table><tr><th>灾种<th>级别<th>镇街<th>时间<th>结果<th>提前量（时）</tr>")
+    for (hazard, level), group in found.outcomes.items():
+        for o in group:
+            lead = "—" if o.lead_s is None else f"{o.lead_s / 3600:.1f}"
+            parts.append(f"<tr><td>{hazard.zh}<td>{level.zh}以上<td>{escape(o.town)}<td>{people(o.at)}<td>{pictures.MARK[o.kind][2]}<td>{lead}</tr>")
+    return "".join([*parts, "</table></html>\n"])
+
+
+def _table(found: Verification) -> str:
+    rows = ["<table><tr><th>灾种与级别<th>命中<th>险中<th>漏报<th>空报<th>POD<th>FAR<th>CSI<th>偏差<th>提前量中位数（时）</tr>"]
+    for (hazard, level), s in found.skills.items():
+        scores = "".join(f"<td>{_number(getattr(s, n))}<br><small>{_range(s.intervals[n])}</small>" for n in ("pod", "far", "csi", "bias"))
+        note = " <span class='few'>事件少于 10 次，不足为凭</span>" if s.few else ""
+        lead = f"{s.lead_h[1]:.1f}" if s.lead_h else "—"
+        rows.append(f"<tr><td>{hazard.zh}{level.zh}以上{note}<td>{s.hits}<td>{s.near}<td>{s.misses}<td>{s.false}{scores}<td>{lead}</tr>")
+    return "".join([*rows, "</table>"])
+
+
+def _number(value: float | None) -> str:
+    return " —  " if value is None else f"{value:.2f}"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "—" if interval is None else f"[{interval[0]:.2f}, {interval[1]:.2f}]"
