@@ -58,6 +58,7 @@ class Gather:
     def observation(
         self, station: str, observed_property: str, time: datetime, value: float | None, *,
         interval_s: int = 0, datum: str = "", flag: Flag = Flag.GOOD, reasons: tuple[str, ...] = (), synthetic: bool = False,
+        issued: datetime | None = None,
     ) -> Observation:
         """An observation of this payload; no value always carries the flag MISSING."""
         if observed_property not in PROPERTIES:
@@ -65,7 +66,7 @@ class Gather:
         return Observation(
             feed=self.feed.feed, station=station, observed_property=observed_property, time=time, value=value,
             received=self.received, raw=self.raw, flag=Flag.MISSING if value is None else flag, reasons=reasons,
-            interval_s=interval_s, datum=datum, synthetic=synthetic,
+            interval_s=interval_s, datum=datum, synthetic=synthetic, issued=issued,
         )
 
     def batch(self) -> Batch:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from connectors import (
     cap_feed,
     cenc_quakes,
+    ea_flood,
+    firms,
     mqtt_sensors,
     music_surface,
     nmc_alarms,
     nmc_typhoon,
+    noaa_coops,
     outages,
+    sensorthings,
     sl323,
     sl651,
     usgs_nwis,
@@ -66,5 +70,21 @@ CONNECTORS: dict[str, Connector] = {
     "sl651": Connector(
         fetch=sl651.fetch, parse=sl651.parse,
         title="SL 651 遥测 telemetry over TCP", needs="stations that are set to our address; `fengsui gateway`",
+    ),
+    "noaa_coops": Connector(
+        fetch=noaa_coops.fetch, parse=noaa_coops.parse,
+        title="NOAA 潮位与潮汐预报 water level and predictions", needs="nothing",
+    ),
+    "ea_flood": Connector(
+        fetch=ea_flood.fetch, parse=ea_flood.parse,
+        title="英国环境署水情 EA flood-monitoring", needs="nothing",
+    ),
+    "sensorthings": Connector(
+        fetch=sensorthings.fetch, parse=sensorthings.parse,
+        title="OGC SensorThings", needs="a server's address",
+    ),
+    "firms": Connector(
+        fetch=firms.fetch, parse=firms.parse,
+        title="卫星火点 FIRMS active fires", needs="a map key",
     ),
 }

@@ -27,6 +27,10 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "usgs_quakes": (HTTP, {"min_magnitude": float, "radius_km": float}),
     "cenc_quakes": (HTTP, {"min_magnitude": float, "radius_km": float}),
     "sl651": (("tcp",), {"keep_online": bool}),
+    "noaa_coops": (HTTP, {"stations": str, "datum": str, "hours": int, "ahead": int}),
+    "ea_flood": (HTTP, {}),
+    "sensorthings": (HTTP, {"properties": str, "station_key": str, "hours": int}),
+    "firms": (HTTP, {"reach_km": float}),
 }
 CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")

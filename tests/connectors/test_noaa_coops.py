@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import connectors
+from connectors import noaa_coops
+from core.errors import FetchError, ParseError
+from core.model import Flag
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+SEATTLE = {"station": "9447130", "lat": 47.6026, "lon": -122.3393, "properties": ("tide",), "datum": "MLLW"}
+HEAD = {"id": "9447130", "name": "Seattle", "lat": "47.6026", "lon": "-122.3393"}
+ROW = {"t": "2026-11-01 11:54", "v": "-0.203", "s": "0.009", "f": "0,0,0,0", "q": "p"}
+AHEAD = {"t": "2026-11-01 18:00", "v": "3.211"}
+
+
+def level(*rows, **change) -> str:
+    return json.dumps({"metadata": HEAD, "data": list(rows)} | change)
+
+
+def answer(text: str, product: str = "water_level", datum: str = "MLLW", station: str = "9447130") -> dict[str, str]:
+    return {"station": station, "product": product, "datum": datum, "text": text}
+
+
+def parse(place, *answers, received: datetime = NOW):
+    body = json.dumps({"answers": list(answers)}).encode()
+    return noaa_coops.parse(body, feed=place[1], county=place[0], received=received, raw="r")
+
+
+@pytest.fixture
+def place(elsewhere):
+    return elsewhere("noaa_coops", SEATTLE, stations="9447130")
+
+
+def test_measured_and_predicted(place) -> None:
+    batch = parse(place, answer(level(ROW)), answer(json.dumps({"predictions": [AHEAD]}), "predictions"))
+    seen, ahead = batch.observations
+    assert (seen.observed_property, seen.value, seen.datum, seen.issued, seen.flag) == ("tide", -0.203, "MLLW", None, Flag.GOOD)
+    assert (ahead.observed_property, ahead.value, ahead.issued) == ("tide_astronomic", 3.211, datetime(2026, 11, 1, tzinfo=UTC))
+    assert seen.time == datetime(2026, 11, 1, 11, 54, tzinfo=UTC) and batch.rejected == ()
+
+
+def test_missing_doubtful_and_another_datum(place) -> None:
+    batch = parse(place, answer(level(ROW | {"v": ""}, ROW | {"t": "2026-11-01 11:48", "f": "1,0,1,0"})), answer(level(ROW | {"t": "2026-11-01 11:42"}), datum="NAVD"))
+    missing, doubtful, other = batch.observations
+    assert missing.flag is Flag.MISSING and (doubtful.flag, doubtful.reasons) == (Flag.SUSPECT, ("rate of change",))
+    assert (other.datum, other.flag) == ("NAVD", Flag.SUSPECT)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        answer(json.dumps({"error": {"message": "No data was found."}})), answer(level(ROW)[:-3]), answer("<html>down</html>"),
+        answer(level(ROW, metadata=HEAD | {"id": "1"})),
+        answer(level(ROW, metadata=HEAD | {"lat": "48.00"})), answer(level(ROW), station="1"), answer(level(ROW), "currents"), answer("[]"), answer(level(data=3)), 7,
+        answer(level(ROW | {"t": "x"})), answer(level(ROW | {"v": "1e999"})), answer(level(ROW | {"q": "z"})), answer(level(ROW | {"t": "2026-11-02 11:54"})),
+    ],
+)
+def test_one_bad_answer_or_row_costs_itself(place, bad) -> None:
+    batch = parse(place, bad, answer(json.dumps({"predictions": [AHEAD]}), "predictions"))
+    assert [o.observed_property for o in batch.observations] == ["tide_astronomic"] and len(batch.rejected) == 1
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"answers": 1}', b"x"])
+def test_no_answers(place, body) -> None:
+    with pytest.raises(ParseError):
+        noaa_coops.parse(body, feed=place[1], county=place[0], received=NOW, raw="r")
+
+
+def test_no_station_is_told(elsewhere, settings) -> None:
+    from connectors.types import Conditional
+
+    with pytest.raises(FetchError, match="stations"):
+        noaa_coops.fetch(elsewhere("noaa_coops", SEATTLE)[1], conditional=Conditional(), now=NOW, settings=settings)
+
+
+def test_over_http_good_duplicated_late_partial_and_malformed(place, serve, reply, settings, lake, ledger) -> None:
+    asked, rows = [], [ROW]
+
+    def handle(request) -> None:
+        query = {k: v[0] for k, v in parse_qs(urlsplit(request.path).query).items()}
+        asked.append(query)
+        reply(request, (level(*rows) if query["product"] == "water_level" else json.dumps({"predictions": [AHEAD]})).encode())
+
+    here = settings.model_copy(update={"sandbox_url": serve(handle)})
+
+    def run(*new: dict[str, str]) -> str:
+        rows[:] = new
+        return connectors.ingest(place[1].feed, now=NOW, county=place[0], lake=lake, ledger=ledger, settings=here).outcome
+
+    late = ROW | {"t": "2026-11-01 07:00", "v": "1.1"}
+    assert [run(ROW), run(ROW, ROW), run(ROW, late), run(ROW, {"t": "?"}), run({})] == ["ok", "ok", "ok", "partial", "partial"]
+    assert asked[0] == {"station": "9447130", "product": "water_level", "datum": "MLLW", "units": "metric", "time_zone": "gmt", "format": "json",
+                        "application": "fengsui", "begin_date": "20261101 06:00", "end_date": "20261101 12:00"}
+    read = {"start": NOW.replace(day=1, hour=0), "end": NOW.replace(hour=23), "as_of": NOW}
+    assert lake.observations(**read, feeds=[place[1].feed])["value"].tolist() == [1.1, -0.203]
+    assert lake.observations(**read, feeds=[place[1].feed], forecasts=True)["value"].tolist() == [3.211]
+
+
+@pytest.mark.recorded
+def test_a_recorded_month_of_seattle(place, recorded: Path) -> None:
+    from ruamel.yaml import YAML
+
+    with gzip.open(recorded / "coops" / "test_station_data.yaml.gz", "rt") as text:
+        calls = YAML(typ="safe").load(text)["interactions"]
+    (body,) = [call["response"]["body"]["string"] for call in calls if "datagetter" in call["request"]["uri"]]
+    batch = parse(place, answer(body))
+    assert (len(batch.observations), batch.rejected) == (7201, ()) and batch.observations[0].value == 1.798
+    assert batch.observations[-1].time == datetime(2015, 1, 31, 0, 0, tzinfo=UTC)
