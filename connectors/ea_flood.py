@@ -27,8 +27,8 @@ SECONDS = {"min": 60, "h": 3600, "d": 86400}
 PROPERTIES = {
     ("level", "stage"): "stage", ("level", "downstage"): "gate_downstream", ("level", "tidal_level"): "tide", ("flow", ""): "discharge", ("rainfall", ""): "rain",
 }
-#: unit in the measure's name -> (our unit's factor, datum: None the station's own zero)
-UNITS: dict[str, tuple[float, str | None]] = {"mASD": (1.0, None), "mAOD": (1.0, "ODN"), "m3_s": (1.0, ""), "mm": (1.0, "")}
+#: unit in the measure's name -> datum of its heights; None is the station's own zero, whose name stands in the county's table.
+UNITS: dict[str, str | None] = {"mASD": None, "mAOD": "ODN", "m3_s": "", "mm": ""}
 READING = ("@id", "date")
 MEASURE_FIELDS = (
     "label", "parameter", "parameterName", "period", "qualifier", "unitName", "valueType", "station", "stationReference", "type", "unit", "notation", "datumType",
@@ -56,10 +56,10 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         name = PROPERTIES.get((named["parameter"], named["qualifier"])) or PROPERTIES.get((named["parameter"], ""))
         if name is None or named["unit"] not in UNITS:
             raise Refused(f"measure {measure[-60:]!r} is none that we read")
-        value, datum = to_number(fields.take("value"), "value"), UNITS[named["unit"]][1]
+        value, datum = to_number(fields.take("value"), "value"), UNITS[named["unit"]]
         flag, reasons = Flag.GOOD, tuple[str, ...]()
         if datum != "":
-            value, datum, flag, reasons = settle(value, datum or f"ASD {station.station}", station)
+            value, datum, flag, reasons = settle(value, datum or station.datum, station, county)
         interval_s = int(named["count"]) * SECONDS[named["unit_of_time"]] if name == "rain" else 0
         yield gather.observation(
             station.station, name, fields.zoned("dateTime"), value, interval_s=interval_s, datum=datum, flag=flag, reasons=reasons, synthetic=station.synthetic

@@ -59,7 +59,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
     def read(row: Fields, station: Station, product: str, datum: str) -> Iterator[Observation]:
         time, value = row.utc("t", *CLOCK), row.number("v")
-        value, named, flag, reasons = settle(value, datum, station)
+        value, named, flag, reasons = settle(value, datum, station, county)
         doubts = tuple(doubt for doubt, mark in zip(DOUBTS, str(row.maybe("f") or "").split(","), strict=False) if doubt and mark.strip() == "1")
         if doubts:
             flag, reasons = Flag.SUSPECT, (*reasons, *doubts)

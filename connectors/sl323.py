@@ -83,7 +83,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
             datum, flag, reasons = "", Flag.GOOD, tuple[str, ...]()
             if name in WITH_DATUM:
                 value = None if value is None else round(value + (Fields(own).number("DTPR") or 0.0), 4)
-                value, datum, flag, reasons = settle(value, str(own.get("DTMNM") or ""), station)
+                value, datum, flag, reasons = settle(value, str(own.get("DTMNM") or ""), station, county)
             yield gather.observation(
                 station.station, name, time, None if value is None else convert(value, unit, PROPERTIES[name]), interval_s=interval_s, datum=datum,
                 flag=flag, reasons=reasons, synthetic=station.synthetic,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from connectors import http
+from connectors.datums import settle
 from connectors.jsonstrict import loads
 from connectors.records import Fields, Gather, Refused, to_number
 from connectors.stations import Stations
@@ -26,7 +27,7 @@ PARAMETERS: dict[str, tuple[str, str, str | None]] = {
     "62620": ("tide", "ft", "NAVD88"), "63160": ("stage", "ft", "NAVD88"),
 }
 #: qualifiers (https://help.waterdata.usgs.gov/codes-and-parameters/instantaneous-value-qualification-code-uv_rmk_cd): e estimated, others say a fault.
-PLAIN, DOUBTFUL = frozenset({"P", "A"}), frozenset({"e", "E", "<", ">", "&", "R"})
+PLAIN = frozenset({"P", "A"})
 DEFAULT_MISSING = -999999.0
 
 
@@ -54,9 +55,14 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         interval_s = int(feed.options.get("rain_interval_s", 0)) if name == "rain" else 0
         if name == "rain" and not interval_s:
             raise Refused("rain without the option rain_interval_s")
+        value, flag = None if given is None else round(convert(given, unit, PROPERTIES[name]), 6), Flag.SUSPECT if reasons else Flag.GOOD
+        if datum is None:
+            datum = station.datum
+        elif datum:
+            value, datum, worse, more = settle(value, datum, station, county)
+            flag, reasons = max(flag, worse), (*reasons, *more)
         yield gather.observation(
-            station.station, name, time, None if given is None else round(convert(given, unit, PROPERTIES[name]), 6), interval_s=interval_s,
-            datum=station.datum if datum is None else datum, flag=Flag.SUSPECT if reasons else Flag.GOOD, reasons=reasons, synthetic=station.synthetic,
+            station.station, name, time, value, interval_s=interval_s, datum=datum, flag=flag, reasons=reasons, synthetic=station.synthetic
         )
 
     for index, one in enumerate(series):

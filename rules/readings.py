@@ -25,7 +25,7 @@ MAX_RECORDS = 20
 #: An extreme that another path supports to this share is corroborated (own choice, unverified).
 SUPPORT_SHARE = 0.5
 #: Properties that are heights above a datum.
-LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream")
+LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream", "reservoir_stage")
 #: Statistics that take the declared stage themselves, instead of having it subtracted.
 MARKED = ("hours_to", "hours_above")
 

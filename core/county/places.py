@@ -17,7 +17,7 @@ TOWN_COLUMNS = ("key", "code", "code_shared", "name", "name_en", "lat", "lon", "
 STATION_COLUMNS = ("station", "name", "feed", "lat", "lon", "town", "properties", "units", "datum", "datum_offset", "warning_stage", "guaranteed_stage",
                    "record_stage", "levels_verified", "valid_from", "path", "source", "synthetic")
 SPEAKER_COLUMNS = ("speaker", "town", "name", "lat", "lon", "state", "synthetic")
-DATUMS = ("废黄河", "吴淞", "1985")
+DATUMS = ("废黄河", "吴淞", "1985", "1956", "NAVD88", "MLLW", "ODN", "假定")
 
 
 def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tuple[Town, ...]:

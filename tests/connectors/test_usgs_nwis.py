@@ -44,7 +44,7 @@ def test_feet_and_zones_are_converted_at_the_edge(place) -> None:
     found = {o.observed_property: o for o in batch.observations}
     assert (found["stage"].value, found["stage"].datum, found["stage"].time) == (1.0668, "USGS 01646500", NOW)
     assert found["discharge"].value == pytest.approx(28.316847) and (found["rain"].value, found["rain"].interval_s) == (2.54, 900)
-    assert (found["tide"].value, found["tide"].datum) == (-0.3048, "NAVD88")
+    assert (found["tide"].value, found["tide"].datum, found["tide"].flag) == (-0.3048, "NAVD88", Flag.SUSPECT)
     assert batch.rejected == ()
 
 
