@@ -1,25 +1,27 @@
 """Receiver of SMS status callbacks: `python -m console.receipts --port 0 --ready-file F`.
 
 Only what carries the provider's signature over address and form is believed; any doubt is a 403. Callbacks are written in groups.
-An answer does not wait for the disk: what a crash loses here, the provider's list still has.
+An answer does not wait for the disk: what a crash loses here, dispatch asks the provider for (notifiers.sms.polling).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import hmac
 import json
 import logging
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from twilio.request_validator import RequestValidator
 
 from core.errors import StoreError
 from core.ledger import Ledger
@@ -27,7 +29,7 @@ from core.settings import Settings
 from core.times import parse_iso
 from notifiers.receipts import Callback, record_many
 
-PATH, MAX_BYTES, FLUSH_S = "/receipts/twilio", 16_384, 0.05
+PATH, MAX_BYTES, FLUSH_S, BATCH = "/receipts/twilio", 16_384, 0.2, 2000
 log = logging.getLogger("fengsui.receipts")
 
 
@@ -35,44 +37,41 @@ class Receiver:
     """Takes callbacks, keeps them for an instant, writes them in groups."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
-        self.ledger, self.settings, self.waiting = ledger, settings, list[Callback]()
-        self.validator = RequestValidator(settings.twilio_token.get_secret_value())
+        self.ledger, self.waiting, self.sandbox = ledger, list[Callback](), settings.mode == "sandbox"
+        self.address, self._key = settings.sms_callback_url.split("?")[0], settings.twilio_token.get_secret_value().encode()
 
-    def app(self) -> web.Application:
-        """The web application."""
-        app = web.Application(client_max_size=MAX_BYTES)
-        app.router.add_post(PATH, self.take)
-        app.cleanup_ctx.append(self._writer)
-        return app
+    def server(self) -> web.Server:
+        """What answers requests: there is one address, so no router."""
+        return web.Server(self.take, access_log=None)
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def take(self, request: web.BaseRequest) -> web.Response:
         """204 for a signed callback, 403 for everything else."""
-        address = self.settings.sms_callback_url.split("?")[0] or f"{request.scheme}://{request.host}{PATH}"
-        query = request.rel_url.raw_query_string
+        path, _, query = request.raw_path.partition("?")
+        if path != PATH or request.method != "POST" or (request.content_length or 0) > MAX_BYTES:
+            return web.Response(status=403)
         try:
             pairs = parse_qsl((await request.read()).decode(), keep_blank_values=True, strict_parsing=True)
-            form = dict(pairs)
-            url = address + (f"?{query}" if query else "")
+            form, asked = dict(pairs), dict(parse_qsl(query))
+            address = self.address or f"{request.scheme}://{request.host}{PATH}"
             given = request.headers.get("X-Twilio-Signature", "")
-            signed = len(form) == len(pairs) and hmac.compare_digest(self.validator.compute_signature(url, form).encode(), given.encode())
-            told = request.headers.get("X-Sandbox-Now", "") if self.settings.mode == "sandbox" else ""
-            at = parse_iso(told) if told else datetime.now(UTC)
-            delivery = int(request.query["d"]) if "d" in request.query else None
+            signed = len(form) == len(pairs) and hmac.compare_digest(self._signature(f"{address}?{query}" if query else address, form), given.encode())
+            told = request.headers.get("X-Sandbox-Now", "") if self.sandbox else ""
+            at = _instant(told) if told else datetime.now(UTC)
+            callback = Callback(int(asked["d"]) if "d" in asked else None, form, at, int(asked.get("a", 0)))
         except (ValueError, TypeError, KeyError):
             signed = False
         if not signed:
             return web.Response(status=403)
-        self.waiting.append(Callback(delivery, form, at))
+        self.waiting.append(callback)
         return web.Response(status=204)
 
-    async def _writer(self, _app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._write_on())
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        self.flush()
+    def _signature(self, url: str, form: dict[str, str]) -> bytes:
+        """Twilio's: HMAC-SHA1 over address and sorted form, base64 (RequestValidator.compute_signature, which the tests hold it to)."""
+        text = url + "".join([name + form[name] for name in sorted(form)])
+        return base64.b64encode(hmac.digest(self._key, text.encode(), "sha1"))
 
-    async def _write_on(self) -> None:
+    async def write_on(self) -> None:
+        """Until cancelled: write what has come."""
         while True:
             await asyncio.sleep(FLUSH_S)
             try:
@@ -82,27 +81,43 @@ class Receiver:
 
     def flush(self) -> None:
         """Write what has come; it stays queued when the ledger does not take it."""
-        batch = self.waiting[:2000]
-        if batch:
+        while batch := self.waiting[:BATCH]:
             record_many(self.ledger, batch)
             del self.waiting[: len(batch)]
+
+
+@lru_cache(maxsize=256)
+def _instant(text: str) -> datetime:
+    return parse_iso(text)
+
+
+@asynccontextmanager
+async def running(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
+    """Serve on loopback; the port. What has come is written on the way out."""
+    runner = web.ServerRunner(receiver.server())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    writer = asyncio.create_task(receiver.write_on())
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+        receiver.flush()
 
 
 async def serve(port: int, ready: Path) -> None:
     """Run until SIGTERM or SIGINT."""
     settings = Settings.load()
-    receiver = Receiver(Ledger.open(settings.ledger_address), settings)
-    runner = web.AppRunner(receiver.app(), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    part = ready.with_suffix(".part")
-    part.write_text(json.dumps({"port": runner.addresses[0][1], "pid": os.getpid()}), encoding="utf-8")
-    part.replace(ready)
-    stop = asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    await stop.wait()
-    await runner.cleanup()
+    async with running(Receiver(Ledger.open(settings.ledger_address), settings), port) as taken:
+        part = ready.with_suffix(".part")
+        part.write_text(json.dumps({"port": taken, "pid": os.getpid()}), encoding="utf-8")
+        part.replace(ready)
+        stop = asyncio.Event()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+        await stop.wait()
 
 
 if __name__ == "__main__":

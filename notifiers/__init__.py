@@ -1,6 +1,9 @@
-"""Issued alerts -> messages -> receipts; one file a channel, listed in registry.CHANNELS. Two steps: address (before the decision) and dispatch."""
+"""Issued alerts -> messages -> receipts; one folder a channel, listed in registry.CHANNELS. Two steps: address (before the decision) and dispatch."""
 
-from notifiers.audience import AudienceReport, address
-from notifiers.dispatch import DispatchReport, dispatch
+from notifiers.address import address
+from notifiers.dispatch import dispatch
+from notifiers.report import DispatchReport
+from notifiers.snapshot import AudienceReport
+from notifiers.stops import resume
 
-__all__ = ["AudienceReport", "DispatchReport", "address", "dispatch"]
+__all__ = ["AudienceReport", "DispatchReport", "address", "dispatch", "resume"]

@@ -8,13 +8,13 @@ from typing import Any
 
 from core.errors import AuthorityError
 from core.model import Level, Status
-from core.signing import canonical, sign, verify
+from core.signing import canonical, digest, sign, verify
 from core.times import SHANGHAI, parse_iso
 
 MAX_BYTES = 16_384
 FIELDS = {"alert_id": str, "version": int, "seq": int, "issuer": str, "status": str, "sent": str, "expires": str, "areas": list, "text": str,
           "level": int, "repeat": int, "key": str}
-ACK_FIELDS = {"speaker": str, "alert_id": str, "version": int, "seq": int, "received": str, "verified": bool, "played_from": str,
+ACK_FIELDS = {"speaker": str, "alert_id": str, "version": int, "seq": int, "received": str, "verified": bool, "content": str, "played_from": str,
               "played_to": str, "reason": str}
 EARLY = timedelta(minutes=5)
 
@@ -27,6 +27,11 @@ def tree(status: Status | str) -> str:
 def key_name(status: Status | str) -> str:
     """The issuer's key of a topic tree."""
     return f"issuer-{tree(status)}"
+
+
+def content(fields: dict[str, Any]) -> str:
+    """Digest of what people hear of a frame and how long it holds; a loudspeaker puts it into its answer, so that what it got can be read back."""
+    return digest(canonical({name: fields[name] for name in ("alert_id", "version", "status", "expires", "areas", "text", "level")}))
 
 
 def seal(fields: dict[str, Any], private: str) -> bytes:

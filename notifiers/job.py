@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
@@ -18,11 +13,12 @@ from core.county import County
 from core.keyring import Keyring
 from core.ledger import Ledger
 from core.ledger import tables as t
-from core.model import DeliveryState, Level, Status
+from core.model import Level, Status
 from core.settings import Settings
 from core.times import parse_iso
+from notifiers import stops
 from notifiers.outbox import Outbox, Outcome, Ticker
-from notifiers.sms_twilio import TwilioSms
+from notifiers.sms.twilio import TwilioSms
 from notifiers.versions import Ref, Version, seal_of
 
 
@@ -71,48 +67,19 @@ class Job:
         with self.ledger.begin() as tx:
             self.ledger.duty(tx, self.ticker.now(), kind, text, ref)
 
+    def stop(self, version: Version, channel: str, why: str) -> None:
+        """Send nothing more of a version on a channel, and ring the desk."""
+        with self.ledger.begin() as tx:
+            stops.stop(self.ledger, tx, self.ticker.now(), version.name, channel, why)
+
     def any_version(self, ref: Ref) -> Version:
         """A version by reference, also one that is over (for looking up what was sent)."""
         if found := self.versions.get(ref) or self._others.get(ref):
             return found
-        import json
-
         v = t.alert_version.c
         with self.ledger.read() as tx:
             row = tx.execute(select(t.alert_version).where(v.alert_id == ref[0], v.version == ref[1])).mappings().one()
-        body: dict[str, Any] = json.loads(row["body"])
+        body = json.loads(row["body"])
         self._others[ref] = Version(ref=ref, body=body, seal=seal_of(row, 0), status=Status(body["status"]), level=Level(row["level"]),
                                     expires=parse_iso(row["expires"]))
         return self._others[ref]
-
-    @staticmethod
-    def raise_first(ended: list[Any]) -> None:
-        """Raise the first error of finished workers that is not their cancellation."""
-        for result in ended:
-            if isinstance(result, Exception):
-                raise result
-
-
-@contextmanager
-def one_sender(home: Path, shard: tuple[int, int], wait_s: float) -> Iterator[bool]:
-    """Hold the shard's lock, which a paused process keeps (a lease would not); False when another holds it for longer than `wait_s`."""
-    folder = home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / f"dispatch-{shard[0]}-{shard[1]}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    start, held = time.monotonic(), False
-    try:
-        while not held:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held = True
-            except BlockingIOError:
-                if time.monotonic() - start >= wait_s:
-                    break
-                time.sleep(0.1)
-        yield held
-    finally:
-        os.close(handle)
-
-
-#: States in which a row still needs work.
-OPEN = (DeliveryState.PLANNED, DeliveryState.PENDING, DeliveryState.SENDING)

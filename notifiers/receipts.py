@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
-from notifiers.outbox import among
+from notifiers import stops
+from notifiers.outbox.rows import among
 
 d = t.delivery.c
 #: Twilio's status -> our state; a status that is not here is kept as a receipt and moves nothing.
@@ -22,53 +23,67 @@ STATES = {"accepted": D.ACCEPTED, "scheduled": D.ACCEPTED, "queued": D.ACCEPTED,
 #: From which states a callback may move a row.
 FROM = {D.ACCEPTED: (D.SENDING, D.UNKNOWN), D.SENT: (D.SENDING, D.UNKNOWN, D.ACCEPTED),
         D.DELIVERED: (D.SENDING, D.UNKNOWN, D.ACCEPTED, D.SENT), D.UNDELIVERED: (D.SENDING, D.UNKNOWN, D.ACCEPTED, D.SENT)}
+#: The carrier filters the text (sms.codes.FILTERED).
+FILTERED = "30007"
+#: Kind of the receipt of a message that had failed and was sent again; its late callbacks are about a message that no longer counts.
+AGAIN = "again."
 
 
 class Callback(NamedTuple):
-    """One callback whose signature held: the delivery named in its address, the form, and when it came."""
+    """One callback whose signature held: the delivery named in its address, the form, when it came, and which attempt it is about (0: not said)."""
 
     delivery_id: int | None
     form: Mapping[str, str]
     at: datetime
+    attempt: int = 0
 
 
-def record(ledger: Ledger, form: Mapping[str, str], at: datetime, delivery_id: int | None = None) -> int:
+def record(ledger: Ledger, form: Mapping[str, str], at: datetime, delivery_id: int | None = None, attempt: int = 0) -> int:
     """Record one callback; returns how many receipts were new (0 or 1)."""
-    return record_many(ledger, [Callback(delivery_id, form, at)])
+    return record_many(ledger, [Callback(delivery_id, form, at, attempt)])
 
 
 def record_many(ledger: Ledger, callbacks: Iterable[Callback]) -> int:
-    """Record many in one commit; returns how many receipts were new. A second message id for one delivery rings the duty desk (sent twice)."""
+    """Record many in one commit; returns how many receipts were new.
+
+    A second message id for one delivery rings the duty desk (sent twice); a filtered text stops its version.
+    """
     with ledger.begin() as tx:
         rows = list(_resolve(tx, list(callbacks)))
+        if not rows:
+            return 0
         insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(t.receipt)
-        new = 0
-        if rows:
-            made = tx.execute(insert.on_conflict_do_nothing(), [
-                {"delivery_id": r["i"], "kind": r["status"][:32], "at": r["at"], "detail": r["code"]} for r in rows])
-            new = max(0, made.rowcount)
+        made = tx.execute(insert.on_conflict_do_nothing(), [{"delivery_id": r["i"], "kind": r["status"][:32], "at": r["at"], "detail": r["code"]} for r in rows])
         for state, leaves in FROM.items():
-            moving = [r for r in rows if STATES.get(r["status"]) is state]
+            moving = {r["i"]: r for r in rows if STATES.get(r["status"]) is state and not r["late"]}
             if moving:
                 query = update(t.delivery).where(d.delivery_id == bindparam("i"), among(leaves))
-                tx.execute(query.values(state=state, provider_id=bindparam("sid"), **_more(state)), moving)
+                tx.execute(query.values(state=state, provider_id=bindparam("sid"), **_more(state)), list(moving.values()))
         for r in rows:
-            if r["known"] and r["known"] != r["sid"]:
+            if r["known"] and r["known"] != r["sid"] and not r["late"]:
                 tx.execute(update(t.delivery).where(d.delivery_id == r["i"]).values(possible_duplicate=True))
                 ledger.duty(tx, r["when"], "duplicate", f"投递 {r['i']} 有两条短信 / two messages for one delivery", f"sms.{r['i']}")
-    return new
+            if r["code"] == FILTERED:
+                stops.stop(ledger, tx, r["when"], r["version"], "sms", "运营商过滤该内容 30007 / the carrier filters this text")
+    return max(0, made.rowcount)
 
 
-def _resolve(tx: Any, callbacks: list[Callback]) -> Iterable[dict[str, Any]]:
+def _resolve(tx: Connection, callbacks: list[Callback]) -> Iterable[dict[str, Any]]:
     sids = [c.form.get("MessageSid", "") for c in callbacks]
-    by_sid = dict(tx.execute(select(d.provider_id, d.delivery_id).where(d.provider_id.in_([s for s in sids if s]))).tuples().all())
     ids = [c.delivery_id for c in callbacks if c.delivery_id is not None]
-    known = dict(tx.execute(select(d.delivery_id, d.provider_id).where(d.delivery_id.in_(ids), d.channel == "sms")).tuples().all())
+    columns = (d.delivery_id, d.provider_id, d.attempt, d.alert_id, d.version)
+    known = {row.delivery_id: row for row in tx.execute(select(*columns).where(d.delivery_id.in_(ids), d.channel == "sms"))}
+    lost = [sid for c, sid in zip(callbacks, sids, strict=True) if sid and c.delivery_id not in known]
+    by_sid = {row.provider_id: row for row in tx.execute(select(*columns).where(d.provider_id.in_(lost)))} if lost else {}
+    r = t.receipt.c
+    behind = [c.delivery_id for c in callbacks if c.attempt and c.delivery_id in known and c.attempt < known[c.delivery_id].attempt]
+    retried = set(tx.execute(select(r.delivery_id).where(r.delivery_id.in_(behind), r.kind.startswith(AGAIN))).scalars()) if behind else set()
     for c, sid in zip(callbacks, sids, strict=True):
-        found = c.delivery_id if c.delivery_id in known else by_sid.get(sid)
+        found = known.get(c.delivery_id or -1) or by_sid.get(sid)
         if sid and found is not None:
-            yield {"i": found, "sid": sid, "status": c.form.get("MessageStatus", ""), "code": c.form.get("ErrorCode", "")[:32], "at": iso(c.at),
-                   "when": c.at, "known": known.get(found, "")}
+            yield {"i": found.delivery_id, "sid": sid, "status": c.form.get("MessageStatus", ""), "code": c.form.get("ErrorCode", "")[:32], "at": iso(c.at),
+                   "when": c.at, "known": found.provider_id, "version": f"{found.alert_id}.v{found.version}",
+                   "late": found.delivery_id in retried and 0 < c.attempt < found.attempt}
 
 
 def _more(state: D) -> dict[str, Any]:

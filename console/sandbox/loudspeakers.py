@@ -69,7 +69,7 @@ class Speaker:
         self._keep()
         self._private = self._private or self.keyring.private(self.spec.speaker)
         ack = {"speaker": self.spec.speaker, "alert_id": frame["alert_id"], "version": frame["version"], "seq": frame["seq"], "received": iso(now),
-               "verified": True, **self.memory.played[name]}
+               "verified": True, "content": frames.content(frame), **self.memory.played[name]}
         return f"{branch}/ack/{self.spec.speaker}", frames.seal(ack, self._private)
 
     def _keep(self) -> None:

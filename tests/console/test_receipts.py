@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 from sqlalchemy import select, update
+from twilio.request_validator import RequestValidator
 
-from console.receipts import PATH, Receiver
+from console.receipts import PATH, Receiver, running
 from console.sandbox.callbacks import signature
 from core.ledger import tables as t
 
@@ -29,10 +29,11 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
     form = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+8610000000001", "ErrorCode": ""}
 
     async def main() -> None:
-        runner = web.AppRunner(Receiver(place.ledger, place.settings).app())
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}{PATH}?d={one}"
+        async with running(Receiver(place.ledger, place.settings)) as port:
+            await ask(f"http://127.0.0.1:{port}{PATH}?d={one}")
+
+    async def ask(url: str) -> None:
+        assert signature(url, form, "t" * 32) == RequestValidator("t" * 32).compute_signature(url, form)
         good = signature(url, form, "t" * 32)
         async with aiohttp.ClientSession() as session:
             async def post(data: Any, sign: str | None = good, to: str = url) -> int:
@@ -44,8 +45,10 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
                            await post(form | {"MessageStatus": "sent"}), await post(form, good, url.replace(f"d={one}", "d=9")),
                            await post(b"{}"), await post(b"\xff"), await post(b""), await post(form, signature(url, form, "other"))]:
                 assert status == 403
+            assert await post(b"x" * 20_000) == 403 and await post(form, good, url.replace("twilio", "other")) == 403
+            async with session.get(url) as answer:
+                assert answer.status == 403
             assert await post(form) == 204 and await post(form) == 204
-        await runner.cleanup()
 
     asyncio.run(main())
     with place.ledger.read() as tx:

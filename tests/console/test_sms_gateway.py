@@ -22,7 +22,7 @@ from core.model import DeliveryState as D
 from core.pii import Number
 from core.settings import Settings
 from notifiers.outbox import Item
-from notifiers.sms_twilio import TwilioSms
+from notifiers.sms.twilio import TwilioSms
 
 AT, NUMBER = datetime(2021, 7, 25, 4, tzinfo=UTC), "+8610000123456"
 

@@ -185,14 +185,27 @@ class GatewayProcess(Gateway):
         self.process.wait()
 
 
-def run_and_kill(home: Path, url: str, mutant: str, after_s: float | None, grace: float) -> int:
-    """Dispatch in a process of its own; kill -9 `after_s` after it has begun to send (None: let it end). Its exit code."""
-    command = [sys.executable, str(Path(__file__).with_name("dispatch_child.py")), str(home), url, mutant, str(grace)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    if after_s is not None and line:
-        time.sleep(after_s)
-        child.send_signal(signal.SIGKILL)
-    child.stdout.close()
-    return child.wait(60)
+class Launcher:
+    """Dispatching processes over one home, to be killed with -9."""
+
+    def __init__(self, home: Path, url: str, grace: float) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("dispatch_child.py")), str(home), url, str(grace)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def run(self, kill_after_s: float | None = None) -> int:
+        """Dispatch once; kill it `kill_after_s` after it has begun to send (None: let it end). Its wait status."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        pid, word = int(self.process.stdout.readline().split()[1]), self.process.stdout.readline().split()
+        if word[0] == "ready":
+            if kill_after_s is not None:
+                time.sleep(kill_after_s)
+                os.kill(pid, signal.SIGKILL)
+            word = self.process.stdout.readline().split()
+        return int(word[1])
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(30)

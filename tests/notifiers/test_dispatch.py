@@ -16,7 +16,7 @@ import notify_world as nw
 from core import alerts
 from core.ledger import tables as t
 from core.times import iso
-from notifiers.job import one_sender
+from notifiers.lock import one_sender
 from notifiers.receipts import record
 
 d = t.delivery.c

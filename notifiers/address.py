@@ -1,0 +1,37 @@
+"""The step before the decision: write down whom a draft concerns."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from sqlalchemy import insert
+
+from core import alerts
+from core.county import County
+from core.ledger import Ledger
+from core.ledger import tables as t
+from core.settings import Settings
+from notifiers.audience import plan
+from notifiers.register import ensure_register
+from notifiers.snapshot import AudienceReport, snapshot, told
+
+
+def address(*, now: datetime, ref: alerts.VersionRef | str, county: County, ledger: Ledger, settings: Settings | None = None) -> AudienceReport:
+    """Plan the deliveries of a draft and record the snapshot; a repeat changes nothing. `now` aware. LifeCycleError for an unknown version."""
+    ensure_register(county, ledger, settings or Settings.load())
+    with ledger.begin() as tx:
+        version = alerts.find(tx, ref)
+        known = json.loads(version["audience"] or "{}")
+        if "hash" in known:
+            return told(str(ref), known)
+        rows, same, unknown = plan(tx, version, county)
+        if rows:
+            tx.execute(insert(t.delivery), rows)
+        made = snapshot(rows, same, unknown)
+        alerts.record_audience(tx, ref, made)
+        if not rows or unknown:
+            who = "、".join(unknown) or "空"
+            ledger.duty(tx, now, "audience", f"{ref} 受众为空或有无法识别的区域（{who}），这些区域不发送 / reaches nobody there", str(ref))
+        ledger.audit(tx, now, "notifiers", "audience.plan", str(ref), {"hash": made["hash"], "count": made["count"]})
+        return told(str(ref), made)

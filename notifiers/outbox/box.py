@@ -1,0 +1,97 @@
+"""The rows of one channel: release, claim, settle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, or_, select, tuple_, update
+
+from core.ledger import Ledger
+from core.ledger import tables as t
+from core.model import DeliveryState as D
+from core.times import iso
+from notifiers import stops
+from notifiers.history import levels_said, pass_over
+from notifiers.outbox import rows as r
+from notifiers.outbox.items import Item, Outcome, Ticker
+from notifiers.versions import Ref, Version
+
+d = t.delivery.c
+#: A row whose turn comes within this many seconds keeps a dispatch running.
+SOON_S = 15.0
+
+
+class Outbox:
+    """The rows of one channel and shard (number, of how many). `stopped` names the versions that the desk was rung for, as of the last claim."""
+
+    def __init__(self, ledger: Ledger, ticker: Ticker, channel: str, shard: tuple[int, int] = (0, 1)) -> None:
+        self.ledger, self.ticker, self.channel = ledger, ticker, channel
+        self.stopped = frozenset[str]()
+        self._said: dict[Ref, dict[int, dict[str, int]]] = {}
+        self._mine = (d.channel == channel) & (d.delivery_id % shard[1] == shard[0])
+
+    def release(self, versions: Iterable[Version]) -> None:
+        """planned -> pending, for versions whose authority was verified."""
+        with self.ledger.begin() as tx:
+            for version in versions:
+                tx.execute(update(t.delivery).where(self._mine, r.of(version), d.state == D.PLANNED).values(state=D.PENDING))
+
+    def claim(self, versions: Mapping[Ref, Version], limit: int) -> list[Item]:
+        """pending -> sending for up to `limit` rows of versions that are still what was verified; committed when this returns.
+
+        Whoever holds the same already is passed over, and whoever has an earlier message of the thread on the way waits for its outcome.
+        """
+        now = self.ticker.now()
+        with self.ledger.begin() as tx:
+            self.stopped = stops.stopped(tx, self.channel)
+            going = [version for version in r.live(tx, versions, now) if version.name not in self.stopped]
+            if not going:
+                return []
+            query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.due(now))
+            if any(version.ref[1] > 1 for version in going):
+                query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(self._mine, d.state == D.SENDING)))
+            # newest rows first: the one order that the index has, so that a claim does not sort all that wait
+            found = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id.desc()).limit(limit)).mappings())
+            found = self._needed(tx, versions, found, iso(now))
+            if found:
+                mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
+                tx.execute(mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1), [{"i": row["delivery_id"]} for row in found])
+        return [r.item(row, iso(now), row["attempt"] + 1) for row in found]
+
+    def sending(self) -> list[Item]:
+        """Rows whose outcome is not known: a process died, or the provider did not say."""
+        with self.ledger.read() as tx:
+            query = r.with_resident().where(self._mine, d.state == D.SENDING)
+            return [r.item(row, row["claimed_at"], row["attempt"]) for row in tx.execute(query).mappings()]
+
+    def waiting(self, versions: Mapping[Ref, Version]) -> bool:
+        """Whether rows of these versions get their turn soon; what is put off for longer is for a later dispatch."""
+        going = [r.of(version) for version in versions.values() if version.name not in self.stopped]
+        query = select(d.delivery_id).where(self._mine, d.state == D.PENDING, r.due(self.ticker.now() + timedelta(seconds=SOON_S)), or_(False, *going))
+        with self.ledger.read() as tx:
+            return tx.execute(query.limit(1)).first() is not None
+
+    def settle(self, outcomes: list[Outcome]) -> None:
+        """Write what is known, all in one commit."""
+        now, by_state = self.ticker.now(), dict[D, list[dict[str, Any]]]()
+        for o in outcomes:
+            row = {"i": o.delivery_id, "p": o.provider_id, "c": o.code, "w": iso(now + timedelta(seconds=o.wait_s)), "dup": o.possible_duplicate}
+            by_state.setdefault(o.state, []).append(row)
+        with self.ledger.begin() as tx:
+            for state, changes in by_state.items():
+                query = update(t.delivery).where(d.delivery_id == bindparam("i"), r.among(r.LEAVES.get(state, (D.SENDING,))))
+                tx.execute(query.values(**r.columns(state, iso(now))), changes)
+
+    def _needed(self, tx: Connection, versions: Mapping[Ref, Version], found: list[Any], now: str) -> list[Any]:
+        """`found` without those who need not hear it; these are settled here."""
+        over: dict[int, str] = {}
+        for ref in {(row["alert_id"], row["version"]) for row in found if row["version"] > 1}:
+            if ref not in self._said:
+                self._said[ref] = levels_said(tx, *ref)
+            over |= pass_over(tx, versions[ref].body, self._said[ref], [row for row in found if (row["alert_id"], row["version"]) == ref])
+        if over:
+            mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
+            tx.execute(mark.values(state=D.CANCELLED, finished_at=now, code=bindparam("c")), [{"i": i, "c": code} for i, code in over.items()])
+        return [row for row in found if row["delivery_id"] not in over]

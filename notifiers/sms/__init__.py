@@ -1,0 +1,1 @@
+"""SMS: `stage` keeps the send protocol, `twilio` speaks to the provider, `codes` says what its answers mean; `lookup`, `read_back` and `polling` ask it."""
