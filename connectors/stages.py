@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from connectors import judge
+from connectors.derive import derive
 from connectors.listing import carried
 from connectors.records import NOTES
 from connectors.types import Conditional
@@ -58,6 +59,12 @@ def carry(work: Work) -> bool:
     return True
 
 
+def more(work: Work) -> bool:
+    """What the readings say together with those before them."""
+    work.batch = derive(work.batch, feed=work.feed, county=work.county, lake=work.lake, now=work.now)
+    return True
+
+
 def flag(work: Work) -> bool:
     """Quality flags over the batch and the hours before it."""
     work.batch = judge.judge(work.batch, feed=work.feed, county=work.county, lake=work.lake, now=work.now)
@@ -72,4 +79,4 @@ def store(work: Work) -> bool:
     return True
 
 
-STAGES: tuple[Callable[[Work], bool], ...] = (pull, keep, read, carry, flag, store)
+STAGES: tuple[Callable[[Work], bool], ...] = (pull, keep, read, carry, more, flag, store)

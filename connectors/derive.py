@@ -1,0 +1,95 @@
+"""What a batch's readings say together with those before them: rain from a counter, and the residual of a tide.
+
+A derived reading has the identity of its own property and time, so that late, repeated and reordered counters end in the same rain: the reading
+after a late one is derived again, and the newest receipt counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from connectors.tide import ASKED, predict
+from core.county import County, Feed, Station
+from core.lake import Lake
+from core.model import Batch, Flag, Observation
+
+#: A counter's step over a longer gap says nothing about when the rain fell.
+LONGEST = timedelta(hours=6)
+Series = dict[str, dict[float, float]]
+
+
+def derive(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime) -> Batch:
+    """The batch with what can be derived from it. Residuals only where the feed's option `residual` is true."""
+    more = list(_rain(batch, feed, lake, now))
+    if feed.options.get("residual"):
+        more += _residuals(batch, feed, county, lake, now)
+    return replace(batch, observations=(*batch.observations, *more)) if more else batch
+
+
+def _rain(batch: Batch, feed: Feed, lake: Lake, now: datetime) -> Iterator[Observation]:
+    """Rain (mm) between two counts of the same gauge, for every new count and the one after it; none where the counter fell or the gap is too long."""
+    direct = {o.station for o in batch.observations if o.observed_property == "rain"}
+    new = [o for o in batch.observations if o.observed_property == "rain_total" and o.value is not None and o.station not in direct]
+    if not new:
+        return
+    known = _series(lake, feed, "rain_total", min(o.time for o in new) - LONGEST, max(o.time for o in new) + LONGEST, now)
+    for o in new:
+        known[o.station][o.time.timestamp()] = o.value or 0.0
+    for station, first in {o.station: o for o in new}.items():
+        series, fresh = sorted(known[station].items()), {o.time.timestamp() for o in new if o.station == station}
+        for (before, low), (after, high) in pairwise(series):
+            if not fresh & {before, after} or high < low or after - before > LONGEST.total_seconds():
+                continue
+            reason = f"from a counter, {low:g} to {high:g} mm"
+            yield replace(first, observed_property="rain", time=_time(after), value=round(high - low, 3), interval_s=int(after - before), reasons=(reason,))
+
+
+def _residuals(batch: Batch, feed: Feed, county: County, lake: Lake, now: datetime) -> Iterator[Observation]:
+    """tide_residual (m) of every new tide: measured less astronomical; without enough history no value, flag UNKNOWN and the reason."""
+    new: dict[str, list[Observation]] = defaultdict(list)
+    for o in batch.observations:
+        if o.observed_property == "tide" and o.issued is None and o.value is not None:
+            new[o.station].append(o)
+    if not new:
+        return
+    history = _series(lake, feed, "tide", now - ASKED, now, now)
+    for name, tides in new.items():
+        station = county.station(name)
+        if station is not None:
+            yield from _residual(station, tides, history[name], now)
+
+
+def _residual(station: Station, tides: list[Observation], history: dict[float, float], now: datetime) -> Iterator[Observation]:
+    past = history | {o.time.timestamp(): o.value or 0.0 for o in tides if o.datum == station.datum}
+    at = np.array([o.time.timestamp() for o in tides])
+    found = predict(np.array(list(past)), np.array(list(past.values())), at, latitude=station.lat, now=now)
+    for i, o in enumerate(tides):
+        if o.datum != station.datum:
+            value, flag, why = None, Flag.UNKNOWN, f"datum {o.datum} is not the station's"
+        elif found.values is None:
+            value, flag, why = None, Flag.UNKNOWN, found.why
+        else:
+            value, flag, why = round((o.value or 0.0) - float(found.values[i]), 4), o.flag, f"astronomical {found.values[i]:.2f} m"
+        yield replace(o, observed_property="tide_residual", value=value, flag=flag, datum="", reasons=(why,))
+
+
+def _series(lake: Lake, feed: Feed, observed_property: str, start: datetime, end: datetime, now: datetime) -> defaultdict[str, dict[float, float]]:
+    """station -> {epoch s: value} of what the lake knows; failed values, and heights in another datum than most, are left out."""
+    frame = lake.observations(start=start, end=end, as_of=now, properties=[observed_property], feeds=[feed.feed])
+    frame = frame[frame["value"].notna() & (frame["flag"] != int(Flag.FAIL))]
+    found: defaultdict[str, dict[float, float]] = defaultdict(dict)
+    for station, rows in frame.groupby("station", sort=True):
+        rows = rows[rows["datum"] == rows["datum"].mode().iloc[0]]
+        seconds = rows["time"].astype("int64").to_numpy() / 1e6
+        found[str(station)] = dict(zip(seconds.tolist(), rows["value"].to_numpy(dtype=float).tolist(), strict=True))
+    return found
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
