@@ -1,96 +1,153 @@
-"""Quality flags at ingest: the batch is judged together with the hours before it. Also: former rows of a list written down again."""
+"""Quality flags at ingest: the batch is judged together with what the lake holds around it, and what it sheds new light on is judged again.
+
+A reading's flags are a function of the readings around it (core.checks.REACH_S), not of the order in which they came: a late reading that
+turns its neighbour into a spike, or fills a gap, rewrites the neighbour's flags with the time of its own receipt, so that a read as of an
+earlier time still sees what was known then. Our own reasons begin with `qc<flag>/<flag that the source gave>`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import combinations
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
+from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
 from connectors.stations import distance_km
 from core import quality
+from core.checks import Bools, Ints, gaps, outside
 from core.county import County, Feed
 from core.lake import Lake
 from core.model import Batch, Flag, Observation
+from core.quality import Doubt
+from core.times import SHANGHAI
 
-#: How far back the lake is read so that the first reading of a batch has a past.
-HISTORY = timedelta(hours=6)
 #: Neighbours for the comparison of stations, km; about the width of this county.
 NEAR_KM = 25.0
 _RANK = {Flag.GOOD: 0, Flag.UNKNOWN: 1, Flag.SUSPECT: 2, Flag.FAIL: 3, Flag.MISSING: 4}
+_OURS = re.compile(r"qc(\d)/(\d) ")
 
 
-def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime) -> Batch:
-    """The batch with flags and reasons; no value is dropped or changed, and the source's own worse flag stays."""
-    if not batch.observations:
-        return batch
-    found: dict[int, list[tuple[Flag, str]]] = defaultdict(list)
-    series = _series(batch.observations)
-    past = _past(lake, feed, min(o.time for o in batch.observations), now)
-    for key, places in series.items():
-        rows = [batch.observations[i] for i in places]
-        before = past.get(key, [])
-        times = np.array([t for t, _ in before] + [o.time.timestamp() for o in rows])
-        values = np.array([v for _, v in before] + [_number(o) for o in rows])
-        reasons = quality.check_series(key[1], times, values, interval_s=rows[-1].interval_s)
-        for place, told in zip(places, reasons[len(before):], strict=True):
-            found[place] += told
-    for place, told in _compare(batch.observations, county).items():
-        found[place] += told
-    return replace(batch, observations=tuple(_flagged(o, found.get(i, [])) for i, o in enumerate(batch.observations)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """`batch` with flags; `news`: readings that the lake does not hold in this form yet, those judged again among them."""
+
+    batch: Batch
+    news: tuple[Observation, ...]
 
 
-def _series(observations: tuple[Observation, ...]) -> dict[tuple[str, str], list[int]]:
-    """Positions of each station's and property's readings, in order of time; a forecast is nobody's past."""
-    series: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for i, o in enumerate(observations):
-        if o.issued is None:
-            series[o.station, o.observed_property].append(i)
-    for places in series.values():
-        places.sort(key=lambda i: observations[i].time)
-    return series
+def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime) -> Judgement:
+    """Flags with reasons; no value is dropped or changed, and the source's own worse flag stays. A forecast is nobody's past."""
+    measured = [o for o in batch.observations if o.issued is None]
+    ahead = tuple(o for o in batch.observations if o.issued is not None)
+    if not measured:
+        return Judgement(batch=batch, news=ahead)
+    first, last = min(o.time for o in measured), max(o.time for o in measured)
+    sheet = lay(measured, around(lake, feed.feed, first, last, now))
+    told = _told(sheet, doubts(sheet, feed, county))
+    judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.rows)]
+    held = {_key(o): o for o in sheet.rows[sheet.fresh:]}
+    news = [o for o in judged[: sheet.fresh] if not _stands(o, held.get(_key(o)))]
+    fresh = {_key(o) for o in measured}
+    for former, o in zip(sheet.rows[sheet.fresh:], judged[sheet.fresh:], strict=True):
+        if first - REACH <= o.time <= last + REACH and _key(o) not in fresh and not _stands(o, former):
+            news.append(replace(o, received=now))
+    return Judgement(batch=replace(batch, observations=(*judged[: sheet.fresh], *ahead)), news=(*news, *ahead))
 
 
-def _past(lake: Lake, feed: Feed, first: datetime, now: datetime) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """Readings of this feed in the HISTORY before `first`, by station and property: (epoch s, value)."""
-    last = first - timedelta(microseconds=1)
-    frame = lake.observations(start=first - HISTORY, end=last, as_of=now, feeds=[feed.feed])
-    past: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    stamps = frame["time"].astype("int64").to_numpy() / 1e6
-    for station, name, time, value in zip(frame["station"], frame["observed_property"], stamps, frame["value"], strict=True):
-        past[station, name].append((time, value))
-    return past
+def _key(o: Observation) -> tuple[str, str, datetime]:
+    return o.station, o.observed_property, o.time
 
 
-def _compare(observations: tuple[Observation, ...], county: County) -> dict[int, list[tuple[Flag, str]]]:
-    """Each reading beside those of the stations near it at the same time; stations that share a path are one witness."""
+def _stands(o: Observation, held: Observation | None) -> bool:
+    """Whether what the lake holds of the reading needs no new row: it says the same, or a person has set it right."""
+    return held is not None and (is_corrected(held) or same(o, held))
+
+
+def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
+    """Every test's findings by property."""
     stations = {station.station: station for station in county.stations}
-    groups: dict[tuple[str, datetime], list[int]] = defaultdict(list)
-    for i, o in enumerate(observations):
-        if o.observed_property in quality.NEIGHBOURS and o.station in stations and o.value is not None and o.issued is None:
-            groups[o.observed_property, o.time].append(i)
-    near = {
-        pair for a, b in combinations(stations.values(), 2) if distance_km(a.lat, a.lon, b.lat, b.lon) <= NEAR_KM and a.path != b.path
-        for pair in ((a.station, b.station), (b.station, a.station))
-    }
-    found: dict[int, list[tuple[Flag, str]]] = {}
-    for (name, _), places in groups.items():
-        for i in places:
-            others = [_number(observations[j]) for j in places if (observations[i].station, observations[j].station) in near]
-            reason = quality.check_neighbours(name, _number(observations[i]), np.array(others))
-            if reason:
-                found[i] = [(Flag.SUSPECT, reason)]
+    near, paths = _near(sheet.stations, county)
+    work = _at_work(sheet, county)
+    found: dict[str, list[Doubt]] = {}
+    for name, values in sheet.values.items():
+        interval_s = max((sheet.rows[n].interval_s for n in sheet.origin[name].ravel() if n >= 0), default=0)
+        found[name] = quality.check(name, sheet.times, values, interval_s=interval_s)
+        found[name] += _climate(name, sheet, county)
+        sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
+        found[name] += quality.check_neighbours(name, np.where(sick, np.nan, values), near, paths)  # what is in doubt is no witness
+        found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
+        found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
+    for name, more in quality.check_cross(sheet.values).items():
+        found[name] += more
+    for link in county.links:
+        if {link.upstream, link.downstream} <= set(sheet.stations) & set(stations) and link.observed_property in sheet.values:
+            found[link.observed_property].append(_link(sheet, link.upstream, link.downstream, link.observed_property, link.rise))
     return found
 
 
-def _number(observation: Observation) -> float:
-    return float("nan") if observation.value is None else observation.value
+def _climate(name: str, sheet: Sheet, county: County) -> list[Doubt]:
+    """What a month does not know at a station; a station's own row goes before the row for all."""
+    rows = [row for row in county.climate if row.observed_property == name]
+    if not rows:
+        return []
+    months = np.array([datetime.fromtimestamp(t, SHANGHAI).month for t in sheet.times])
+    own = {(row.station, row.month) for row in rows if row.station}
+    out = []
+    for row in rows:
+        columns = np.array([s == row.station if row.station else (s, row.month) not in own for s in sheet.stations])
+        where = outside(sheet.values[name], row.low, row.high) & (months == row.month)[:, None] & columns[None, :]
+        out.append(Doubt(where, Flag.SUSPECT, f"month {row.month} knows {row.low:g}..{row.high:g}"))
+    return out
 
 
-def _flagged(observation: Observation, found: list[tuple[Flag, str]]) -> Observation:
-    if not found:
-        return observation
-    worst = max([observation.flag, *(flag for flag, _ in found)], key=lambda flag: _RANK[flag])
-    return replace(observation, flag=worst, reasons=(*observation.reasons, *(reason for _, reason in found)))
+def _link(sheet: Sheet, upstream: str, downstream: str, name: str, rise: float) -> Doubt:
+    up, down = sheet.stations.index(upstream), sheet.stations.index(downstream)
+    where: Bools = np.zeros(sheet.values[name].shape, dtype=bool)
+    where[:, up] = where[:, down] = sheet.values[name][:, down] - sheet.values[name][:, up] > rise
+    return Doubt(where, Flag.SUSPECT, f"{downstream} over {rise:g} m above {upstream}, which lies upstream")
+
+
+def _at_work(sheet: Sheet, county: County) -> Bools:
+    """(T, S): whether somebody works on the station."""
+    out: Bools = np.zeros((len(sheet.times), len(sheet.stations)), dtype=bool)
+    for window in county.maintenance:
+        if window.station in sheet.stations:
+            end = np.inf if window.end is None else window.end.timestamp()
+            out[:, sheet.stations.index(window.station)] |= (sheet.times >= window.start.timestamp()) & (sheet.times < end)
+    return out
+
+
+def _near(names: tuple[str, ...], county: County) -> tuple[Bools, Ints]:
+    """(S, S) whether two stations are near and on different paths; (S,) a number per path, a station without one is a path of its own."""
+    known = [county.station(name) for name in names]
+    numbers: dict[str, int] = {}
+    paths = np.array([numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, known, strict=True)])
+    near: Bools = np.zeros((len(names), len(names)), dtype=bool)
+    for i, a in enumerate(known):
+        for j, b in enumerate(known):
+            near[i, j] = a is not None and b is not None and paths[i] != paths[j] and distance_km(a.lat, a.lon, b.lat, b.lon) <= NEAR_KM
+    return near, paths
+
+
+def _told(sheet: Sheet, found: dict[str, list[Doubt]]) -> dict[int, list[tuple[Flag, str]]]:
+    """(flag, reason) by the number of the reading."""
+    told: dict[int, list[tuple[Flag, str]]] = defaultdict(list)
+    for name, several in found.items():
+        for doubt in several:
+            for number in sheet.origin[name][doubt.where & (sheet.origin[name] >= 0)]:
+                told[int(number)].append((doubt.flag, doubt.reason))
+    return told
+
+
+def _flagged(o: Observation, told: list[tuple[Flag, str]]) -> Observation:
+    """The reading with what the source said of it and what we say now; what we said before is taken back."""
+    ours = [match for reason in o.reasons if (match := _OURS.match(reason))]
+    source = Flag(int(ours[0][2])) if ours else o.flag
+    if not ours and not told:
+        return o
+    worst = max([source, *(flag for flag, _ in told)], key=lambda flag: _RANK[flag])
+    kept = tuple(reason for reason in o.reasons if not _OURS.match(reason))
+    return replace(o, flag=worst, reasons=(*kept, *(f"qc{int(flag)}/{int(source)} {reason}" for flag, reason in told)))

@@ -66,15 +66,18 @@ def more(work: Work) -> bool:
 
 
 def flag(work: Work) -> bool:
-    """Quality flags over the batch and the hours before it."""
-    work.batch = judge.judge(work.batch, feed=work.feed, county=work.county, lake=work.lake, now=work.now)
+    """Quality flags over the batch and the hours around it."""
+    judgement = judge.judge(work.batch, feed=work.feed, county=work.county, lake=work.lake, now=work.now)
+    work.batch, work.news = judgement.batch, judgement.news
     return True
 
 
 def store(work: Work) -> bool:
-    """Into the lake."""
-    work.lake.append(work.feed.feed, work.batch, work.now)
-    times = [o.time for o in work.batch.observations if o.value is not None] + [p.time for p in work.batch.tracks if p.issued is None]
+    """Into the lake: what it does not hold yet in this form. A reading that is repeated word for word is not written again."""
+    if work.news or not work.batch.observations or work.batch.tracks or work.batch.signals:
+        work.lake.append(work.feed.feed, replace(work.batch, observations=work.news), work.now)
+    times = [o.time for o in work.batch.observations if o.value is not None and o.issued is None]
+    times += [p.time for p in work.batch.tracks if p.issued is None]
     work.newest = max((time for time in [*times, work.newest] if time is not None), default=None)
     return True
 

@@ -9,7 +9,7 @@ from connectors.types import Connector, Payload
 from core.county import County, Feed
 from core.lake import Lake
 from core.ledger import FeedHealthRow, Ledger
-from core.model import Batch, FeedState
+from core.model import Batch, FeedState, Observation
 from core.settings import Settings
 
 
@@ -43,6 +43,7 @@ class Work:
     payload: Payload | None = None
     raw: str = ""
     batch: Batch = field(default_factory=Batch)
+    news: tuple[Observation, ...] = ()
     records: int = 0
     set_aside: int = 0
     outcome: str = "ok"

@@ -1,7 +1,8 @@
 """Quality flags of readings, in QARTOD's manner: pure functions over arrays, limits as data, a reason with every flag.
 
 Flags never drop or change a value. Limits are wide on purpose: a flag takes evidence away from a rule, and a storm is not an error. What
-fails is physically impossible; what is suspect needs a second witness. Limits marked `verified=False` are engineering choices.
+fails is physically impossible; what is suspect needs a second witness. Limits marked `verified=False` are engineering choices. The arithmetic
+is in core.checks.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core import checks
+from core.checks import Bools, Floats, Ints
 from core.model import Flag
 
-Array = NDArray[np.float64]
 Told = list[tuple[Flag, str]]
 NAN = float("nan")
 
@@ -47,7 +48,7 @@ LIMITS: dict[str, Limits] = {
     "wind_direction": Limits(fail=(0.0, 360.0), source="a circle"),
     "pressure": Limits(fail=(500.0, 1080.0), suspect=(870.0, 1060.0), step=25.0, spike=8.0, flat=12 * 3600,
                        source="WMO-No. 8; 870 hPa is the lowest on record"),
-    "temperature": Limits(fail=(-80.0, 60.0), suspect=(-25.0, 45.0), step=20.0, spike=8.0, flat=24 * 3600, source="WMO-No. 8; rest chosen"),
+    "temperature": Limits(fail=(-80.0, 60.0), suspect=(-25.0, 45.0), step=20.0, spike=8.0, flat=12 * 3600, source="WMO-No. 8; rest chosen"),
     "stage": Limits(fail=(-20.0, 60.0), suspect=(-5.0, 15.0), step=2.5, spike=0.6, source="chosen for a tidal plain"),
     "tide": Limits(fail=(-15.0, 20.0), suspect=(-6.0, 12.0), step=4.0, spike=1.5, flat=6 * 3600, source="chosen for the Yangtze mouth"),
     "discharge": Limits(fail=(-150_000.0, 150_000.0), source="larger than the Yangtze's flood of record at Datong"),
@@ -72,6 +73,15 @@ LIMITS: dict[str, Limits] = {
     "quake_intensity": Limits(fail=(0.0, 12.0), source="GB/T 17742 has twelve degrees"),
     "fire_count": Limits(fail=(0.0, NAN), source="a count"),
     "fire_power": Limits(fail=(0.0, NAN), source="a power"),
+    "visibility": Limits(fail=(0.0, 100_000.0), source="WMO-No. 8 range; upper end chosen"),
+    "humidity": Limits(fail=(0.0, 1.05), source="a share; sensors read a little over 1 in fog"),
+    "dew_point": Limits(fail=(-80.0, 50.0), suspect=(-40.0, 35.0), step=20.0, spike=8.0, source="WMO-No. 8; rest chosen"),
+    "ground_temperature": Limits(fail=(-80.0, 90.0), suspect=(-30.0, 75.0), source="WMO-No. 8; rest chosen"),
+    "road_temperature": Limits(fail=(-80.0, 100.0), suspect=(-30.0, 80.0), source="chosen"),
+    "snowfall": Limits(fail=(0.0, 3_000.0), suspect=(0.0, 500.0), source="chosen"),
+    "wave_height": Limits(fail=(0.0, 35.0), suspect=(0.0, 20.0), spike=5.0, source="chosen above the highest wave measured by a buoy (19 m)"),
+    "reservoir_stage": Limits(fail=(-20.0, 5_000.0), step=5.0, source="chosen"),
+    "outflow": Limits(fail=(-1_000.0, 150_000.0), source="as discharge"),
 }
 
 
@@ -106,93 +116,98 @@ def rain_limits(interval_s: int) -> tuple[float, float]:
     return fail / 2, fail
 
 
-def check_series(observed_property: str, times: Array, values: Array, *, interval_s: int = 0) -> list[Told]:
-    """Flags with reasons for one station's series: `times` in epoch seconds, rising, `values` in the canonical unit, NaN missing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cross:
+    """Two properties of one station that must fit: `low` <= `high` + `slack`, or with `equal` both within `slack` of each other."""
 
-    One list a reading, empty where nothing is wrong; a property without limits is told UNKNOWN.
+    low: str
+    high: str
+    slack: float
+    equal: bool = False
+    source: str
+
+
+CROSS: tuple[Cross, ...] = (
+    Cross(low="wind_speed", high="wind_gust", slack=0.5, source="a gust is the highest wind of the period (WMO-No. 8)"),
+    Cross(low="customers_out", high="customers_total", slack=0.0, source="a part of a whole"),
+    Cross(low="areas_out", high="areas_total", slack=0.0, source="a part of a whole"),
+    Cross(low="stage", high="gate_upstream", slack=0.5, equal=True, source="one water seen by two gauges; slack chosen"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One test's finding: where (T, S), how bad, and why."""
+
+    where: Bools
+    flag: Flag
+    reason: str
+
+
+def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> list[Doubt]:
+    """What a station's own past says of one property over all stations: range, spike, step, flat line.
+
+    `times` (T,) epoch seconds, rising; `values` (T, S) canonical unit, NaN missing; `interval_s` of accumulated properties. What is physically
+    impossible or a spike is not measured against any further, or the honest reading after it would be called a jump.
     """
-    told: list[Told] = [[] for _ in range(len(values))]
-    limits = LIMITS.get(observed_property)
+    limits = LIMITS.get(name)
     if limits is None:
-        return [[(Flag.UNKNOWN, "no limits for this property")] if np.isfinite(v) else [] for v in values]
+        return [Doubt(np.isfinite(values), Flag.UNKNOWN, "no limits for this property")]
     fail, suspect = limits.fail, limits.suspect
-    if observed_property == "rain":
+    if name == "rain":
         high_suspect, high_fail = rain_limits(interval_s)
         fail, suspect = (0.0, high_fail), (0.0, high_suspect)
-    _tell(told, outside(values, *fail), Flag.FAIL, f"range {fail[0]:g}..{fail[1]:g}")
-    _tell(told, outside(values, *suspect) & ~outside(values, *fail), Flag.SUSPECT, f"unlikely outside {suspect[0]:g}..{suspect[1]:g}")
-    _tell(told, step(times, values, limits.step), Flag.SUSPECT, f"step over {limits.step:g} an hour")
-    _tell(told, spike(values, limits.spike), Flag.SUSPECT, f"spike over {limits.spike:g}")
-    _tell(told, flat(times, values, limits.flat, limits.quiet), Flag.SUSPECT, f"flat for {limits.flat / 3600:g} h")
-    return told
+    broken = checks.outside(values, *fail)
+    found = [Doubt(broken, Flag.FAIL, f"range {fail[0]:g}..{fail[1]:g}")]
+    values = np.where(broken, NAN, values)
+    found.append(Doubt(checks.outside(values, *suspect), Flag.SUSPECT, f"unlikely outside {suspect[0]:g}..{suspect[1]:g}"))
+    peaks = checks.spike(times, values, limits.spike)
+    found.append(Doubt(peaks, Flag.SUSPECT, f"spike over {limits.spike:g}"))
+    found.append(Doubt(checks.step(times, np.where(peaks, NAN, values), limits.step), Flag.SUSPECT, f"step over {limits.step:g} an hour"))
+    found.append(Doubt(checks.flat(times, values, limits.flat, limits.quiet), Flag.SUSPECT, f"flat for {limits.flat / 3600:g} h"))
+    return found
 
 
-def outside(values: Array, low: float, high: float) -> NDArray[np.bool_]:
-    """Where a value is out of [low, high]; NaN limits do not bound, NaN values are not judged."""
-    out: NDArray[np.bool_] = (values < low) | (values > high)
-    return out
-
-
-def step(times: Array, values: Array, per_hour: float) -> NDArray[np.bool_]:
-    """Where a value left the last one that was there faster than `per_hour` (at least a quarter of an hour's worth is always allowed)."""
-    out = np.zeros(len(values), dtype=bool)
-    there = np.flatnonzero(np.isfinite(values))
-    if np.isnan(per_hour) or len(there) < 2:
-        return out
-    hours = np.maximum(np.diff(times[there]) / 3600, 0.25)
-    out[there[1:]] = np.abs(np.diff(values[there])) > per_hour * hours
-    return out
-
-
-def spike(values: Array, threshold: float) -> NDArray[np.bool_]:
-    """Where one value stands more than `threshold` above, or below, both its neighbours in time; the newest cannot be judged yet."""
-    out = np.zeros(len(values), dtype=bool)
-    there = np.flatnonzero(np.isfinite(values))
-    if np.isnan(threshold) or len(there) < 3:
-        return out
-    v = values[there]
-    left, right = v[1:-1] - v[:-2], v[1:-1] - v[2:]
-    out[there[1:-1]] = (np.minimum(left, right) > threshold) | (np.maximum(left, right) < -threshold)
-    return out
-
-
-def flat(times: Array, values: Array, seconds: float, quiet: float = NAN) -> NDArray[np.bool_]:
-    """Where a value has been exactly the same for `seconds` or longer, over at least four readings, and is not at or under `quiet`."""
-    out = np.zeros(len(values), dtype=bool)
-    if np.isnan(seconds):
-        return out
-    start, count, last = 0, 0, NAN
-    for i, value in enumerate(values):
-        if not np.isfinite(value):
+def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> list[Doubt]:
+    """Where a station stands alone among at least two neighbours on other paths; `near` (S, S) without the own path, `paths` (S,)."""
+    agreement = NEIGHBOURS.get(name)
+    where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone")}
+    if agreement is None:
+        return []
+    for station in range(values.shape[1]):
+        others = checks.by_path(values, near[station], paths)
+        rows = np.flatnonzero((np.isfinite(others).sum(axis=1) >= 2) & np.isfinite(values[:, station]))
+        if not len(rows):
             continue
-        if value != last:
-            start, count, last = i, 0, value
-        count += 1
-        out[i] = count >= 4 and times[i] - times[start] >= seconds and not value <= quiet
-    return out
+        own, others = values[rows, station], others[rows]
+        where["apart"][rows, station] = np.abs(own - np.nanmedian(others, axis=1)) > agreement.apart
+        where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
+        where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
+    return [
+        Doubt(where["apart"], Flag.SUSPECT, f"over {agreement.apart:g} from the neighbours' median"),
+        Doubt(where["silent"], Flag.SUSPECT, f"nothing here, every neighbour at least {agreement.silent[1]:g}"),
+        Doubt(where["alone"], Flag.SUSPECT, f"{agreement.alone[0]:g} or more here, no neighbour over {agreement.alone[1]:g}"),
+    ]
 
 
-def gaps(times: Array, interval_s: float) -> NDArray[np.bool_]:
-    """Where a reading comes more than one and a half intervals after the one before it."""
-    out = np.zeros(len(times), dtype=bool)
-    out[1:] = np.diff(times) > 1.5 * interval_s
-    return out
+def check_cross(series: dict[str, Floats]) -> dict[str, list[Doubt]]:
+    """By property: where two properties of one station contradict each other; which of them lies is not known, so both are suspect."""
+    found: dict[str, list[Doubt]] = {}
+    for rule in CROSS:
+        if rule.low not in series or rule.high not in series:
+            continue
+        above = series[rule.low] - series[rule.high]
+        where = (np.abs(above) if rule.equal else above) > rule.slack
+        word = "differs from" if rule.equal else "is over"
+        for name in (rule.low, rule.high):
+            found.setdefault(name, []).append(Doubt(where, Flag.SUSPECT, f"{rule.low} {word} {rule.high}"))
+    return found
 
 
-def check_neighbours(observed_property: str, value: float, others: Array) -> str:
-    """Why a value stands alone among simultaneous readings of independent neighbours, '' when it does not or fewer than two are there."""
-    agreement, others = NEIGHBOURS.get(observed_property), others[np.isfinite(others)]
-    if agreement is None or len(others) < 2 or not np.isfinite(value):
-        return ""
-    if abs(value - float(np.median(others))) > agreement.apart:
-        return f"{abs(value - float(np.median(others))):.1f} from the neighbours' median"
-    if value <= agreement.silent[0] and others.min() >= agreement.silent[1]:
-        return f"nothing here, every neighbour at least {others.min():g}"
-    if value >= agreement.alone[0] and others.max() <= agreement.alone[1]:
-        return f"{value:g} here, no neighbour over {others.max():g}"
-    return ""
-
-
-def _tell(told: list[Told], where: NDArray[np.bool_], flag: Flag, reason: str) -> None:
-    for i in np.flatnonzero(where):
-        told[int(i)].append((flag, reason))
+def check_series(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> list[Told]:
+    """`check` of one station's series (T,): one list of (flag, reason) a reading, empty where nothing is wrong."""
+    told: list[Told] = [[] for _ in range(len(values))]
+    for doubt in check(name, times, values[:, None], interval_s=interval_s):
+        for row in np.flatnonzero(doubt.where[:, 0]):
+            told[int(row)].append((doubt.flag, doubt.reason))
+    return told

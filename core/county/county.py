@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.county.policy import Policy
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
+from core.county.watch import Climate, Link, Maintenance
 from core.errors import ConfigError
 from core.model import Hazard
 
@@ -33,6 +34,9 @@ class County:
     loudspeakers: tuple[Loudspeaker, ...]
     templates: dict[str, dict[str, str]]
     packs: tuple[str, ...]
+    maintenance: tuple[Maintenance, ...] = ()
+    climate: tuple[Climate, ...] = ()
+    links: tuple[Link, ...] = ()
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:

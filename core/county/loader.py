@@ -12,6 +12,7 @@ from core.county.places import DATUMS, read_loudspeakers, read_stations, read_to
 from core.county.problems import Problems, shown
 from core.county.texts import harmless, read_templates
 from core.county.tree import Node
+from core.county.watch import read_climate, read_links, read_maintenance
 from core.errors import ConfigError, ConfigErrors
 from core.signing import digest
 
@@ -56,6 +57,8 @@ def _read(root: Path, version: str) -> County:
     feeds = read_feeds(problems)
     keys = [town.key for town in towns]
     stations = read_stations(problems, keys, [feed.feed for feed in feeds], datum)
+    known = {station.station: station for station in stations}
+    maintenance, climate, links = read_maintenance(problems, known), read_climate(problems, known), read_links(problems, known)
     groups = read_groups(problems)
     policy = read_policy(problems, [group.group for group in groups])
     templates = read_templates(problems)
@@ -67,7 +70,8 @@ def _read(root: Path, version: str) -> County:
         raise ConfigErrors(errors)
     return County(
         code=code, prefecture=prefecture, datum=datum, root=root, version=version, towns=with_cells(towns, outline), stations=stations,
-        feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs, **said,
+        feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
+        maintenance=maintenance, climate=climate, links=links, **said,
     )
 
 

@@ -22,6 +22,8 @@ KEYS = {
     "tracks": ["feed", "storm", "agency", "time", "issued"],
     "signals": ["feed", "identifier"],
 }
+#: First word of the first reason of a reading that a person has set right: it stands over every later receipt of the same reading.
+CORRECTED = "corrected"
 _QUADRANTS = ("ne", "se", "sw", "nw")
 _CIRCLES = " ".join(f"{force}_{quadrant}:number" for force in ("r7", "r10", "r12") for quadrant in _QUADRANTS)
 _COLUMNS = {

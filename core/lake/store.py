@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
-from core.lake.shapes import KEYS, KINDS, Record, schema, to_table
+from core.lake.shapes import CORRECTED, KEYS, KINDS, Record, schema, to_table
 from core.model import Batch
 from core.signing import digest
 from core.times import iso, utc
@@ -191,4 +191,7 @@ def _newest(kind: str, frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     """One row a key: the last in `order`, whose last column breaks ties upward (one payload that says two things of one reading)."""
     if not frame.duplicated(KEYS[kind]).any():
         return frame
-    return frame.sort_values(order, kind="stable", na_position="first").drop_duplicates(KEYS[kind], keep="last")
+    if "reasons" in frame.columns:  # a person's correction goes over the source's later word
+        frame, order = frame.assign(corrected=frame["reasons"].str.startswith(CORRECTED)), ["corrected", *order]
+    kept = frame.sort_values(order, kind="stable", na_position="first").drop_duplicates(KEYS[kind], keep="last")
+    return kept.drop(columns="corrected") if "corrected" in kept.columns else kept

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import quality
+from core import checks, quality
 from core.model import Flag
 from core.units import PROPERTIES
 
@@ -86,8 +86,30 @@ def test_a_typhoon_passage_is_not_an_error() -> None:
         assert flags(check(name, series, interval_s=3600)) == [Flag.GOOD] * 11, name
 
 
-def test_gaps() -> None:
-    assert quality.gaps(np.array([0, 3600, 7200, 14400, 18000.0]), 3600).tolist() == [False, False, False, True, False]
+def test_gaps_are_measured_from_the_last_reading_that_was_there() -> None:
+    values = np.array([[1.0], [NAN], [2.0], [3.0], [NAN]])
+    found = checks.gaps(np.arange(5) * HOUR, values, HOUR)[:, 0]
+    assert np.isnan(found[[0, 1, 3, 4]]).all() and found[2] == 2.0
+    far = checks.gaps(np.array([0.0, checks.REACH_S + 1]), np.ones((2, 1)), HOUR)
+    assert np.isnan(far).all()  # beyond the reach nothing is said: that is silence, and told elsewhere
+
+
+def test_a_shifted_sensor_stays_suspect_until_the_shift_has_stood() -> None:
+    shifted = flags(check("stage", [2.0] * 12 + [6.0] * 48, step=600))
+    assert shifted[:12] == [Flag.GOOD] * 12 and set(shifted[12:21]) == {Flag.SUSPECT} and shifted[-1] == Flag.GOOD
+    pulse = flags(check("stage", [2.0, 2.0, 6.0, 6.0, 6.0, 2.1, 2.1], step=600))
+    assert pulse == [Flag.GOOD] * 2 + [Flag.SUSPECT] * 3 + [Flag.GOOD] * 2  # the honest reading after it is no jump
+
+
+def test_the_reading_after_an_impossible_one_is_not_blamed() -> None:
+    assert flags(check("pressure", [1005, 9999, 1004, 1004])) == [Flag.GOOD, Flag.FAIL, Flag.GOOD, Flag.GOOD]
+
+
+def neighbours(name, value, others, paths=None):
+    values = np.array([[value, *others]], dtype=float)
+    paths = np.array([0, *(paths or range(1, len(others) + 1))])
+    near = paths[:, None] != paths[None, :]
+    return any(d.where[0, 0] for d in quality.check_neighbours(name, values, near, paths))
 
 
 @pytest.mark.parametrize(
@@ -105,12 +127,34 @@ def test_gaps() -> None:
     ],
 )
 def test_neighbours(name, value, others, told) -> None:
-    assert bool(quality.check_neighbours(name, float(value), np.array(others, dtype=float))) is told
+    assert neighbours(name, value, others) is told
+
+
+def test_two_gauges_behind_one_modem_are_one_witness() -> None:
+    assert neighbours("rain", 0, [20, 35], [1, 2]) and not neighbours("rain", 0, [20, 35], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("series", "told"),
+    [
+        ({"wind_speed": 12.0, "wind_gust": 9.0}, {"wind_speed", "wind_gust"}),
+        ({"wind_speed": 12.0, "wind_gust": 19.0}, set()),
+        ({"wind_speed": 12.0, "wind_gust": NAN}, set()),
+        ({"customers_out": 1001.0, "customers_total": 1000.0}, {"customers_out", "customers_total"}),
+        ({"stage": 2.4, "gate_upstream": 3.3}, {"stage", "gate_upstream"}),
+        ({"stage": 2.4, "gate_upstream": 2.6}, set()),
+        ({"stage": 2.4}, set()),
+    ],
+)
+def test_sensors_of_one_station_must_fit(series, told) -> None:
+    found = quality.check_cross({name: np.array([[value]]) for name, value in series.items()})
+    assert {name for name, doubts in found.items() if any(d.where.any() for d in doubts)} == told
 
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(PROPERTIES)), st.lists(FLOATS, max_size=30), st.integers(0, 86400))
 def test_any_series_gets_one_answer_a_reading(name, values, interval_s) -> None:
     told = check(name, values, interval_s=interval_s)
@@ -118,8 +162,25 @@ def test_any_series_gets_one_answer_a_reading(name, values, interval_s) -> None:
     assert all(not one for one, value in zip(told, values, strict=True) if value != value)  # what is not there is not judged
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10), st.randoms())
 def test_neighbours_do_not_depend_on_order(value, others, random) -> None:
     shuffled = random.sample(others, len(others))
     for name in quality.NEIGHBOURS:
-        assert quality.check_neighbours(name, value, np.array(others)) == quality.check_neighbours(name, value, np.array(shuffled))
+        assert neighbours(name, value, others) == neighbours(name, value, shuffled)
+
+
+TABLE = st.integers(1, 20).flatmap(lambda t: st.lists(st.lists(st.sampled_from([NAN, 0.0, 1.0, 2.5, 6.0, 14.0, 99.0]), min_size=3, max_size=3), min_size=t, max_size=t))
+
+
+@settings(deadline=None)
+@given(TABLE, st.sampled_from(["stage", "pressure", "rain", "tide", "wind_speed"]), st.integers(60, 7200))
+def test_many_stations_at_once_are_judged_as_each_alone(rows, name, step) -> None:
+    values, times = np.array(rows), np.arange(len(rows)) * float(step)
+    together = [d.where for d in quality.check(name, times, values, interval_s=3600)]
+    for station in range(3):
+        alone = quality.check(name, times, values[:, [station]], interval_s=3600)
+        assert all((a[:, station] == b.where[:, 0]).all() for a, b in zip(together, alone, strict=True))
+        there = np.isfinite(values[:, station])  # and holes where another station reported change nothing
+        dense = quality.check(name, times[there], values[there][:, [station]], interval_s=3600)
+        assert all((a[there, station] == b.where[:, 0]).all() for a, b in zip(together, dense, strict=True))
