@@ -16,7 +16,7 @@ from rules.verify.skill import Skill, skill
 COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
 STYLE = ("body{font-family:'Noto Sans CJK SC','Microsoft YaHei',sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;color:#1f2328}"
          "table{border-collapse:collapse;margin:12px 0}td,th{border:1px solid #d0d7de;padding:4px 10px;text-align:right}"
-         "td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto}.few{color:#9a6700}")
+         "td:first-child,th:first-child{text-align:left}small,th{white-space:nowrap}svg{max-width:100%;height:auto}.few{color:#9a6700}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
