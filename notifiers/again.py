@@ -16,7 +16,7 @@ from core.model import DeliveryState as D
 from core.times import iso, parse_iso
 from notifiers.job import Job
 from notifiers.outbox import Again
-from notifiers.outbox.rows import d, of
+from notifiers.outbox.rows import among, d, of
 
 MARK = "again."
 
@@ -37,7 +37,7 @@ def try_again(job: Job, channel: str, rules: Mapping[str, Again]) -> int:
             now = iso(job.ticker.now())
             tx.execute(insert(t.receipt), [
                 {"delivery_id": row.delivery_id, "kind": f"{MARK}{tries[row.delivery_id] + 1}", "at": now, "detail": row.code} for row in going])
-            back = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state.in_((D.UNDELIVERED, D.REFUSED)))
+            back = update(t.delivery).where(d.delivery_id == bindparam("i"), among((D.UNDELIVERED, D.REFUSED)))
             tx.execute(back.values(state=D.PENDING, finished_at=None, provider_id="", not_before=bindparam("w")), [
                 {"i": row.delivery_id, "w": iso(parse_iso(row.finished_at or now) + timedelta(seconds=rules[row.code].wait_s))} for row in going])
     return len(going)

@@ -56,9 +56,10 @@ def record_many(ledger: Ledger, callbacks: Iterable[Callback]) -> int:
         made = tx.execute(insert.on_conflict_do_nothing(), [{"delivery_id": r["i"], "kind": r["status"][:32], "at": r["at"], "detail": r["code"]} for r in rows])
         for state, leaves in FROM.items():
             moving = {r["i"]: r for r in rows if STATES.get(r["status"]) is state and not r["late"]}
-            if moving:
-                query = update(t.delivery).where(d.delivery_id == bindparam("i"), among(leaves))
-                tx.execute(query.values(state=state, provider_id=bindparam("sid"), **_more(state)), list(moving.values()))
+            if moving:  # parameters named as no column is: one that bears a column's name would be written into it
+                query = update(t.delivery).where(d.delivery_id == bindparam("_i"), among(leaves)).values(state=state, provider_id=bindparam("_p"))
+                more: dict[str, Any] = {"finished_at": bindparam("_at"), "code": bindparam("_c")} if state in (D.DELIVERED, D.UNDELIVERED) else {}
+                tx.execute(query.values(**more), [{"_i": i, "_p": r["sid"], "_at": r["at"], "_c": r["code"]} for i, r in moving.items()])
         for r in rows:
             if r["known"] and r["known"] != r["sid"] and not r["late"]:
                 tx.execute(update(t.delivery).where(d.delivery_id == r["i"]).values(possible_duplicate=True))
@@ -84,8 +85,3 @@ def _resolve(tx: Connection, callbacks: list[Callback]) -> Iterable[dict[str, An
             yield {"i": found.delivery_id, "sid": sid, "status": c.form.get("MessageStatus", ""), "code": c.form.get("ErrorCode", "")[:32], "at": iso(c.at),
                    "when": c.at, "known": found.provider_id, "version": f"{found.alert_id}.v{found.version}",
                    "late": found.delivery_id in retried and 0 < c.attempt < found.attempt}
-
-
-def _more(state: D) -> dict[str, Any]:
-    done = state in (D.DELIVERED, D.UNDELIVERED)
-    return {"finished_at": bindparam("at"), "code": bindparam("code")} if done else {}
