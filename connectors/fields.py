@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from core.times import SHANGHAI, parse_iso
+from core.times import SHANGHAI, parse_iso, utc
 
 #: Words that sources write for "no value"; each was seen in a recorded feed.
 NO_VALUE = frozenset({"", "null", "none", "nan", "n/a", "-", "--"})
@@ -68,7 +68,10 @@ class Fields:
 
     def beijing(self, key: str, *patterns: str) -> datetime:
         """A Beijing-clock time without a zone, by the first pattern that fits, as UTC."""
-        return clock(self.text(key), key, patterns).replace(tzinfo=SHANGHAI).astimezone(UTC)
+        try:
+            return utc(clock(self.text(key), key, patterns).replace(tzinfo=SHANGHAI))
+        except ValueError as error:
+            raise Refused(f"field {key}: {error}") from error
 
     def utc(self, key: str, *patterns: str) -> datetime:
         """A UTC time without a zone, by the first pattern that fits."""

@@ -19,7 +19,7 @@ from connectors.records import Fields, Gather, Refused
 from connectors.sl651_body import Reading, rain_of, read_body
 from connectors.sl651_frames import Frame
 from connectors.sl651_frames import read as read_frame
-from connectors.spool import ROUND, Spool
+from connectors.spool import Spool
 from connectors.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
@@ -46,11 +46,12 @@ def spool_of(feed: Feed, settings: Settings) -> Spool:
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
     """What waits in the spool; its files go when the lake has them. None when nothing waits."""
-    messages, files = spool_of(feed, settings).read()
+    spool = spool_of(feed, settings)
+    messages, files = spool.read()
     if not messages:
         return None
     body = canonical({"messages": messages}).encode()
-    return Payload(body=body, content_type="application/json", again=len(files) >= ROUND, acknowledge=lambda: Spool.forget(files))
+    return Payload(body=body, content_type="application/json", again=len(spool.waiting()) > len(files), acknowledge=lambda: Spool.forget(files))
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:

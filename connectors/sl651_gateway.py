@@ -18,6 +18,7 @@ from typing import Any
 
 from connectors.sl651 import REPORTS, find
 from connectors.sl651_frames import ACK, EOT, ESC, NAK, Frame, Framer, Noise, answer
+from connectors.sl651_packets import Packets
 from connectors.spool import Spool
 from connectors.stations import Stations
 from core.county import County, Feed
@@ -27,11 +28,10 @@ from core.times import iso
 log = logging.getLogger(__name__)
 
 LINK, PICTURE = 0x2F, 0x36
-#: Bounds of one connection: seconds without a byte, seconds for a frame once begun, bad frames, packets and bytes of one message.
-IDLE_S, FRAME_S, MAX_BAD, MAX_PACKETS, MAX_MESSAGE = 660.0, 30.0, 50, 512, 1 << 20
-MAX_CONNECTIONS = 1000
-#: Messages flushed at once.
-GROUP = 500
+#: Bounds of one connection: seconds without a byte, seconds for a frame once begun, bad frames.
+IDLE_S, FRAME_S, MAX_BAD = 660.0, 30.0, 50
+#: Connections at once, and messages flushed at once.
+MAX_CONNECTIONS, GROUP = 1000, 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Gateway:
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        framer, packets = Framer(), dict[int, Frame]()
+        framer, packets = Framer(), Packets()
         loop = asyncio.get_running_loop()
         since = loop.time()
         while True:
@@ -110,23 +110,19 @@ class Gateway:
             async with asyncio.timeout(self.frame_s):
                 await writer.drain()
 
-    async def _take(self, frame: Frame, packets: dict[int, Frame]) -> bytes:
+    async def _take(self, frame: Frame, packets: Packets) -> bytes:
         """The answer to a frame, after what it says is on the disk; b'' where it gets none."""
         if frame.down or not self._welcome(frame):
             return b""
-        if frame.function == LINK:
-            self.told["link"] += 1
-            return b""
         frames = [frame]
         if frame.count > 1:
-            missing = self._collect(frame, packets)
+            missing = packets.put(frame)
             if frame.more:
                 return b""
             if missing:
                 self.told["asked_again"] += 1
                 return answer(frame, self.clock(), end=NAK, packet=(missing, frame.count))
-            frames = [packets[number] for number in sorted(packets)]
-            packets.clear()
+            frames = packets.take()
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         await self._queue.put(({"at": iso(self.clock()), "frames": [one.raw.hex().upper() for one in frames]}, future))
         if not await future:
@@ -135,18 +131,8 @@ class Gateway:
         last = ESC if self.feed.options.get("keep_online") else EOT
         return answer(frames[0], self.clock(), end=ACK if frame.more else last)
 
-    def _collect(self, frame: Frame, packets: dict[int, Frame]) -> int:
-        """Put a packet with the others of its message; the lowest number that is missing, 0 when all are there. Noise beyond the bounds."""
-        if (frame.number == 1 and packets.get(1, frame).raw != frame.raw) or any(one.count != frame.count for one in packets.values()):
-            packets.clear()  # another message has begun
-        packets[frame.number] = frame
-        if frame.count > MAX_PACKETS or not 1 <= frame.number <= frame.count or sum(len(one.raw) for one in packets.values()) > MAX_MESSAGE:
-            packets.clear()
-            raise Noise(f"packet {frame.number} of {frame.count} is beyond the bounds")
-        return next((number for number in range(1, frame.count + 1) if number not in packets), 0)
-
     def _welcome(self, frame: Frame) -> bool:
-        """Whether the frame comes from one of our stations with the right password and says something we take."""
+        """Whether the frame comes from one of our stations with the right password and says something that is kept."""
         try:
             find(Stations(self.county, self.feed), frame.station)
         except ValueError:
@@ -159,4 +145,5 @@ class Gateway:
         if frame.function not in REPORTS and frame.function not in (LINK, PICTURE):
             self.told["other_function"] += 1
             return False
-        return True
+        self.told["link"] += frame.function == LINK
+        return frame.function != LINK

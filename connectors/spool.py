@@ -17,8 +17,8 @@ from typing import Any
 from core.errors import StoreError
 from core.signing import canonical, digest
 
-#: Files taken at once; more wait for the next round.
-ROUND = 200
+#: Files, and bytes of them, taken at once; more wait for the next round.
+ROUND, ROUND_BYTES = 200, 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class Spool:
         """Messages of up to ROUND files and the files they came from; a damaged file is renamed to `.bad`, told as one message, and never deleted."""
         messages: list[dict[str, Any]] = []
         files = []
+        held = 0
         for path in self.waiting()[:ROUND]:
+            if held > ROUND_BYTES:
+                break
             try:
                 body = path.read_bytes()
                 whole = digest(body)[:16] == path.stem.rpartition("-")[2]
@@ -72,6 +75,7 @@ class Spool:
                 path.rename(path.with_suffix(".bad"))
                 messages.append({"damaged": path.name})
                 continue
+            held += len(body)
             messages += json.loads(body)
             files.append(path)
         return messages, files

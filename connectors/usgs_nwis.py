@@ -50,8 +50,9 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     def read(one: Fields, station: Station, code: str, missing: float) -> Iterator[Observation]:
         name, unit, datum = PARAMETERS[code]
         time, given = one.zoned("dateTime"), one.number("value", missing=(missing,))
-        marks = one.maybe("qualifiers") or []
-        reasons = tuple(str(mark) for mark in ([marks] if isinstance(marks, str) else marks) if mark not in PLAIN)
+        given_marks = one.maybe("qualifiers") or []
+        marks = [given_marks] if isinstance(given_marks, str) else _list(given_marks)
+        reasons = tuple(str(mark)[:20] for mark in marks if str(mark) not in PLAIN)
         interval_s = int(feed.options.get("rain_interval_s", 0)) if name == "rain" else 0
         if name == "rain" and not interval_s:
             raise Refused("rain without the option rain_interval_s")

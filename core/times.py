@@ -12,7 +12,10 @@ def utc(value: datetime) -> datetime:
     """Return `value` in UTC; a naive time is refused with ValueError, because eight hours are a night's sleep."""
     if value.tzinfo is None:
         raise ValueError(f"time without a zone: {value.isoformat()}")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"no calendar has the time {value.isoformat()}") from None
 
 
 def parse_iso(text: str) -> datetime:
@@ -22,7 +25,7 @@ def parse_iso(text: str) -> datetime:
 
 def parse_local(text: str, pattern: str) -> datetime:
     """Read a Beijing-clock time such as '2021-07-25 06:00:00' by a strptime `pattern`, as UTC."""
-    return datetime.strptime(text.strip(), pattern).replace(tzinfo=SHANGHAI).astimezone(UTC)
+    return utc(datetime.strptime(text.strip(), pattern).replace(tzinfo=SHANGHAI))
 
 
 def iso(value: datetime) -> str:

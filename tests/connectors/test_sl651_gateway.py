@@ -181,6 +181,16 @@ def test_a_torn_spool_file_is_put_aside_and_the_others_are_read(tmp_path) -> Non
         Spool(tmp_path / "half.json.part").keep([{}], NOW)
 
 
+def test_a_long_spool_is_read_in_rounds_and_in_order(place, settings, lake, ledger, monkeypatch) -> None:
+    monkeypatch.setattr("connectors.spool.ROUND", 2)
+    monkeypatch.setattr("connectors.spool.ROUND_BYTES", 500)
+    spool = spool_of(place[1], settings)
+    for k in range(7):
+        frames = [single(float(k), 1, NOW - timedelta(minutes=k)).hex()] * (5 if k == 3 else 1)
+        spool.keep([{"at": "", "frames": [frame]} for frame in frames], NOW + timedelta(seconds=k))
+    assert sorted(stored(place, lake, ledger, settings)) == list(range(7)) and spool.waiting() == []
+
+
 STATIONS = 10
 EACH = 100
 

@@ -57,7 +57,8 @@ def test_the_missing_code_and_doubtful_qualifiers(place) -> None:
 @pytest.mark.parametrize(
     "bad",
     [series("99999", ("1", "2026-11-01T11:00:00Z")), series("00065", ("1", "2026-11-01T11:00:00Z"), site="0"), series("00065", ("1", "2026-11-01T11:00:00Z"), unit="m"),
-     series("00065", ("1", "2026-11-01T11:00:00Z"), lat=39.2), series("00065", ("x", "2026-11-01T11:00:00Z")), series("00065", ("1", "2026-11-01T11:00:00")),
+     series("00065", ("1", "2026-11-01T11:00:00Z"), lat=39.2), series("00065", ("x", "2026-11-01T11:00:00Z")),
+     series("00065", ("1", "0001-01-01T00:00:00+23:59")), series("00065", ("1", "2026-11-01T11:00:00Z", True)), series("00065", ("1", "2026-11-01T11:00:00")),
      series("00065", ("1", "2026-11-02T11:00:00Z")), {"sourceInfo": {}}, [], {**series("00065"), "values": 3}, {**series("00065"), "sourceInfo": None}],
 )
 def test_a_bad_series_or_value_costs_itself(place, bad) -> None:
