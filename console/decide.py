@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from console.context import Context
@@ -11,12 +12,13 @@ from console.steps import TickReport, dispatch, issue
 from core import alerts
 from core.errors import AuthorityError, LifeCycleError
 from core.model import AlertState, Level
-from core.times import parse_iso, people
+from core.times import iso, parse_iso, people
 
-#: How long the question waits in Airflow before silence is the answer (dags/issue.py).
-SILENCE = timedelta(minutes=30)
 #: What the buttons mean: (role, decision).
 ANSWERS = {"送审": ("author", "approve"), "退回": ("author", "refuse"), "签发": ("approver", "approve"), "驳回": ("approver", "refuse")}
+#: The state in which a version waits for a role, and the task that asks it (dags/issue.py).
+WAITS_FOR = {"author": AlertState.DRAFT, "approver": AlertState.REVIEW}
+TASKS = {"author": "review", "approver": "approve"}
 
 
 def split(partition_key: str) -> tuple[str, datetime]:
@@ -40,49 +42,120 @@ def describe(partition_key: str) -> str:
     return "\n".join([*lines, "", f"短信：{first['sms']}", "", f"正文哈希 {row['body_hash'][:16]}"])
 
 
-def carry_out(partition_key: str, review: dict[str, Any] | None, approval: dict[str, Any] | None) -> dict[str, Any]:
-    """Record the officers' signatures, issue if both said yes, and dispatch; a repeat changes nothing and sends nothing twice."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One turn of a question: (officer, title) of those who may answer, for how many seconds, and the words."""
+
+    people: tuple[tuple[str, str], ...]
+    wait_s: float
+    subject: str
+    body: str
+
+
+def ask(partition_key: str, role: str, turn: int) -> Asked | None:
+    """Whom to ask in a role ('author' or 'approver') now; None when the version does not wait for that role.
+
+    Policy order, one more officer each turn. Past the deadline the policy's default acts first (alerts.decide_silence); where it holds,
+    everybody of the role is asked until the version runs out.
+    """
     ref, drafted = split(partition_key)
-    ctx, now = Context.load(), drafted
-    for answer in (review, approval):
-        now = max(now, answered_at(ctx, drafted, answer))
-        _record(ctx, ref, now, answer)
-    if alerts.state(ref=ref, ledger=ctx.ledger) is AlertState.APPROVED:
+    ctx = Context.load()
+    now = _asked_at(ctx, ref, drafted, turn)
+    found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
+    if found is not None and found.overdue:
+        alerts.decide_silence(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
+        found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
+    if found is None or found.state is not WAITS_FOR[role]:
+        return None
+    officers = [officer for name in found.asked if (officer := ctx.county.policy.officer(name)) is not None]
+    with ctx.ledger.begin() as tx:
+        row = alerts.find(tx, ref)
+        until = parse_iso(row["expires"]) if found.overdue else found.until
+        titles = "、".join(officer.title for officer in officers)
+        ctx.ledger.duty(tx, now, "ask", f"{ref} 请{titles}{'签发' if role == 'approver' else '复核'}，至 {people(until)}", ref=f"{ref}/{role}/{turn}")
+    late = "（已逾时，等待补签）" if found.overdue else ""
+    return Asked(people=tuple((officer.officer, officer.title) for officer in officers), wait_s=max(1.0, (until - now).total_seconds()),
+                 subject=f"{'签发' if role == 'approver' else '复核送审'}{late}：{json.loads(row['body'])['headline']}", body=describe(partition_key))
+
+
+def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> None:
+    """Sign one answer into the ledger; silence is not one. AuthorityError for a signature that does not hold.
+
+    An answer to a version that waits no more (replaced, run out, decided elsewhere) changes nothing and is written into the duty log.
+    """
+    chosen = (answer.get("chosen_options") or [""])[0]
+    if chosen not in ANSWERS:
+        return
+    if ANSWERS[chosen][0] != role:
+        raise AuthorityError(f"{chosen}: 不是这一步的答复 / not an answer to this question")
+    ref, drafted = split(partition_key)
+    ctx = Context.load()
+    now = _answered_at(ctx, ref, drafted, turn, answer)
+    try:
+        _sign(ctx, ref, now, answer)
+    except LifeCycleError as reason:
         with ctx.ledger.begin() as tx:
-            row = alerts.find(tx, ref)
+            ctx.ledger.duty(tx, now, "too_late", f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
+
+
+def onward(partition_key: str, role: str, turn: int) -> str:
+    """Where a turn leads by the ledger's state: the same role's next turn, the approver's first, or the end ('')."""
+    state = alerts.state(ref=split(partition_key)[0], ledger=Context.load().ledger)
+    if state is WAITS_FOR[role]:
+        return f"{TASKS[role]}_{turn + 2}"
+    return f"{TASKS['approver']}_1" if state is AlertState.REVIEW else ""
+
+
+def carry_out(partition_key: str) -> dict[str, Any]:
+    """Issue what is approved, and dispatch; a repeat changes nothing and sends nothing twice.
+
+    LifeCycleError when the version still waits for people and could be decided: then a question was never put, which must not look well.
+    """
+    ref, drafted = split(partition_key)
+    ctx = Context.load()
+    with ctx.ledger.begin() as tx:
+        row = alerts.find(tx, ref)
+    now = _clock(ctx, parse_iso(row["decided_at"] or iso(drafted)))
+    if row["state"] in WAITS_FOR.values() and now < parse_iso(row["expires"]):
+        raise LifeCycleError(f"{ref}: 仍在等人，但没有问出去 / waits for people, but nobody is asked; 清除失败的一步 / clear the failed task")
+    if row["state"] == AlertState.APPROVED:
         issue(now, ctx, alerts.VersionRef.of(row))
-    report = TickReport(at=now)
-    dispatch(now, ctx, report)
+    dispatch(now, ctx, TickReport(at=now))
     return {"ref": ref, "state": str(alerts.state(ref=ref, ledger=ctx.ledger))}
 
 
-def answered_at(ctx: Context, drafted: datetime, answer: dict[str, Any] | None) -> datetime:
-    """When people answered. In a sandbox, whose clock is the scenario's, an answer comes at the draft's time, and silence at its deadline."""
-    chosen = (answer or {}).get("chosen_options") or []
-    silent = bool(chosen) and chosen[0] not in ANSWERS
-    if ctx.settings.mode == "sandbox":
-        return drafted + SILENCE if silent else drafted
-    at = str((answer or {}).get("responded_at") or "")
-    return datetime.fromisoformat(at).astimezone(UTC) if at else datetime.now(UTC)
+def _clock(ctx: Context, scenario: datetime) -> datetime:
+    """The wall clock, in whole seconds; in a sandbox, whose clock is the scenario's, the time given."""
+    return scenario if ctx.settings.mode == "sandbox" else datetime.now(UTC).replace(microsecond=0)
 
 
-def _record(ctx: Context, ref: str, now: datetime, answer: dict[str, Any] | None) -> AlertState | None:
-    """One answer from the human-in-the-loop task: signed by the officer, or by the demonstration key where policy allows; silence falls to the policy."""
-    chosen = (answer or {}).get("chosen_options") or []
-    if not answer or not chosen:
-        return None
-    if chosen[0] not in ANSWERS:
-        try:
-            return alerts.decide_silence(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
-        except LifeCycleError:
-            return None
-    role, decision = ANSWERS[chosen[0]]
+def _asked_at(ctx: Context, ref: str, drafted: datetime, turn: int) -> datetime:
+    """When a turn begins. In a sandbox the turns before it were silent to their end, and nobody is asked before the last signature."""
+    at = drafted
+    for _ in range(turn):
+        found = alerts.waiting_for(now=at, ref=ref, county=ctx.county, ledger=ctx.ledger)
+        at = found.until if found is not None else at
+    with ctx.ledger.begin() as tx:
+        signed = [parse_iso(row["at"]) for row in alerts.approvals(tx, ref)]
+    return _clock(ctx, max([at, *signed]))
+
+
+def _answered_at(ctx: Context, ref: str, drafted: datetime, turn: int, answer: dict[str, Any]) -> datetime:
+    """When people answered; in a sandbox at once."""
+    at = answer.get("responded_at")
+    if ctx.settings.mode == "sandbox" or not at:
+        return _asked_at(ctx, ref, drafted, turn)
+    return (at if isinstance(at, datetime) else datetime.fromisoformat(str(at))).astimezone(UTC)
+
+
+def _sign(ctx: Context, ref: str, now: datetime, answer: dict[str, Any]) -> AlertState:
+    """An answer as a signed decision: by the officer's own signature, or by the demonstration key where policy allows."""
+    role, decision = ANSWERS[answer["chosen_options"][0]]
     officer = (answer.get("responded_by_user") or {}).get("id", "")
     given = (answer.get("params_input") or {}).get("signature") or ""
     if given:
-        signature = alerts.Signature(**json.loads(given))
-        return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=signature, county=ctx.county,
-                             ledger=ctx.ledger, keyring=ctx.keyring)
+        return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=alerts.Signature(**json.loads(given)),
+                             county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
     if ctx.county.policy.signing != "demonstration":
         raise AuthorityError("正式系统须附本人签名 / a live system needs the officer's own signature")
     from console.sandbox.officers import sign_as

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import pendulum
@@ -13,17 +14,21 @@ START = pendulum.datetime(2021, 1, 1, tz="Asia/Shanghai")
 
 
 class CountyRows(NamedTuple):
-    """(id, title, cron) of the enabled feeds, and whether their schedules run by themselves."""
+    """(id, title, cron) of the enabled feeds, how many officers a colour asks at most, and whether the schedules run by themselves."""
 
     feeds: list[tuple[str, str, str]]
+    authors: int
+    approvers: int
     live: bool
 
 
 def _read() -> CountyRows:
-    with open(os.path.join(os.environ.get("FENGSUI_COUNTY", "county/haimen"), "feeds.yaml"), encoding="utf-8") as text:  # noqa: PTH123, PTH118
-        rows = YAML(typ="safe", pure=True).load(text)
+    folder, yaml = Path(os.environ.get("FENGSUI_COUNTY", "county/haimen")), YAML(typ="safe", pure=True)
+    rows, policy = yaml.load(folder / "feeds.yaml"), yaml.load(folder / "policy.yaml")
     feeds = [(name, row["title"], row["cron"]) for name, row in rows.items() if row.get("enabled", True)]
-    return CountyRows(feeds, os.environ.get("FENGSUI_MODE", "sandbox") == "live")
+    authors, approvers = (max(sum(officer["role"] in level[roles] for officer in policy["officers"].values()) for level in policy["levels"].values())
+                          for roles in ("author_roles", "approver_roles"))
+    return CountyRows(feeds, authors, approvers, os.environ.get("FENGSUI_MODE", "sandbox") == "live")
 
 
 COUNTY = _read()
@@ -38,6 +43,11 @@ def run_now(dag_run) -> datetime:
     """The time a run works at: `now` of its configuration, else the wall clock. Only here does a DAG read a clock."""
     text = (dag_run.conf or {}).get("now") if dag_run is not None else None
     return datetime.fromisoformat(text) if text else datetime.now(UTC).replace(microsecond=0)
+
+
+def version_of(dag_run) -> str:
+    """The drafted version an issue run is about, 'alert.v3@time': its partition key, or `version` of a run triggered by hand."""
+    return dag_run.partition_key or (dag_run.conf or {})["version"]
 
 
 def publishes(dag_run) -> bool:

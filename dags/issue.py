@@ -1,56 +1,51 @@
 """One run a drafted version: the duty officer reviews, the chief approves, then it is issued and handed over. 审批与发布。
 
-**红了怎么办**：没有人应答时按县里的规定处理（红、橙且有两路佐证时自动发布，其余保持等待并报值班台）；
-发布任务失败可直接“清除”重跑，已发出的不会再发一遍。Airflow 不可用时用 `fengsui tick`。
+**怎么办**：在“需要操作”里点开，看清镇街、级别、对象与短信原文，按“送审”或“退回”；带班领导按“签发”或“驳回”。拟稿与签发必须是两个人。
+
+**没有人应答**：各颜色的时限在县政策 policy.yaml 里；时限按人数等分，先问第一位，再加问下一位副班；时限一到按政策默认：
+红、橙且有两路佐证时自动发布，其余记入值班日志、继续等，任何一位仍可补签，直到这一版过期。
+
+**红了怎么办**：问题没有问出去或签名无效。看日志最后一行，改正后“清除”那一步重跑；已签的不会重签，已发出的不会再发一遍。
+Airflow 不可用时用 `fengsui tick`。
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import Asset, IdentityMapper, PartitionedAssetTimetable, TriggerRule, chain, dag, task
+from fengsui_dags import COUNTY, START, defaults, version_of
+from fengsui_officers import SILENT, Question
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Asset, IdentityMapper, Param, PartitionedAssetTimetable, TriggerRule, dag, task
-from fengsui_dags import START, defaults
-
-SILENT = "无人应答"
-WAIT = timedelta(minutes=30)
-SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签）")}
-
-
-def question(title: str, options: list[str], users: list[str]) -> dict:
-    """A question to named officers with Chinese buttons; silence is an answer too."""
-    return {"task_display_name": title, "subject": title + " {{ dag_run.partition_key }}", "body": "{{ ti.xcom_pull(task_ids='show') }}",
-            "options": [*options, SILENT], "defaults": [SILENT], "response_timeout": WAIT, "params": SIGN,
-            "assigned_users": [{"id": user, "name": user} for user in users]}
+ROLES = {"review": ("author", "复核送审", ["送审", "退回"], COUNTY.authors), "approve": ("approver", "签发", ["签发", "驳回"], COUNTY.approvers)}
 
 
 @dag(dag_id="issue", dag_display_name="发布 · 复核、签发、送达", doc_md=__doc__, tags=["烽燧", "发布"], start_date=START, catchup=False,
      schedule=PartitionedAssetTimetable(assets=Asset("fengsui_drafted"), default_partition_mapper=IdentityMapper()),
-     is_paused_upon_creation=False, max_active_runs=8, default_args=defaults())
+     is_paused_upon_creation=False, max_active_runs=64, default_args=defaults())
 def issue_dag() -> None:
-    """show -> review -> approve -> decide and send."""
+    """show -> review, one turn an officer -> approve, likewise -> decide and send. Each turn leads to the next, to the other role or to the end."""
 
     @task(task_display_name="出示草稿")
     def show(dag_run=None) -> str:
         from console.decide import describe
 
-        return describe(dag_run.partition_key)
+        return describe(version_of(dag_run))
 
-    @task(task_display_name="记录签名、发布、送达", trigger_rule=TriggerRule.ALL_DONE)
-    def decide_and_send(dag_run=None, ti=None) -> dict:
+    @task(task_display_name="发布、送达", trigger_rule=TriggerRule.ALL_DONE)
+    def decide_and_send(dag_run=None) -> dict:
         from console.decide import carry_out
 
-        return carry_out(dag_run.partition_key, review=ti.xcom_pull(task_ids="review"), approval=ti.xcom_pull(task_ids="approve"))
+        return carry_out(version_of(dag_run))
 
-    @task.branch(task_display_name="送审或退回")
-    def route(ti=None) -> str:
-        return "decide_and_send" if ti.xcom_pull(task_ids="review")["chosen_options"] == ["退回"] else "approve"
-
-    review = HITLOperator(task_id="review", **question("复核送审", ["送审", "退回"], ["duty-1", "duty-2"]))
-    approve = HITLOperator(task_id="approve", **question("签发", ["签发", "驳回"], ["chief-1", "deputy-1"]))
     end = decide_and_send()
-    show() >> review >> route() >> [approve, end]
-    approve >> end
+    turns = {name: [Question(task_id=f"{name}_{n + 1}", task_display_name=f"{title} · " + (f"第 {n + 1} 位" if n < count else "逾时补签"),
+                             role=role, turn=n, options=[*options, SILENT], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+                    for n in range(count + 1)] for name, (role, title, options, count) in ROLES.items()}
+    chain(show(), *turns["review"])
+    chain(*turns["approve"])
+    for question in turns["review"]:
+        question >> [turns["approve"][0], end]
+    for question in turns["approve"]:
+        question >> end
 
 
 issue_dag()

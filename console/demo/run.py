@@ -23,6 +23,7 @@ from console.sandbox.officers import demonstrate, prepare
 from console.sandbox.scenario import Moment, Scenario
 from console.summary import print_summary
 from console.world import World
+from core.county import load_county
 from core.errors import StoreError
 from core.times import iso, people
 
@@ -31,8 +32,7 @@ COUNTY = ROOT / "county" / "haimen"
 STEP_WITHIN_S = 180.0
 #: `make up` stops at the third moment, in the middle of the storm, where there is something to decide.
 UP_TO = 3
-ROLES = {"duty-1": "user", "chief-1": "user", "admin": "admin"}
-BUTTONS = {"review": ("送审", "duty-1"), "approve": ("签发", "chief-1")}
+BUTTONS = {"review": "送审", "approve": "签发"}
 
 
 class Demo:
@@ -40,6 +40,7 @@ class Demo:
 
     def __init__(self, scenario: str) -> None:
         self.began = time.monotonic()
+        self.officers = [officer.officer for officer in load_county(COUNTY).policy.officers]
         self.scenario: Scenario = replay.find_scenario(COUNTY, scenario)
         self.world = World(home=HOME / "state", county=COUNTY, scenario=scenario)
         self.airflow: Airflow | None = None
@@ -70,7 +71,7 @@ class Demo:
 
     def _start(self) -> None:
         """Airflow comes up beside the sandbox and the first hours, which do without it."""
-        self.airflow = Airflow(HOME / "airflow", ROLES)
+        self.airflow = Airflow(HOME / "airflow", {"admin": "admin"} | dict.fromkeys(self.officers, "user"))
         self.airflow.prepare()
         self._note_pids()
         self.world.start()
@@ -120,7 +121,7 @@ class Demo:
     def _decide(self, wanted: int) -> bool:
         """Press the buttons that wait; True when every issue run of this moment has ended."""
         for item in self._air.waiting():
-            option, user = BUTTONS[item["task_instance"]["task_id"]]
+            option, user = BUTTONS[item["task_instance"]["task_id"].partition("_")[0]], item["assigned_users"][0]["id"]
             self._air.answer(item, option, user)
             self.say(f"  {user} {option} / answered over Airflow's REST API")
         done = self._succeeded(self._air.states(dag="issue"))

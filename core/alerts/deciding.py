@@ -32,11 +32,13 @@ STEPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A version that waits for people: the roles asked by now (the first, then the deputies), until when, and whether that has passed."""
+    """A version that waits for people: who is asked by now (the first, then the deputies), until when they alone, by when the policy's
+    default acts, and whether that has passed."""
 
     ref: VersionRef
     state: AlertState
     asked: tuple[str, ...]
+    until: datetime
     deadline: datetime
     overdue: bool
 
@@ -130,6 +132,13 @@ def waiting(*, now: datetime, county: County, ledger: Ledger) -> list[Waiting]:
         return [_waiting(row, now, county) for row in tx.execute(query).mappings()]
 
 
+def waiting_for(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger) -> Waiting | None:
+    """The same of one version; None when it waits for nobody."""
+    with ledger.begin() as tx:
+        row = find(tx, ref)
+    return _waiting(row, now, county) if row["state"] in (S.DRAFT, S.REVIEW) else None
+
+
 def _waiting(row: RowMapping, now: datetime, county: County) -> Waiting:
     rule = county.policy.approvals[Level(row["level"])]
     start = parse_iso(row["drafted_at"])
@@ -138,8 +147,8 @@ def _waiting(row: RowMapping, now: datetime, county: County) -> Waiting:
     share = rule.deadline_s / max(1, len(people))
     steps = 1 + int(max(0.0, (now - start).total_seconds()) // share)
     deadline = start + timedelta(seconds=rule.deadline_s)
-    return Waiting(ref=VersionRef.of(row), state=AlertState(row["state"]), asked=tuple(people[:steps]), deadline=deadline,
-                   overdue=now >= deadline)
+    return Waiting(ref=VersionRef.of(row), state=AlertState(row["state"]), asked=tuple(people[:steps]),
+                   until=min(deadline, start + timedelta(seconds=share * steps)), deadline=deadline, overdue=now >= deadline)
 
 
 def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger, keyring: Keyring) -> AlertState:

@@ -1,4 +1,4 @@
-"""The compose file: official service names, no secret with a default, nothing open beyond this machine."""
+"""The compose files: official service names, no secret with a default, nothing open beyond this machine; the image builds from what is there."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ import pytest
 from ruamel.yaml import YAML
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
+FILES = ("compose.yaml", "compose.celery.yaml")
+ONE_MACHINE = {"postgres", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
+SECRETS = ("FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "BROKER_PASSWORD", "TWILIO_TOKEN", "SEAL_KEY")
+
+
+@pytest.fixture(scope="module", params=FILES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    return dict(YAML(typ="safe").load(DOCKER / "compose.yaml"))
+def compose(name: str) -> dict[str, Any]:
+    return dict(YAML(typ="safe").load(DOCKER / name))
 
 
 def test_it_is_a_compose_file(compose: dict[str, Any]) -> None:
@@ -23,19 +31,40 @@ def test_it_is_a_compose_file(compose: dict[str, Any]) -> None:
     ComposeSpecification.model_validate(compose)
 
 
-def test_official_service_names(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler",
-                                        "airflow-dag-processor", "airflow-triggerer"}
+def test_official_service_names(name: str, compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == ONE_MACHINE | ({"redis", "airflow-worker"} if "celery" in name else set())
 
 
-def test_no_secret_has_a_default_and_none_is_written_down() -> None:
-    text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
-    for name in ("FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "BROKER_PASSWORD", "TWILIO_TOKEN", "SEAL_KEY"):
-        uses = re.findall(rf"\$\{{(\w*{name})([^}}]*)\}}", text)
-        assert uses, name
-        assert all(not rest or rest.startswith(":?") for _, rest in uses), name
-    assert all(not line.partition("=")[2] for line in (DOCKER / ".env.example").read_text(encoding="utf-8").splitlines()
-               if line and not line.startswith(("#", "FENGSUI_STATUS")))
+def test_what_is_waited_for_and_mounted_is_there(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert set(service.get("depends_on", {})) <= set(compose["services"])
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert source in compose["volumes"] or (DOCKER / source).exists() or source == "./mosquitto.passwd"  # made by the operator
+
+
+def test_no_secret_has_a_default_and_none_is_written_down(name: str) -> None:
+    text = (DOCKER / name).read_text(encoding="utf-8")
+    for secret in (*SECRETS, *(("REDIS_PASSWORD",) if "celery" in name else ())):
+        uses = re.findall(rf"\$\{{(\w*{secret})([^}}]*)\}}", text)
+        assert uses, secret
+        assert all(not rest or rest.startswith(":?") for _, rest in uses), secret
+        assert any(rest for _, rest in uses), secret
+
+
+def test_the_example_names_every_variable_and_no_value() -> None:
+    lines = [line for line in (DOCKER / ".env.example").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    values = dict(line.split("=", 1) for line in lines)
+    wanted = {found for name in FILES for found in re.findall(r"\$\{(\w+)", (DOCKER / name).read_text(encoding="utf-8"))}
+    assert set(values) == wanted
+    assert {key for key, value in values.items() if value} == {"FENGSUI_STATUS"}
+
+
+def test_fengsui_variables_are_ones_that_settings_know(compose: dict[str, Any]) -> None:
+    from core.settings import Settings
+
+    given = {key.removeprefix("FENGSUI_").lower() for key in compose["x-airflow-common"]["environment"] if key.startswith("FENGSUI_")}
+    assert given <= set(Settings.model_fields)
 
 
 def test_ports_stay_on_this_machine(compose: dict[str, Any]) -> None:
@@ -48,5 +77,23 @@ def test_the_broker_refuses_strangers_and_keeps_messages() -> None:
     assert "allow_anonymous false" in text and "max_queued_messages 100000" in text
 
 
-def test_the_image_is_hash_pinned() -> None:
-    assert "--require-hashes -r requirements.lock" in (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+def test_the_image_is_hash_pinned_runs_as_nobody_special_and_copies_what_exists() -> None:
+    lines = [line for line in (DOCKER / "Dockerfile").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    text = "\n".join(lines)
+    assert re.match(r"FROM python:3\.\d+[\w.-]+$", lines[0]) and ":latest" not in text
+    assert "--require-hashes -r requirements.lock" in text
+    for line in lines:
+        if line.startswith("COPY"):
+            *sources, _ = [word for word in line.split()[1:] if not word.startswith("--")]
+            assert all((DOCKER.parent / source).exists() for source in sources), line
+    users = [line.split()[1] for line in lines if line.startswith("USER")]
+    assert users and users[-1] not in ("root", "0")
+    assert text.index("requirements.lock") < text.index("COPY --chown=airflow:0 . .")  # the environment is made once a lock, not once a change
+    for path in re.findall(r"/opt/fengsui/([\w/]+)", text):
+        assert (DOCKER.parent / path).exists(), path
+
+
+def test_the_lock_holds_what_the_services_need() -> None:
+    lock = (DOCKER.parent / "requirements.lock").read_text(encoding="utf-8")
+    for package in ("apache-airflow==", "apache-airflow-providers-celery==", "redis==", "psycopg2-binary==", "asyncpg==", "psycopg=="):
+        assert re.search(rf"^{re.escape(package)}", lock, re.MULTILINE), package

@@ -1,0 +1,49 @@
+"""Questions to officers, put and timed as the county's policy says at that moment: the first officer, then the deputies, then the default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.branch import BranchMixIn
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
+from fengsui_dags import version_of
+
+SILENT = "无人应答"
+SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签）")}
+
+
+class Question(HITLOperator, BranchMixIn):
+    """One turn of one role. Whom it asks and for how long is read from the policy when it is put; an answer is signed into the ledger at
+    once, and the branch it takes is the ledger's: Airflow's own state is not an authority."""
+
+    inherits_from_skipmixin = True
+
+    def __init__(self, *, role: str, turn: int, **kwargs: Any) -> None:
+        super().__init__(subject=str(kwargs["task_display_name"]), defaults=[SILENT], params=SIGN, response_timeout=timedelta(minutes=1), **kwargs)
+        self.role, self.turn = role, turn
+
+    def execute(self, context: Any) -> Any:
+        from console.decide import ask
+
+        asked = ask(version_of(context["dag_run"]), self.role, self.turn)
+        if asked is None:
+            return self._onward(context)
+        self.subject, self.body, self.response_timeout = asked.subject, asked.body, timedelta(seconds=asked.wait_s)
+        self.assigned_users = [{"id": name, "name": title} for name, title in asked.people]
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        from console.decide import take
+
+        answer = super().execute_complete(context, event)
+        take(version_of(context["dag_run"]), self.role, self.turn, answer)
+        self._onward(context)
+        return answer
+
+    def _onward(self, context: Any) -> None:
+        from console.decide import onward
+
+        step = onward(version_of(context["dag_run"]), self.role, self.turn)
+        self.do_branch(context, step if step in self.downstream_task_ids else "decide_and_send")
