@@ -33,6 +33,10 @@ class Fields:
         """Names of the fields that nobody took."""
         return set(self._left)
 
+    def has(self, key: str) -> bool:
+        """Whether the field is there and not yet taken."""
+        return key in self._left
+
     def drop(self) -> None:
         """Nothing more of this record is wanted, and that is meant."""
         self._left.clear()

@@ -1,4 +1,4 @@
-"""Surface weather of CIMISS/MUSIC (JSON): hourly rain, wind, pressure, temperature of the county's automatic stations. Times are UTC.
+"""Surface weather of CIMISS/MUSIC (JSON or XML): hourly rain, wind, pressure, temperature of the county's automatic stations. Times are UTC.
 
 999999 says missing, 999990 a trace of rain; each element has a quality code `Q_<element>` beside it (0 right, 1 doubtful, 2 wrong,
 3 and 4 corrected, 7 no such sensor, 8 missing, 9 not checked).
@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from connectors import http
 from connectors.jsonstrict import loads
 from connectors.records import Fields, Gather, Refused
 from connectors.stations import Stations
 from connectors.types import Conditional, Payload
+from connectors.xmlstrict import loads as load_xml
+from connectors.xmlstrict import local
 from core.county import County, Feed
 from core.errors import ParseError
 from core.model import Batch, Flag, Observation
@@ -30,8 +33,9 @@ MISSING, TRACE = 999999.0, 999990.0
 CALM_DIRECTION = 999017.0  # written where the wind is calm: no direction
 CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S")
 IGNORE = (
-    "Station_Name", "Station_Id_d", "Province", "City", "Cnty", "Town", "Country", "Alti", "Admin_Code_CHN", "Station_levl", "Station_Type",
+    "PRS_Sensor_Alti", "Station_Name", "Station_Id_d", "Province", "City", "Cnty", "Town", "Country", "Alti", "Admin_Code_CHN", "Station_levl", "Station_Type",
 )
+XML_BYTES = 64 * 1024 * 1024  # one answer for the whole nation is 40 MB
 NO_DATA = "-1"  # MUSIC's return code for "query succeeded, no record"
 
 
@@ -39,7 +43,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
     """The last `hours` (option, default 6) up to `now`; the user's name and password are one secret 'user:password'."""
     hours = int(feed.options.get("hours", 6))
     params = {
-        "interfaceId": "getSurfEleByTimeRange", "dataCode": str(feed.options.get("data_code", "SURF_CHN_MUL_HOR")), "dataFormat": "json",
+        "interfaceId": "getSurfEleByTimeRange", "dataCode": str(feed.options.get("data_code", "SURF_CHN_MUL_HOR")), "dataFormat": str(feed.options.get("format", "json")),
         "timeRange": f"[{now - timedelta(hours=hours):%Y%m%d%H%M%S},{now:%Y%m%d%H%M%S}]",
         "elements": ",".join(("Station_Id_C", "Station_Name", "Lat", "Lon", "Datetime", *ELEMENTS, *(f"Q_{name}" for name in ELEMENTS))),
     }
@@ -51,7 +55,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
     """Observations of the county's stations; an element is not reported where the station does not observe it."""
-    document = loads(body, feed=feed.feed)
+    document = _xml(body, feed) if body.lstrip()[:1] == b"<" else loads(body, feed=feed.feed)
     if not isinstance(document, dict) or "returnCode" not in document:
         raise ParseError("no MUSIC answer (returnCode is missing)", where=feed.feed)
     code, rows = str(document["returnCode"]), document.get("DS", [])
@@ -67,7 +71,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     def read(fields: Fields) -> Iterator[Observation]:
         station = stations.known(fields.text("Station_Id_C"))
         stations.in_place(station, fields.maybe("Lat"), fields.maybe("Lon"))
-        time, synthetic = fields.utc("Datetime", *CLOCK), fields.yes("synthetic")
+        time, synthetic = fields.utc("Datetime", *CLOCK) if fields.has("Datetime") else _split_time(fields), fields.yes("synthetic")
         for element, (name, interval_s) in ELEMENTS.items():
             given, quality = fields.maybe(element), fields.number(f"Q_{element}")
             value, flag, reasons = _value(element, given, quality)
@@ -81,6 +85,21 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
     gather.each(rows, "DS", read, ignore=IGNORE)
     return gather.batch()
+
+
+def _xml(body: bytes, feed: Feed) -> dict[str, Any]:
+    """The XML answer (<DS returnCode=...><R Station_Id_C=.../></DS>) as the JSON one would be."""
+    root = load_xml(body, feed=feed.feed, max_bytes=XML_BYTES)
+    return {str(key): str(value) for key, value in root.attrib.items()} | {"DS": [dict(row.attrib) for row in root if local(row) == "R"]}
+
+
+def _split_time(fields: Fields) -> datetime:
+    """UTC from the columns Year, Mon, Day, Hour and, where it stands, Min."""
+    try:
+        year, month, day, hour, minute = (int(fields.text(name)) if name != "Min" or fields.has(name) else 0 for name in ("Year", "Mon", "Day", "Hour", "Min"))
+        return datetime(year, month, day, hour, minute, tzinfo=UTC)
+    except ValueError as error:
+        raise Refused(f"no time (Datetime, or Year to Min): {error}") from error
 
 
 def _value(element: str, given: object, quality: float | None) -> tuple[float | None, Flag, tuple[str, ...]]:

@@ -10,9 +10,13 @@ from connectors import (
     mqtt_sensors,
     music_surface,
     nmc_alarms,
+    nmc_station,
     nmc_typhoon,
     noaa_coops,
+    open_meteo,
     outages,
+    qweather,
+    qweather_alerts,
     sensorthings,
     sl323,
     sl651,
@@ -86,5 +90,21 @@ CONNECTORS: dict[str, Connector] = {
     "firms": Connector(
         fetch=firms.fetch, parse=firms.parse,
         title="卫星火点 FIRMS active fires", needs="a map key",
+    ),
+    "open_meteo": Connector(
+        fetch=open_meteo.fetch, parse=open_meteo.parse,
+        title="Open-Meteo 逐小时预报 hourly forecast", needs="nothing (non-commercial use), else a key",
+    ),
+    "nmc_station": Connector(
+        fetch=nmc_station.fetch, parse=nmc_station.parse,
+        title="中央气象台站点实况 NMC station weather", needs="nothing",
+    ),
+    "qweather": Connector(
+        fetch=qweather.fetch, parse=qweather.parse,
+        title="和风天气 QWeather now and hourly forecast", needs="key",
+    ),
+    "qweather_alerts": Connector(
+        fetch=qweather_alerts.fetch, parse=qweather_alerts.parse,
+        title="和风天气预警 QWeather warnings", needs="key", listing=True,
     ),
 }
