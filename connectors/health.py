@@ -32,14 +32,14 @@ WORDS = {
 def health(now: datetime, county: County, ledger: Ledger) -> list[FeedHealthRow]:
     """Health of every enabled feed at `now`, without pulling anything; a feed never tried is UNKNOWN."""
     known = ledger.feed_health()
-    return [evaluate(feed, known.get(feed.feed), now) for feed in county.feeds if feed.enabled]
+    return [evaluate(feed, known.get(feed.feed), now, county) for feed in county.feeds if feed.enabled]
 
 
-def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime) -> FeedHealthRow:
+def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime, county: County | None = None) -> FeedHealthRow:
     """The row with state, layer and headline as of `now`.
 
     `row.layer` is the rung at which the last pull failed, '' when it did not. Age counts from the newest reading, or from the last good
-    pull for feeds that are quiet in good weather (`age_from: fetch`).
+    pull for feeds that are quiet in good weather (`age_from: fetch`). A feed all of whose stations are being worked on is UNKNOWN, not silent.
     """
     if row is None:
         words = f"{feed.title}：尚未采集 / not pulled yet"
@@ -60,7 +60,21 @@ def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime) -> FeedHealth
         state, failed = FeedState.LATE, "freshness"
     else:
         state = FeedState.OK
+    if state is not FeedState.OK and failed in ("content", "freshness") and county is not None and _all_at_work(feed, county, now):
+        words = f"{feed.title}：全部测站在维护，没有可用读数 / every station under maintenance"
+        return replace(row, state=str(FeedState.UNKNOWN), layer=failed, headline=words)
     return replace(row, state=str(state), layer=failed, headline=_headline(feed, state, failed, since, now))
+
+
+def rungs(layer: str) -> tuple[tuple[str, str], ...]:
+    """The ladder: each layer with ok, failed or open. What lies beyond the first failing layer cannot be known."""
+    failed = LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
+    return tuple((name, "ok" if n < failed else "failed" if n == failed else "open") for n, name in enumerate(LAYERS))
+
+
+def _all_at_work(feed: Feed, county: County, now: datetime) -> bool:
+    stations = [station.station for station in county.stations_of(feed.feed)]
+    return bool(stations) and all(any(w.station == s and w.covers(now) for w in county.maintenance) for s in stations)
 
 
 def _since(feed: Feed, row: FeedHealthRow) -> datetime | None:

@@ -96,7 +96,7 @@ def _record(work: Work) -> FeedHealthRow:
             changed_at=former.changed_at if work.raw == former.raw else iso(work.now), raw=work.raw or former.raw,
             etag=payload.etag if payload else former.etag, last_modified=payload.last_modified if payload else former.last_modified,
         )
-    row = evaluate(work.feed, row, work.now)
+    row = evaluate(work.feed, row, work.now, work.county)
     with work.ledger.begin() as tx:
         work.ledger.save_feed_health(tx, row)
         work.ledger.save_feed_run(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from console.feedrows import feeds
 from core.ledger import tables as t
 from core.model import DeliveryState, Hazard, Level
-from core.times import iso, parse_iso
+from core.times import iso
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -37,29 +38,6 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "broadcast": broadcast(tx),
             "duty": duty(tx),
         }
-
-
-def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
-    """One row a feed: health now, records over all ingests, age of the newest reading in seconds (None: never)."""
-    health = {row["feed"]: row for row in tx.execute(select(t.feed_health)).mappings()}
-    totals = {
-        row.feed: row
-        for row in tx.execute(
-            select(t.feed_run.c.feed, func.sum(t.feed_run.c.records).label("records"), func.sum(t.feed_run.c.set_aside).label("aside"),
-                   func.count().label("runs")).group_by(t.feed_run.c.feed)
-        )
-    }
-    rows = []
-    for feed in ctx.county.feeds:
-        row, total = health.get(feed.feed), totals.get(feed.feed)
-        newest = (row["success_at"] if feed.age_from == "fetch" else row["newest_reading"]) if row else None
-        rows.append({
-            "feed": feed.feed, "title": feed.title, "sector": str(feed.sector), "connector": feed.connector,
-            "state": row["state"] if row else "unknown", "headline": row["headline"] if row else "从未接入",
-            "records": int(total.records) if total else 0, "set_aside": int(total.aside) if total else 0, "runs": total.runs if total else 0,
-            "newest": newest, "age_s": (now - parse_iso(newest)).total_seconds() if newest else None,
-        })
-    return rows
 
 
 def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
