@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -64,16 +65,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_broker(folder: Path, port: int = 0, *, embedded: bool = False) -> Broker:
-    """Start a broker with its state in `folder` and wait until it listens; StoreError with its log when it does not."""
+def start_broker(folder: Path, port: int = 0, *, embedded: bool = False, config: str = "") -> Broker:
+    """Start a broker with its state in `folder` and wait until it listens; StoreError with its log when it does not.
+
+    `config` is added to mosquitto's configuration (an access list, say); the embedded broker has none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     program = None if embedded else shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if program:
-        config = folder / "mosquitto.conf"
-        user = "user root\n" if sys.platform != "win32" and _is_root() else ""
-        config.write_text(user + CONFIG.format(port=port, folder=folder), encoding="utf-8")
-        command, protocol = [program, "-c", str(config)], 5
+        conf = folder / "mosquitto.conf"
+        user = "user root\n" if _is_root() else ""
+        conf.write_text(user + CONFIG.format(port=port, folder=folder) + config, encoding="utf-8")
+        command, protocol = [program, "-c", str(conf)], 5
     else:
         command, protocol = [sys.executable, "-c", AMQTT.format(port=port)], 4
     log = folder / "broker.log"
@@ -92,6 +96,4 @@ def start_broker(folder: Path, port: int = 0, *, embedded: bool = False) -> Brok
 
 
 def _is_root() -> bool:
-    import os
-
     return os.geteuid() == 0

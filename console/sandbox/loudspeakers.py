@@ -90,17 +90,19 @@ class Fleet:
         for spec in county.loudspeakers:
             keyring.ensure(spec.speaker)
         self._clients: list[Client] = []
+        self._up: dict[str, threading.Event] = {}
 
     def start(self) -> None:
         """Connect all; returns when every one that is on has subscribed, OSError when the broker is not there."""
-        ready = []
         for speaker in self.speakers:
-            up = threading.Event()
-            self._clients.append(self._connect(speaker, up))
-            ready.append((speaker, up))
-        for speaker, up in ready:
+            self._clients.append(self._connect(speaker, self._up.setdefault(speaker.spec.speaker, threading.Event())))
+        self.await_all()
+
+    def await_all(self) -> None:
+        """Until every one is connected and subscribed, also again after the broker was away; OSError names who is not."""
+        for name, up in self._up.items():
             if not up.wait(CONNECT_S):
-                raise OSError(f"{speaker.spec.speaker} could not subscribe")
+                raise OSError(f"{name} could not subscribe")
 
     def stop(self) -> None:
         """Disconnect all; safe to call twice."""
@@ -124,6 +126,8 @@ class Fleet:
 
         client.on_connect, client.on_message = on_connect, on_message
         client.on_subscribe = lambda *_: up.set()
+        client.on_disconnect = lambda *_: up.clear()
+        client.reconnect_delay_set(1, 2)
         extra: dict[str, Any] = {}
         if self.v5:
             extra = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}

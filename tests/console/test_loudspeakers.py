@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,8 +15,9 @@ from sqlalchemy import select
 
 from console.sandbox.broker import Broker, start_broker
 from console.sandbox.clock import Clock
-from console.sandbox.loudspeakers import Fleet
+from console.sandbox.loudspeakers import Fleet, Speaker
 from core.ledger import tables as t
+from notifiers import frames
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
 import notify_world as nw
@@ -51,6 +53,134 @@ def test_played_acked_and_the_silent_ones_listed(tmp_path: Path, broker: Broker)
         assert sum(s.plays for s in fleet.speakers) == len(wanted) - 1
     finally:
         fleet.stop()
+
+
+ACL = "pattern read exercise/broadcast/#\ntopic readwrite exercise/ack/#\ntopic read exercise/broadcast/#\n"
+
+
+def desk(place: nw.Place, kind: str) -> list[str]:
+    with place.ledger.read() as tx:
+        return list(tx.execute(select(t.duty_log.c.text).where(t.duty_log.c.kind == kind)).scalars())
+
+
+def fleet_of(place: nw.Place, broker: Broker) -> Fleet:
+    return Fleet(county=place.county, host=broker.host, port=broker.port, protocol=broker.protocol, keys=place.settings.home / "keys",
+                 clock=Clock(place.now))
+
+
+def accounted(place: nw.Place, ref: object, fleet: Fleet) -> None:
+    """Every target is proved, or listed where people look; nobody is both."""
+    wanted = {who for channel, who, _ in place.recipients(ref) if channel == "broadcast"}
+    with place.ledger.read() as tx:
+        states = dict(tx.execute(select(t.delivery.c.recipient, t.delivery.c.state).where(t.delivery.c.channel == "broadcast")).tuples().all())
+    proved = {who for who, state in states.items() if state == "delivered"}
+    assert states.keys() == wanted and set(states.values()) <= {"delivered", "undelivered", "refused"}
+    assert proved <= {s.spec.speaker for s in fleet.speakers if s.plays}
+    listed = "".join(desk(place, "not_reached"))
+    assert all(who in listed for who in wanted - proved)
+
+
+def test_a_broker_that_refuses_the_publish_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "acl").write_text(ACL, encoding="utf-8")
+    broker = start_broker(tmp_path / "broker", config=f"acl_file {tmp_path / 'acl'}\n")
+    if broker.protocol == 4:
+        broker.stop()
+        pytest.skip("mosquitto is not installed: the embedded broker has no access list")
+    try:
+        for protocol in (5, 4):  # MQTT 3.1.1 says Success to what it refuses; only the missing answer tells
+            broker.protocol, home = protocol, tmp_path / str(protocol)
+            place = quiet_place(home, broker)
+            fleet = fleet_of(place, broker)
+            fleet.start()
+            ref = place.publish(haimen=3)
+            report = place.dispatch()
+            fleet.stop()
+            accounted(place, ref, fleet)
+            assert not any(s.plays for s in fleet.speakers) and set(report.not_reached) == {who for _, who, _ in place.recipients(ref)}
+            assert set(place.states("broadcast")) == ({"refused"} if protocol == 5 else {"undelivered"})
+            assert len(desk(place, "broadcast")) == (1 if protocol == 5 else 0)
+            assert "没有其他渠道" in desk(place, "not_reached")[0]
+    finally:
+        broker.stop()
+
+
+def test_a_broker_killed_in_the_middle_loses_nobody_from_sight(tmp_path: Path, broker: Broker) -> None:
+    place = quiet_place(tmp_path, broker)
+    fleet = fleet_of(place, broker)
+    first, handle = fleet.speakers[0], fleet.speakers[0].handle
+
+    def dying(topic: str, payload: bytes) -> tuple[str, bytes] | None:
+        broker.process.kill()  # kill -9 while the first loudspeaker plays
+        return handle(topic, payload)
+
+    first.handle = dying  # type: ignore[method-assign]
+    fleet.start()
+    try:
+        ref = place.publish(**{first.spec.town: 3, "yuelai": 3})
+        place.dispatch()
+        broker.process.wait(10)
+        accounted(place, ref, fleet)
+        assert place.states("broadcast")["undelivered"]
+        first.handle = handle  # type: ignore[method-assign]
+        again = start_broker(tmp_path / "broker", broker.port, embedded=broker.protocol == 4)
+        try:
+            on = {s.spec.speaker for s in fleet.speakers}
+            fleet.await_all()
+            place.later(minutes=2)
+            place.dispatch()
+            accounted(place, ref, fleet)
+            with place.ledger.read() as tx:
+                missing = set(tx.execute(select(t.delivery.c.recipient).where(t.delivery.c.channel == "broadcast", t.delivery.c.state != "delivered")).scalars())
+            assert not missing & on and all(s.plays <= 1 for s in fleet.speakers), "who is on was reached, and nobody played twice"
+        finally:
+            again.stop()
+    finally:
+        fleet.stop()
+
+
+def test_a_silent_loudspeaker_is_called_again_and_not_for_ever(tmp_path: Path) -> None:
+    broker = start_broker(tmp_path / "broker")
+    try:
+        place = quiet_place(tmp_path, broker)
+        place.settings = place.settings.model_copy(update={"ack_wait_s": 0.05})
+        place.publish(haimen=3)
+        calls = []
+        for _ in range(9):
+            place.dispatch()
+            calls.append(sequence(place))
+            place.later(minutes=2)
+        assert calls == [1, 2, 3, 4, 5, 6, 6, 6, 6] and len(desk(place, "not_reached")) == 1
+    finally:
+        broker.stop()
+
+
+def test_a_loudspeaker_that_holds_something_else_stops_the_version(tmp_path: Path, broker: Broker) -> None:
+    place = quiet_place(tmp_path, broker)
+    fleet = fleet_of(place, broker)
+    odd = next(s for s in fleet.speakers if s.spec.town == "haimen")
+    ack = frames.content
+    fleet.start()
+    try:
+        def other(topic: str, payload: bytes) -> tuple[str, bytes] | None:
+            answer = Speaker.handle(odd, topic, payload)
+            fields = frames.unseal(answer[1], frames.ACK_FIELDS, place.keyring.public(odd.spec.speaker)) if answer else {}
+            return (answer[0], frames.seal(fields | {"content": ack(frames_of(payload) | {"text": "留下"})}, place.keyring.private(odd.spec.speaker))) if answer else None
+
+        odd.handle = other  # type: ignore[method-assign]
+        place.publish(haimen=3)
+        report = place.dispatch()
+        assert odd.spec.speaker in report.not_reached and len(desk(place, "stop")) == 1
+    finally:
+        fleet.stop()
+
+
+def sequence(place: nw.Place) -> int:
+    with place.ledger.read() as tx:
+        return int(tx.execute(select(t.sequence.c.value).where(t.sequence.c.name == "issuer-exercise")).scalar_one())
+
+
+def frames_of(payload: bytes) -> dict[str, object]:
+    return dict(json.loads(payload))
 
 
 def test_without_a_broker_the_rows_wait_and_the_desk_is_rung(tmp_path: Path) -> None:
