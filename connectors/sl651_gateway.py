@@ -53,6 +53,7 @@ class Gateway:
 
     async def serve(self, host: str, port: int) -> tuple[asyncio.Server, asyncio.Task[None]]:
         """Listen; the task that comes back writes the spool and must be cancelled after the server is closed."""
+        self.spool.sweep()
         writer = asyncio.create_task(self._write())
         return await asyncio.start_server(self._station, host, port, limit=1 << 16), writer
 

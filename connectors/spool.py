@@ -80,6 +80,11 @@ class Spool:
             files.append(path)
         return messages, files
 
+    def sweep(self) -> None:
+        """Remove what a writer that died left half written; nobody was answered for it. For the one writer of a spool, when it starts."""
+        for path in self.folder.glob("*.part"):
+            path.unlink(missing_ok=True)
+
     @staticmethod
     def forget(files: list[Path]) -> None:
         """The lake has these."""

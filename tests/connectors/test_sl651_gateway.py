@@ -179,6 +179,8 @@ def test_a_torn_spool_file_is_put_aside_and_the_others_are_read(tmp_path) -> Non
     assert messages == [{"damaged": torn.name}, {"a": 2}] and len(files) == 1 and torn.with_suffix(".bad").is_file()
     with pytest.raises(StoreError):
         Spool(tmp_path / "half.json.part").keep([{}], NOW)
+    spool.sweep()
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".bad", ".json"]
 
 
 def test_a_long_spool_is_read_in_rounds_and_in_order(place, settings, lake, ledger, monkeypatch) -> None:
