@@ -7,6 +7,7 @@ from connectors import (
     cenc_quakes,
     ea_flood,
     firms,
+    hazard_layer,
     mqtt_sensors,
     music_surface,
     nmc_alarms,
@@ -106,5 +107,9 @@ CONNECTORS: dict[str, Connector] = {
     "qweather_alerts": Connector(
         fetch=qweather_alerts.fetch, parse=qweather_alerts.parse,
         title="和风天气预警 QWeather warnings", needs="key", listing=True,
+    ),
+    "hazard_layer": Connector(
+        fetch=hazard_layer.fetch, parse=hazard_layer.parse,
+        title="地灾隐患点与岸段图层 hazard points and bank sections (GeoJSON)", needs="an address of the natural-resources office",
     ),
 }

@@ -35,6 +35,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "ea_flood": (HTTP, {"residual": bool}),
     "sensorthings": (HTTP, {"properties": str, "station_key": str, "hours": int}),
     "firms": (HTTP, {"reach_km": float}),
+    "hazard_layer": (HTTP, {"fields": str, "reach_km": float}),
 }
 CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")

@@ -246,7 +246,7 @@ def test_kill_9_with_a_thousand_readings_under_way_loses_none_and_doubles_none(c
         process.wait()
         answered_at_death.append(sum(len(s.answered) for s in stations))
         process = await asyncio.to_thread(start)
-        await asyncio.wait_for(sending, 60)
+        await asyncio.wait_for(sending, 90)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 30) == 0
 
