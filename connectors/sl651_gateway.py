@@ -26,12 +26,11 @@ from core.errors import StoreError
 from core.times import iso
 
 log = logging.getLogger(__name__)
-
 LINK, PICTURE = 0x2F, 0x36
 #: Bounds of one connection: seconds without a byte, seconds for a frame once begun, bad frames.
 IDLE_S, FRAME_S, MAX_BAD = 660.0, 30.0, 50
-#: Connections at once, and messages flushed at once.
-MAX_CONNECTIONS, GROUP = 1000, 500
+#: Connections at once, messages flushed at once, warnings of stations that the county does not know.
+MAX_CONNECTIONS, GROUP, MAX_WARNINGS = 1000, 500, 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,7 +137,8 @@ class Gateway:
             find(Stations(self.county, self.feed), frame.station)
         except ValueError:
             self.told["unknown_station"] += 1
-            log.warning("gateway.unknown_station feed=%s address=%s", self.feed.feed, frame.station)
+            if self.told["unknown_station"] <= MAX_WARNINGS:
+                log.warning("gateway.unknown_station feed=%s address=%s", self.feed.feed, frame.station)
             return False
         if self.password and frame.password != self.password.upper():
             self.told["wrong_password"] += 1
