@@ -17,6 +17,7 @@ from connectors import http
 from connectors.jsonstrict import loads
 from connectors.official import COLOURS, area, hazard_of
 from connectors.records import NO_CODE, Fields, Gather, Refused
+from connectors.signed import checked
 from connectors.syndication import links
 from connectors.types import Conditional, Payload
 from connectors.xmlstrict import child_text, children, local
@@ -66,7 +67,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
     def read(fields: Fields) -> Iterator[OfficialSignal]:
         place, text = fields.text("place"), str(fields.take("text"))
-        yield from _signals(gather, place, load_xml(text.encode(), feed=place))
+        yield from _signals(gather, place, checked(load_xml(text.encode(), feed=place), feed=feed, county=county, received=received))
 
     for place, text in texts.items():
         try:

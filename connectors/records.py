@@ -44,7 +44,7 @@ class Gather:
                 fields = Fields(record)
                 found = list(read(fields))
                 for item in found:
-                    self._check_time(item)
+                    self.check(item)
             except ValueError as error:
                 self.refuse(f"{where}[{index}]", str(error), record)
             else:
@@ -88,7 +88,8 @@ class Gather:
             rejected=tuple(self.rejected),
         )
 
-    def _check_time(self, item: Item) -> None:
+    def check(self, item: Item) -> None:
+        """Refused for what is dated after its receipt."""
         time = item.issued if isinstance(item, OfficialSignal) else item.issued or item.time
         if time > self.received + FUTURE_TOLERANCE:
             raise Refused(f"dated {time.isoformat()}, later than its receipt")

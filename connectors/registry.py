@@ -7,13 +7,16 @@ from connectors import (
     cenc_quakes,
     ea_flood,
     firms,
+    grib,
     hazard_layer,
+    metar,
     mqtt_sensors,
     music_surface,
     nmc_alarms,
     nmc_station,
     nmc_typhoon,
     noaa_coops,
+    nws_alerts,
     open_meteo,
     outages,
     qweather,
@@ -21,6 +24,7 @@ from connectors import (
     sensorthings,
     sl323,
     sl651,
+    synop,
     usgs_nwis,
     usgs_quakes,
     zj_typhoon,
@@ -111,5 +115,21 @@ CONNECTORS: dict[str, Connector] = {
     "hazard_layer": Connector(
         fetch=hazard_layer.fetch, parse=hazard_layer.parse,
         title="地灾隐患点与岸段图层 hazard points and bank sections (GeoJSON)", needs="an address of the natural-resources office",
+    ),
+    "metar": Connector(
+        fetch=metar.fetch, parse=metar.parse,
+        title="航空报 METAR and SPECI", needs="nothing",
+    ),
+    "synop": Connector(
+        fetch=synop.fetch, parse=synop.parse,
+        title="地面天气报 SYNOP (FM 12)", needs="an address of bulletins",
+    ),
+    "grib": Connector(
+        fetch=grib.fetch, parse=grib.parse,
+        title="GRIB2 预报格点 forecast grids", needs="extra `grib` (eccodes)",
+    ),
+    "nws_alerts": Connector(
+        fetch=nws_alerts.fetch, parse=nws_alerts.parse,
+        title="美国国家气象局预警 NWS alerts", needs="nothing", listing=True,
     ),
 }

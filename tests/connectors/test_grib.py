@@ -1,0 +1,120 @@
+"""GRIB2 grids: real messages made with eccodes, cut to points of the county."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import eccodes
+import numpy as np
+import pytest
+
+from connectors import grib, gribfile
+from core.errors import ConfigError, ParseError
+
+NOW = datetime(2021, 7, 25, 6, tzinfo=UTC)
+PLACE = {"station": "G1", "lat": 31.9, "lon": 121.2}
+
+
+def message(parameter: tuple[int, int, int], values: np.ndarray, *, step: int = 6, level: int = 10, accumulated: bool = False, missing: bool = False) -> bytes:
+    """One GRIB2 message on a 5 x 5 grid of 0.25 degrees, 31.5-32.5 N, 120.75-121.75 E, run 2021-07-25 00Z."""
+    handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
+    try:
+        sets = {
+            "centre": "babj", "dataDate": 20210725, "dataTime": 0, "Ni": 5, "Nj": 5, "latitudeOfFirstGridPointInDegrees": 32.5,
+            "longitudeOfFirstGridPointInDegrees": 120.75, "latitudeOfLastGridPointInDegrees": 31.5, "longitudeOfLastGridPointInDegrees": 121.75,
+            "iDirectionIncrementInDegrees": 0.25, "jDirectionIncrementInDegrees": 0.25, "productDefinitionTemplateNumber": 8 if accumulated else 0,
+            "discipline": parameter[0], "parameterCategory": parameter[1], "parameterNumber": parameter[2], "typeOfFirstFixedSurface": 103,
+            "scaleFactorOfFirstFixedSurface": 0, "scaledValueOfFirstFixedSurface": level, "stepUnits": 1,
+        }
+        for key, value in sets.items():
+            eccodes.codes_set(handle, key, value)
+        if accumulated:
+            eccodes.codes_set(handle, "typeOfStatisticalProcessing", 1)
+            eccodes.codes_set(handle, "stepRange", f"0-{step}")
+        else:
+            eccodes.codes_set(handle, "step", step)
+        if missing:
+            eccodes.codes_set(handle, "bitmapPresent", 1)
+        eccodes.codes_set_values(handle, values.ravel().astype(float))
+        return bytes(eccodes.codes_get_message(handle))
+    finally:
+        eccodes.codes_release(handle)
+
+
+def grid(value: float) -> np.ndarray:
+    """`value` at the point nearest to 31.9 N 121.2 E (31.75 or 32.0 N; 121.25 E), something else elsewhere."""
+    field = np.full((5, 5), value + 50)
+    field[2, 2] = value  # 32.0 N, 121.25 E
+    return field
+
+
+FILE = b"".join([
+    message((0, 2, 2), grid(-10)), message((0, 2, 3), grid(-10)), message((0, 0, 0), grid(298.15), level=2), message((0, 0, 0), grid(270), level=80),
+    message((0, 1, 8), grid(4), step=3, accumulated=True), message((0, 1, 8), grid(14), step=6, accumulated=True), message((0, 3, 1), grid(98500), level=0),
+    message((0, 7, 6), grid(1)),
+])
+
+
+def parse(place, body=FILE, now=NOW):
+    return grib.parse(body, feed=place[1], county=place[0], received=now, raw="r")
+
+
+@pytest.fixture
+def place(elsewhere):
+    return elsewhere("grib", PLACE)
+
+
+def test_values_at_the_nearest_point_with_issue_and_lead(place) -> None:
+    batch = parse(place)
+    found = {(o.observed_property, o.time.hour): o for o in batch.observations}
+    assert batch.rejected == ()
+    assert found["wind_speed", 6].value == pytest.approx(14.1421, abs=1e-3) and found["wind_direction", 6].value == pytest.approx(45, abs=0.1)
+    assert found["temperature", 6].value == pytest.approx(25, abs=0.01) and found["pressure_msl", 6].value == pytest.approx(985, abs=0.1)
+    assert {o.issued for o in batch.observations} == {datetime(2021, 7, 25, tzinfo=UTC)} and {o.reasons for o in batch.observations} == {("centre babj",)}
+    assert len(found) == 6
+
+
+def test_rain_from_the_runs_start_becomes_rain_of_each_step(place) -> None:
+    rain = [(o.time.hour, round(o.value, 2), o.interval_s) for o in parse(place).observations if o.observed_property == "rain"]
+    assert rain == [(3, 4.0, 10800), (6, 10.0, 10800)]
+
+
+def test_a_missing_grid_point_is_no_value(place) -> None:
+    field = grid(9999.0)
+    batch = parse(place, message((0, 0, 0), field, level=2, missing=True))
+    assert batch.records == 0
+
+
+def test_a_grid_that_does_not_reach_and_a_run_of_tomorrow_are_set_aside(elsewhere, place) -> None:
+    far = parse(elsewhere("grib", PLACE | {"lat": 35.0}))
+    assert far.records == 0 and all("does not reach" in r.reason for r in far.rejected)
+    early = parse(place, now=datetime(2021, 7, 24, tzinfo=UTC))
+    assert early.records == 0 and all("later than" in r.reason for r in early.rejected)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"GRIB", FILE[:-1], FILE[:100], b"<html>login</html>", b"x" + FILE, FILE + b"junk", FILE[:7] + b"\x01" + FILE[8:], b"GRIB\0\0\0\x02" + b"\xff" * 200],
+)
+def test_files_that_are_not_grib2(place, body) -> None:
+    with pytest.raises(ParseError, match="elsewhere"):
+        parse(place, body)
+
+
+def test_a_message_with_broken_sections_costs_itself(place) -> None:
+    good, other = message((0, 0, 0), grid(298.15), level=2), message((0, 3, 1), grid(98500), level=0)
+    broken = good[:16] + b"\0" * 60 + good[76:]
+    batch = parse(place, broken + other)
+    assert {o.observed_property for o in batch.observations} == {"pressure_msl"} and batch.rejected[0].where == "message[0]"
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "eccodes", None)
+    with pytest.raises(ConfigError) as told:
+        gribfile.library()
+    assert "fengsui[grib]" in told.value.hint
+
+
+def test_served_good_twice_cut_malformed(place, over_http) -> None:
+    reports, _ = over_http(place, NOW, FILE, FILE, FILE[:-9], b"<html>")
+    assert [r.outcome for r in reports] == ["ok", "unchanged", "failed", "failed"] and reports[0].records == 6
