@@ -26,13 +26,13 @@ check: env lint types imports test ## 全部检查 / all checks
 	@$(BIN)/fengsui county check
 	@$(BIN)/fengsui rules test
 
-lint:
+lint: ## 风格检查 / ruff
 	@$(BIN)/ruff check .
 
-types:
+types: ## 类型检查 / mypy
 	@$(BIN)/mypy
 
-imports:
+imports: ## 导入方向检查 / import-linter
 	@$(BIN)/lint-imports
 
 lock: ## 重新锁定依赖 / lock the dependencies again

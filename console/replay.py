@@ -49,9 +49,9 @@ def open_sessions(ctx: Context, at: datetime) -> None:
 
 
 @contextmanager
-def world(home: Path, county: Path, scenario: str) -> Iterator[tuple[World, Context]]:
+def world(home: Path, county: Path, scenario: str, ledger_url: str = "", *, embedded_broker: bool = False) -> Iterator[tuple[World, Context]]:
     """Start the sandbox for `scenario` with its state under `home`; stop all of it on the way out."""
-    outside = World(home=home, county=county, scenario=scenario)
+    outside = World(home=home, county=county, scenario=scenario, ledger_url=ledger_url, embedded_broker=embedded_broker)
     try:
         outside.start()
         ctx = Context.load(outside.settings())

@@ -18,7 +18,7 @@ import httpx
 
 from console.sandbox.broker import Broker, start_broker
 from core.errors import StoreError
-from core.settings import Settings
+from core.settings import TWILIO, Settings
 from core.times import iso
 
 START_WITHIN_S = 30.0
@@ -27,7 +27,8 @@ START_WITHIN_S = 30.0
 class World:
     """Start with start(), move time with set_clock(), read the environment for other processes with env(), end with stop()."""
 
-    def __init__(self, *, home: Path, county: Path, scenario: str) -> None:
+    def __init__(self, *, home: Path, county: Path, scenario: str, ledger_url: str = "", embedded_broker: bool = False) -> None:
+        self._ledger_url, self._embedded = ledger_url, embedded_broker
         self.home, self.county, self.scenario = home.resolve(), county.resolve(), scenario
         self.sms_log = self.home / "sandbox" / "sms.jsonl"
         self._broker: Broker | None = None
@@ -37,7 +38,7 @@ class World:
     def start(self) -> None:
         """Start everything and wait until each is ready; StoreError with the last log lines when one is not."""
         (self.home / "sandbox").mkdir(parents=True, exist_ok=True)
-        self._broker = start_broker(self.home / "sandbox" / "broker")
+        self._broker = start_broker(self.home / "sandbox" / "broker", embedded=self._embedded)
         self._env = self._base_env(self._broker)
         sandbox = self._spawn(
             "sandbox", "console.sandbox.serve", "--county", str(self.county), "--scenario", self.scenario, "--home", str(self.home),
@@ -49,7 +50,10 @@ class World:
         self._env["FENGSUI_SMS_CALLBACK_URL"] = f"http://127.0.0.1:{receipts['port']}/receipts/twilio"
 
     def _base_env(self, broker: Broker) -> dict[str, str]:
+        """Every way out that an installation's own environment may name is replaced or emptied."""
         return {
+            "FENGSUI_LEDGER_URL": self._ledger_url, "FENGSUI_LAKE_URL": "", "FENGSUI_BROKER_USER": "", "FENGSUI_BROKER_PASSWORD": "",
+            "FENGSUI_SMS_CALLBACK_URL": "", "FENGSUI_SANDBOX_URL": "", "FENGSUI_SMS_URL": TWILIO,
             "FENGSUI_HOME": str(self.home), "FENGSUI_COUNTY": str(self.county), "FENGSUI_MODE": "sandbox", "FENGSUI_STATUS": "Exercise",
             "FENGSUI_BROKER_HOST": broker.host, "FENGSUI_BROKER_PORT": str(broker.port), "FENGSUI_BROKER_PROTOCOL": str(broker.protocol),
             "FENGSUI_TWILIO_ACCOUNT": "AC" + secrets.token_hex(16), "FENGSUI_TWILIO_TOKEN": secrets.token_hex(16),

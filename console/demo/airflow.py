@@ -103,14 +103,19 @@ class Airflow:
                                     stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, user: str = "admin") -> Any:
-        """One request to the REST API as a demo user; its JSON. httpx.HTTPError for a refusal; a busy SQLite (500) is asked again."""
+        """One request to the REST API as a demo user; its JSON. httpx.HTTPError for a refusal; a busy Airflow (500, no answer) is asked again."""
         if user not in self._clients:
             base = f"http://127.0.0.1:{self.port}"
             token = httpx.post(f"{base}/auth/token", json={"username": user, "password": self.passwords[user]}, timeout=20)
             token.raise_for_status()
             self._clients[user] = httpx.Client(base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token.json()['access_token']}"}, timeout=30)
-        for _ in range(ATTEMPTS):
-            answer = self._clients[user].request(method, path, json=body)
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self._clients[user].request(method, path, json=body)
+            except httpx.TransportError:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                continue
             if not answer.is_server_error:
                 break
             time.sleep(0.5)
@@ -118,13 +123,17 @@ class Airflow:
         return answer.json()
 
     def trigger(self, dag: str, run_id: str, conf: dict[str, str]) -> None:
-        """Start a run under an id of our own: a repeat is a 409 and starts nothing.
+        """Start a run under an id of our own.
 
         It is dated a second back, because on SQLite the scheduler's clock counts whole seconds and a run of this second would wait for the next.
         """
         body = {"dag_run_id": run_id, "logical_date": None, "run_after": (datetime.now(UTC) - timedelta(seconds=1)).isoformat(), "conf": conf}
+        self._once("POST", f"/dags/{dag}/dagRuns", body)
+
+    def _once(self, method: str, path: str, body: dict[str, Any], user: str = "admin") -> None:
+        """A request that may be sent again: a repeat is a 409 and does nothing."""
         try:
-            self.call("POST", f"/dags/{dag}/dagRuns", body)
+            self.call(method, path, body, user)
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.CONFLICT:
                 raise
@@ -147,7 +156,7 @@ class Airflow:
         """Press a button as a demo user."""
         task = item["task_instance"]
         path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/{task.get('map_index', -1)}/hitlDetails"
-        self.call("PATCH", path, {"chosen_options": [option], "params_input": {"signature": ""}}, user)
+        self._once("PATCH", path, {"chosen_options": [option], "params_input": {"signature": ""}}, user)
 
     def pids(self) -> list[int]:
         """Process ids of the parts (each leads its own group)."""

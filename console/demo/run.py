@@ -27,7 +27,7 @@ from core.county import load_county
 from core.errors import StoreError
 from core.times import iso, people
 
-HOME = ROOT / ".run"
+HOME = Path(os.environ.get("FENGSUI_RUN") or ROOT / ".run")
 COUNTY = ROOT / "county" / "haimen"
 STEP_WITHIN_S = 180.0
 #: `make up` stops at the third moment, in the middle of the storm, where there is something to decide.

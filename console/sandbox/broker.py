@@ -84,15 +84,26 @@ def start_broker(folder: Path, port: int = 0, *, embedded: bool = False, config:
     with log.open("ab") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
     broker = Broker("127.0.0.1", port, 5 if protocol == 5 else 4, process)
+    listens = False
+    try:
+        listens = _listens(port, process)
+    finally:  # an interrupt while it comes up must not leave it behind
+        if not listens:
+            broker.stop()
+    if listens:
+        return broker
+    raise StoreError(f"消息代理没有启动 / the broker did not start: {log.read_text(errors='replace')[-500:]}")
+
+
+def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + 15.0
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             probe.settimeout(0.5)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return broker
+                return True
         time.sleep(0.05)
-    broker.stop()
-    raise StoreError(f"消息代理没有启动 / the broker did not start: {log.read_text(errors='replace')[-500:]}")
+    return False
 
 
 def _is_root() -> bool:
