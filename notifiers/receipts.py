@@ -14,7 +14,7 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers import stops
-from notifiers.outbox.rows import among
+from notifiers.outbox.rows import among, in_order
 
 d = t.delivery.c
 #: Twilio's status -> our state; a status that is not here is kept as a receipt and moves nothing.
@@ -52,6 +52,7 @@ def record_many(ledger: Ledger, callbacks: Iterable[Callback]) -> int:
         rows = list(_resolve(tx, list(callbacks)))
         if not rows:
             return 0
+        in_order(tx, {r["i"] for r in rows})
         insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(t.receipt)
         made = tx.execute(insert.on_conflict_do_nothing(), [{"delivery_id": r["i"], "kind": r["status"][:32], "at": r["at"], "detail": r["code"]} for r in rows])
         for state, leaves in FROM.items():

@@ -54,6 +54,7 @@ class Outbox:
                 query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(self._mine, d.state == D.SENDING)))
             # newest rows first: the one order that the index has, so that a claim does not sort all that wait
             found = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id.desc()).limit(limit)).mappings())
+            r.in_order(tx, {row["delivery_id"] for row in found})
             found = self._needed(tx, versions, found, iso(now))
             if found:
                 mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
@@ -80,6 +81,7 @@ class Outbox:
             row = {"i": o.delivery_id, "p": o.provider_id, "c": o.code, "w": iso(now + timedelta(seconds=o.wait_s)), "dup": o.possible_duplicate}
             by_state.setdefault(o.state, []).append(row)
         with self.ledger.begin() as tx:
+            r.in_order(tx, {o.delivery_id for o in outcomes})
             for state, changes in by_state.items():
                 query = update(t.delivery).where(d.delivery_id == bindparam("i"), r.among(r.LEAVES.get(state, (D.SENDING,))))
                 tx.execute(query.values(**r.columns(state, iso(now))), changes)
