@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from rules.evidence import Tracer, evidence
 from rules.findings import Finding, find
 from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
-from rules.packs import Rule, load_packs, used_names
+from rules.packs import FOLDER, Rule, load_packs, used_names
 from rules.packs import find as find_packs
 from rules.reasons import reason
 from rules.scoring import Reader, score, with_impact
@@ -83,12 +84,19 @@ def assess(*, now: datetime, county: County, lake: Lake, ledger: Ledger) -> Asse
     return report
 
 
-def read(now: datetime, county: County, lake: Lake, ledger: Ledger, silent: frozenset[str] | None = None) -> Sources:
-    """Everything that had been received by `now`; `silent` when it is already known (a recomputation)."""
-    back = timedelta(hours=back_hours(load_catalogue(), used_names(rules_of(county, now))))
-    observations = lake.observations(start=now - back, end=now, as_of=now)
-    forecasts = lake.observations(start=now, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
-    tracks = lake.tracks(start=now - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
+def read(
+    now: datetime, county: County, lake: Lake, ledger: Ledger, silent: frozenset[str] | None = None, *, rules: tuple[Rule, ...] | None = None,
+    since: datetime | None = None,
+) -> Sources:
+    """Everything that had been received by `now`; `silent` when it is already known (a recomputation).
+
+    `rules`: those that will ask (the county's own by default); `since`: the first of several times up to `now` that will be judged.
+    """
+    first = since or now
+    back = timedelta(hours=back_hours(load_catalogue(), used_names(rules_of(county, now) if rules is None else rules)))
+    observations = lake.observations(start=first - back, end=now, as_of=now)
+    forecasts = lake.observations(start=first, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
+    tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
     signals = whole_lists(lake.signals(as_of=now), now, ledger)
     if silent is None:
         received: dict[str, datetime] = {}
@@ -99,9 +107,9 @@ def read(now: datetime, county: County, lake: Lake, ledger: Ledger, silent: froz
     return Sources(observations=observations, forecasts=forecasts, tracks=tracks, signals=signals, silent=silent)
 
 
-def rules_of(county: County, now: datetime) -> tuple[Rule, ...]:
-    """The county's rules that are in force on the day of `now` and not off, sorted by id."""
-    packs = load_packs(find_packs(county.packs, county.root))
+def rules_of(county: County, now: datetime, folder: Path = FOLDER) -> tuple[Rule, ...]:
+    """The county's rules that are in force on the day of `now` and not off, sorted by id; `folder`: packs on trial instead of the shipped ones."""
+    packs = load_packs(find_packs(county.packs, county.root, folder))
     return tuple(sorted((r for p in packs if p.valid_on(now.date()) for r in p.rules if r.stage != "off"), key=lambda r: r.id))
 
 
@@ -123,23 +131,23 @@ def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: date
     """The memory of every live hazard rule in every town after the assessment at `now`, which is tick number `tick`."""
     out = {}
     for finding in judged.findings:
-        if not _counts(finding.rule):
+        if not counts(finding.rule):
             continue
         for number, town in enumerate(judged.situation.county.towns):
             key = (town.key, finding.rule.id)
             out[key] = next_state(
                 former.get(key), proved=int(finding.proved[tick, number]), ceiling=int(finding.ceiling[tick, number]),
-                heading=int(finding.heading[tick, number]), now=now, hold=finding.rule.hold, seen=_seen(now, float(finding.age_s[tick, number])),
+                heading=int(finding.heading[tick, number]), now=now, hold=finding.rule.hold, seen=seen_at(now, float(finding.age_s[tick, number])),
             )
     return out
 
 
-def _seen(now: datetime, age_s: float) -> datetime:
+def seen_at(now: datetime, age_s: float) -> datetime:
     """Time of readings of that age; without any reading nothing is disproved, so it matters not."""
     return now - timedelta(seconds=age_s) if np.isfinite(age_s) else now
 
 
-def _counts(rule: Rule) -> bool:
+def counts(rule: Rule) -> bool:
     """Whether a rule may move a public level."""
     return rule.stage == "live" and rule.role == "hazard"
 
@@ -148,7 +156,7 @@ def score_one(judged: Judged, holds: dict[tuple[str, str], HoldState], hazard: H
     """One town's score: the highest held level or the official floor, whichever is higher; the ceiling never under it."""
     situation, town = judged.situation, judged.situation.county.towns[number]
     findings = [f for f in judged.findings if hazard in f.rule.hazards]
-    counted = [f for f in findings if _counts(f.rule)]
+    counted = [f for f in findings if counts(f.rule)]
     floor_known, floor_possible = (int(side[-1, number]) for side in situation.floor(hazard))
     proved = max((int(f.proved[-1, number]) for f in counted), default=0)
     level = max([floor_known, *(holds[town.key, f.rule.id].level for f in counted)])

@@ -23,7 +23,7 @@ DECAY = 0.84
 #: Caine (1980): I = 14.82 D^-0.39 mm/h, D in hours (general knowledge).
 CAINE = (14.82, 0.39)
 FIELDS = ("river_front", "sea_front", "low_ground", "bank_section", "over60_share", "population")
-_KNOWN = frozenset({
+KNOWN_KEYS = frozenset({
     "title", "title_en", "unit", "kind", "baseline", "property", "per", "statistic", "window_h", "reach", "km", "witness_km", "above", "quantity",
     "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor",
 })
@@ -121,7 +121,7 @@ def load_catalogue(path: Path = FILE) -> Catalogue:
         try:
             if not isinstance(raw, dict):
                 raise RuleError(f"{name} 应为映射", "a mapping is expected", document.place("indicators", name))
-            problems.unknown_keys(document, ("indicators", name), raw, _KNOWN)
+            problems.unknown_keys(document, ("indicators", name), raw, KNOWN_KEYS)
             found[name] = _indicator(document, name, raw)
         except RuleError as error:
             problems.errors.append(error)

@@ -25,10 +25,11 @@ from rules.yamltext import Document, Problems, load
 
 FOLDER = Path(__file__).with_name("packs")
 COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
-_PACK_KEYS = frozenset({"pack", "title", "jurisdiction", "valid_from", "valid_to", "source", "verified", "note", "parameters", "rules"})
-_RULE_KEYS = frozenset({
+PACK_KEYS = frozenset({"pack", "title", "jurisdiction", "valid_from", "valid_to", "source", "verified", "note", "parameters", "rules"})
+RULE_KEYS = frozenset({
     "id", "title", "hazard", "levels", "hold", "role", "stage", "optional", "corroborate", "source", "verified", "note",
 })
+REQUIRED = ("pack", "title", "jurisdiction", "valid_from", "source", "verified", "rules")
 _SPAN = re.compile(r"(\d{1,5})\s*(s|min|h)\Z")
 _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(\S*)\Z")
 
@@ -97,10 +98,14 @@ def _load(path: Path, sha: str) -> Pack:
     return _read(path, sha, load_catalogue())
 
 
-def find(names_: Iterable[str], county_root: Path | None = None) -> list[Path]:
-    """Files of pack names such as "cn/rainstorm": in the county's own packs/ first, else among the shipped ones. ConfigErrors otherwise."""
+def find(names_: Iterable[str], county_root: Path | None = None, folder: Path = FOLDER) -> list[Path]:
+    """Files of pack names such as "cn/rainstorm": in the county's own packs/ first, else in `folder` (the shipped ones). ConfigErrors otherwise.
+
+    Another folder than the shipped one stands for a trial of its packs: what lies there goes before the county's own.
+    """
     problems, paths = Problems(), []
-    folders = [*([county_root / "packs"] if county_root else []), FOLDER]
+    own = [county_root / "packs"] if county_root else []
+    folders = [*own, FOLDER] if folder == FOLDER else [folder, *own, FOLDER]
     for name in names_:
         place = next((f / f"{name}.yaml" for f in folders if (f / f"{name}.yaml").is_file()), None)
         if place is None or ".." in Path(name).parts:
@@ -146,8 +151,8 @@ def load_packs(paths: Iterable[Path]) -> tuple[Pack, ...]:
 def _read(path: Path, sha: str, catalogue: Catalogue) -> Pack:
     document, problems = load(path), Problems()
     data = document.data
-    problems.unknown_keys(document, (), data, _PACK_KEYS)
-    for key in ("pack", "title", "jurisdiction", "valid_from", "source", "verified", "rules"):
+    problems.unknown_keys(document, (), data, PACK_KEYS)
+    for key in REQUIRED:
         if key not in data:
             problems.add(f"缺少 {key}", f"{key} is missing", Place(path, 1))
     problems.raise_any()
@@ -213,7 +218,7 @@ def _rule(document: Document, problems: Problems, number: int, head: Pack, symbo
     raw = document.data["rules"][number]
     at = ("rules", number)
     before = len(problems.errors)
-    problems.unknown_keys(document, at, raw, _RULE_KEYS)
+    problems.unknown_keys(document, at, raw, RULE_KEYS)
     for key in ("id", "title", "hazard", "levels"):
         if key not in raw:
             problems.add(f"规则缺少 {key}", f"{key} is missing", document.place(*at))

@@ -28,13 +28,15 @@ TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Frames as the lake gives them, read as of `now`, and the feeds that are silent."""
+    """Frames as the lake gives them, read as of `now`, and the feeds that are silent. `listed`: the signals as they were known at each of
+    several ticks, where that differs from `signals`."""
 
     observations: pd.DataFrame
     forecasts: pd.DataFrame
     tracks: pd.DataFrame
     signals: pd.DataFrame
     silent: frozenset[str]
+    listed: tuple[pd.DataFrame, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Situation:
         seconds = np.array([int((self.now - tick).total_seconds()) for tick in ticks], dtype=np.int64)
         hours = back_hours(catalogue, names) + float(seconds.max()) / 3600
         self.readings = Readings(county, sources.observations, now=self.now, hours=hours, ticks_s=seconds, silent=sources.silent)
-        self.signals = [official.in_force(sources.signals, now=tick, county=county, catalogue=catalogue) for tick in ticks]
+        listed = sources.listed or (sources.signals,) * len(ticks)
+        self.signals = [official.in_force(frame, now=tick, county=county, catalogue=catalogue) for frame, tick in zip(listed, ticks, strict=True)]
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
         self._states: list[track.TrackState] | None = None

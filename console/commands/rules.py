@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from console.commands.backtest import diff
 from console.commands.options import Json, emit, group
 from core.errors import ConfigError
 
@@ -13,9 +15,40 @@ from core.errors import ConfigError
 def add(app: typer.Typer) -> None:
     """Hang the group and `explain` onto `app`."""
     commands = group("规则 / the rules.")
+    commands.command("validate")(validate)
+    commands.command("schema")(schema)
     commands.command("test")(test)
+    commands.command("diff")(diff)
     app.command()(explain)
     app.add_typer(commands, name="rules")
+
+
+Packs = Annotated[Path | None, typer.Argument(help="规则包文件夹或一个文件，默认随附的 / folder of packs or one file, default: the shipped ones")]
+
+
+def validate(
+    packs: Packs = None, strict: Annotated[bool, typer.Option("--strict", help="提醒也算不通过 / remarks fail too")] = False, as_json: Json = False,
+) -> None:
+    """检查规则包，一次报出全部错误（文件:行:列）/ check packs, all errors at once; exit 1 if any."""
+    from rules.packs import FOLDER
+    from rules.validate import files_of
+    from rules.validate import validate as run
+
+    found = run(files_of(packs or FOLDER))
+    rows = [{"kind": kind, "path": str(e.path), "line": e.line, "column": getattr(e, "column", None), "message": e.message, "hint": e.hint}
+            for kind, group_ in (("error", found.errors), ("remark", found.remarks)) for e in group_]
+    text = [*(f"✗ {e}" for e in found.errors), *(f"? {e}" for e in found.remarks),
+            f"{found.packs} 包 packs，{found.rules} 条规则 rules，{len(found.errors)} 错 errors，{len(found.remarks)} 提醒 remarks"]
+    emit({"packs": found.packs, "rules": found.rules, "problems": rows}, as_json, "\n".join(text))
+    raise typer.Exit(1 if found.errors or (strict and found.remarks) else 0)
+
+
+def schema(out: Annotated[Path | None, typer.Option(help="写到哪个文件夹 / folder")] = None, as_json: Json = False) -> None:
+    """写出规则包与指标的 JSON Schema，供编辑器补全 / JSON Schema of packs and indicators for editors."""
+    from rules.schema import FOLDER, write
+
+    paths = [str(p) for p in write(out or FOLDER)]
+    emit(paths, as_json, "\n".join(paths))
 
 
 def test(as_json: Json = False) -> None:

@@ -1,0 +1,123 @@
+"""`fengsui backtest` and `fengsui rules diff`: rules tried on the past."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.commands.options import Json, emit
+from core.errors import ConfigError
+
+Storm = Annotated[list[str] | None, typer.Option("--storm", help="记录的过程，可重复；all 为全部 / a recorded storm, may be repeated; all")]
+From = Annotated[str, typer.Option("--from", help="起（ISO 带时区）/ start with zone")]
+To = Annotated[str, typer.Option("--to", help="止 / end")]
+Step = Annotated[str, typer.Option(help="步长，如 30 min / step")]
+Home = Annotated[Path | None, typer.Option(help="数据所在的状态文件夹 / state folder with the readings")]
+County = Annotated[Path | None, typer.Option(help="县域文件夹 / county folder")]
+Cache = Annotated[Path, typer.Option(help="情景取数后的存放处 / where fetched storms are kept")]
+STORMS = Path(".fengsui/storms")
+
+
+def say(line: str) -> None:
+    """Progress, beside the result."""
+    typer.echo(line, err=True)
+
+
+def add(app: typer.Typer) -> None:
+    """Hang the command onto `app`."""
+    app.command()(backtest)
+
+
+def backtest(
+    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
+    packs: Annotated[str, typer.Option(help="试用的规则包文件夹或 git 版本 / folder or git revision of packs on trial")] = "",
+    block: Annotated[str, typer.Option(help="一次读入多长，如 7 d；越长越快，迟到数据按块末所知 / read this much at once: faster, late data as known at its end")] = "",
+    out: Annotated[Path | None, typer.Option(help="写出 CSV 与摘要的文件夹 / folder for CSV files and the summary")] = None,
+    as_json: Json = False,
+) -> None:
+    """用实时代码重算一段时间的预警，逐字节可重现 / the live code over a period, reproducible byte for byte."""
+    from console import trials
+    from rules.backtest import csv_text, public
+
+    with trials.packs_of(packs) as folder:
+        places = trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say)
+        results = [(ground, trials.play(ground, folder, say, trials.span(block) if block else None)) for ground in places]
+    facts = [_facts(ground, run) for ground, run in results]
+    for (_, run), fact in zip(results, facts, strict=True):
+        if out is not None:
+            write(out, fact, csv_text(public(run)), run)
+    emit(facts, as_json, "\n".join(_line(fact) for fact in facts))
+
+
+def _facts(ground: Any, run: Any) -> dict[str, Any]:
+    from core.times import iso
+    from rules.backtest import public
+
+    found = public(run)
+    return {
+        "name": Path(ground.name).name, "start": iso(run.ticks[0]), "end": iso(run.ticks[-1]), "steps": len(run.ticks), "towns": len(run.towns),
+        "rules": len(run.rules), "block_s": run.block_s, "county": run.county, "packs": dict(sorted({r.pack: r.pack_hash for r in run.rules}.items())),
+        "spans": len(found), "highest": max((w.level.en for w in found), key=("none", "blue", "yellow", "orange", "red").index, default="none"), "hash": run.hash(),
+    }
+
+
+def _line(fact: dict[str, Any]) -> str:
+    return (f"{fact['name']}：{fact['start']} 至 {fact['end']}，{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
+            f"{fact['spans']} 段预警，最高 {fact['highest']}，结果 {fact['hash'][:16]}")
+
+
+def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
+    """`<name>.csv` (for `fengsui verify`), `<name>.rules.csv` (every rule, shadow ones too) and `<name>.json`."""
+    from rules.backtest import csv_text, spans
+
+    out.mkdir(parents=True, exist_ok=True)
+    for suffix, text in ((".csv", warned), (".rules.csv", csv_text(list(spans(run, run.held))).replace("town,hazard", "town,rule", 1)),
+                         (".json", json.dumps(fact, ensure_ascii=False, indent=1) + "\n")):
+        (out / f"{fact['name']}{suffix}").write_text(text, encoding="utf-8")
+
+
+def diff(
+    sides: Annotated[str, typer.Argument(help="A..B：规则包文件夹或 git 版本，B 空为现在的 / two folders or git revisions, B empty: the present packs")],
+    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
+    as_json: Json = False,
+) -> None:
+    """改规则会多出、少掉、改变哪些预警，涉及多少人；有变化时退出码 1 / which warnings a change of rules makes, takes or alters; exit 1 if any."""
+    import dataclasses
+
+    from console import trials
+    from core.model import Level
+    from rules.compare import KINDS, compare
+
+    if ".." not in sides.replace("../", ""):
+        raise ConfigError("应写作 A..B / write A..B", hint="如 / e.g. main..  或 rules/packs..my-packs")
+    first, second = _split(sides)
+    use = storm or ([] if start else ["all"])
+    rows: list[dict[str, Any]] = []
+    lines: list[str] = []
+    with trials.packs_of(first) as a, trials.packs_of(second) as b:
+        for ground in trials.grounds(storms=use, start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
+            changes = compare(trials.play(ground, a, say), trials.play(ground, b, say), ground.county)
+            label = Path(ground.name).name
+            rows += [{"storm": label, **dataclasses.asdict(c)} for c in changes]
+            tally = "，".join(f"{zh} {sum(c.kind == kind for c in changes)}" for kind, zh in KINDS.items())
+            heads = {c.town: c.people for c in changes}
+            lines += [f"{label}：{tally}；涉及 {len(heads)} 镇街 {sum(heads.values())} 人", *(f"  {c.text(ground.county.town(c.town).name)}" for c in changes)]
+    emit(_plain(rows, Level), as_json, "\n".join(lines))
+    raise typer.Exit(1 if rows else 0)
+
+
+def _split(sides: str) -> tuple[str, str]:
+    """'A..B' at the last '..' that is no part of a path ('../x')."""
+    at = max(n for n in range(len(sides) - 1) if sides[n : n + 2] == ".." and sides[n + 2 : n + 3] != "/" and (n == 0 or sides[n - 1] != "/"))
+    return sides[:at], sides[at + 2 :]
+
+
+def _plain(rows: list[dict[str, Any]], level: Any) -> list[dict[str, Any]]:
+    for row in rows:
+        for side in ("before", "after"):
+            if row[side]:
+                row[side]["peak"] = level(row[side]["peak"]).en
+    return rows

@@ -1,0 +1,175 @@
+"""The live code over a period: what the rules would have said at every step, rule by rule and hazard by hazard.
+
+Readings are read as they were known at the end of each block and judged in one pass over the block's steps by the functions that judge
+a single step (`read`, `judge`, `next_state`, the official floor). A block of one step is the live path itself; longer blocks are faster
+and differ only where readings came later than the block's end allows, which is why the length is part of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.county import County
+from core.errors import ConfigError
+from core.lake import Lake
+from core.ledger import Ledger
+from core.model import Hazard, Level
+from core.signing import digest
+from core.times import iso
+from rules.assess import counts, judge, read, seen_at
+from rules.findings import Finding
+from rules.freshness import whole_lists
+from rules.hold import HoldState, next_state
+from rules.packs import Rule
+from rules.situation import Sources
+
+Levels = NDArray[np.int8]
+Source = Callable[[list[datetime]], Sources]
+Say = Callable[[str], None]
+MAX_STEPS = 600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One back-test. By rule id, (T, N) each: `proved`, `ceiling`, `held` (shadow rules too, as if they were live). By hazard: the public
+    `level` (live rules and the official floor). `block_s`: how many seconds of readings were read at once."""
+
+    county: str
+    towns: tuple[str, ...]
+    ticks: tuple[datetime, ...]
+    rules: tuple[Rule, ...]
+    proved: dict[str, Levels]
+    ceiling: dict[str, Levels]
+    held: dict[str, Levels]
+    level: dict[Hazard, Levels]
+    block_s: int
+
+    def hash(self) -> str:
+        """Digest over everything that was found; equal for equal readings, county and packs."""
+        parts = [self.county, str(self.block_s), *self.towns, *(iso(t) for t in self.ticks), *(f"{r.id}:{r.pack_hash}" for r in self.rules)]
+        for group in (self.proved, self.ceiling, self.held, {str(k): v for k, v in self.level.items()}):
+            parts += [f"{name}:{digest(group[name].tobytes())}" for name in sorted(group)]
+        return digest("\n".join(parts))
+
+
+def steps(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+    """Every `step` (a multiple of five minutes) from `start` to `end`, both within; ConfigError for what cannot be."""
+    if step <= timedelta(0) or step % timedelta(minutes=5):
+        raise ConfigError("步长应为 5 分钟的整数倍 / the step is a multiple of five minutes")
+    if end < start or (end - start) // step >= MAX_STEPS:
+        raise ConfigError(f"时段为空或超过 {MAX_STEPS} 步 / an empty period or too many steps", hint="检查 --from、--to 与 --step / check the period")
+    return [start + step * n for n in range((end - start) // step + 1)]
+
+
+def stored(county: County, lake: Lake, ledger: Ledger, rules: tuple[Rule, ...]) -> Source:
+    """Readings of an installation, as they were known at the end of each block; signals as they were listed at each step, because a signal
+    that was lifted since must still count for the steps before."""
+
+    def known(ticks: list[datetime]) -> Sources:
+        found = read(ticks[-1], county, lake, ledger, rules=rules, since=ticks[0])
+        if len(ticks) == 1 or not len(lake.signals(as_of=ticks[-1], since=ticks[-1] - ticks[0] + timedelta(days=10))):
+            return found
+        return replace(found, listed=tuple(whole_lists(lake.signals(as_of=tick), tick, ledger) for tick in ticks))
+
+    return known
+
+
+def run(*, ticks: list[datetime], county: County, rules: tuple[Rule, ...], source: Source, block: int = 1, say: Say = lambda _: None) -> Run:
+    """Judge `rules` at all `ticks`, `block` steps at a time."""
+    pieces: list[dict[str, dict[str, Levels]]] = []
+    memory: dict[tuple[str, int], HoldState] = {}
+    for number, first in enumerate(range(0, len(ticks), block)):
+        part = ticks[first : first + block]
+        pieces.append(_block(part, county, rules, source(part), memory))
+        if number % 16 == 0 or first + block >= len(ticks):
+            say(f"{min(first + block, len(ticks))}/{len(ticks)} {iso(part[-1])}")
+    joined = {kind: {name: np.concatenate([p[kind][name] for p in pieces]) for name in pieces[0][kind]} for kind in pieces[0]}
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else timedelta(0)
+    return Run(
+        county=county.version, towns=tuple(t.key for t in county.towns), ticks=tuple(ticks), rules=rules, proved=joined["proved"],
+        ceiling=joined["ceiling"], held=joined["held"], level={Hazard(k): v for k, v in joined["level"].items()},
+        block_s=block * int(step.total_seconds()),
+    )
+
+
+def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sources: Sources,
+           memory: dict[tuple[str, int], HoldState]) -> dict[str, dict[str, Levels]]:
+    """Levels of one block, memory carried on from block to block."""
+    judged = judge(sources, ticks[-1], county, rules, ticks)
+    held = {f.rule.id: _hold(f, ticks, memory) for f in judged.findings}
+    public: dict[str, Levels] = {}
+    for hazard in sorted(county.hazards):
+        counted = [held[f.rule.id] for f in judged.findings if hazard in f.rule.hazards and counts(f.rule)]
+        public[str(hazard)] = np.maximum.reduce([judged.situation.floor(hazard)[0].astype(np.int8), *counted])
+    sides = {side: {f.rule.id: getattr(f, side).astype(np.int8) for f in judged.findings} for side in ("proved", "ceiling")}
+    return {**sides, "held": held, "level": public}
+
+
+def _hold(finding: Finding, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
+    """Held levels (T, N) of one rule. Calm stretches are passed over: while nothing is held, waiting or proved a step changes no level, and a
+    colour's clock is set anew by the very reading that raises it."""
+    target = np.maximum(finding.proved, finding.heading)
+    out = np.zeros(target.shape, dtype=np.int8)
+    for town in np.flatnonzero(target.any(axis=0) | np.array([_awake(memory.get((finding.rule.id, n))) for n in range(target.shape[1])])):
+        key = (finding.rule.id, int(town))
+        state = memory.get(key)
+        firing = np.flatnonzero(target[:, town])
+        tick = 0
+        while tick < len(ticks):
+            if not _awake(state) and not target[tick, town]:
+                later = firing[np.searchsorted(firing, tick):]
+                if not len(later):
+                    break
+                tick = int(later[0])
+                state = None
+            state = next_state(
+                state, proved=int(finding.proved[tick, town]), ceiling=int(finding.ceiling[tick, town]), heading=int(finding.heading[tick, town]),
+                now=ticks[tick], hold=finding.rule.hold, seen=seen_at(ticks[tick], float(finding.age_s[tick, town])),
+            )
+            out[tick, town] = state.level
+            tick += 1
+        memory[key] = state or HoldState(updated_at=ticks[-1])
+    return out
+
+
+def _awake(state: HoldState | None) -> bool:
+    return state is not None and (state.level > 0 or state.pending_since is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Warned:
+    """A town stood at exactly `level` from `start` until `end`, the first step at which it no longer did (or the period's end)."""
+
+    town: str
+    what: str
+    start: datetime
+    end: datetime
+    level: Level
+
+
+def spans(run_: Run, levels: dict[str, Levels]) -> Iterator[Warned]:
+    """Stretches of one level above none, by town and by the key of `levels`, in order."""
+    edges = [*run_.ticks, run_.ticks[-1] + timedelta(seconds=1)] if len(run_.ticks) < 2 else [*run_.ticks, run_.ticks[-1] + (run_.ticks[1] - run_.ticks[0])]
+    for what in sorted(levels):
+        for number, town in sorted(enumerate(run_.towns), key=lambda pair: pair[1]):
+            column = levels[what][:, number]
+            cuts = [0, *(np.flatnonzero(np.diff(column)) + 1).tolist(), len(column)]
+            for first, last in pairwise(cuts):
+                if column[first]:
+                    yield Warned(town=town, what=what, start=edges[first], end=edges[last], level=Level(int(column[first])))
+
+
+def public(run_: Run) -> list[Warned]:
+    """Stretches of the public level by town and hazard."""
+    return list(spans(run_, {str(h): v for h, v in run_.level.items()}))
+
+
+def csv_text(found: list[Warned]) -> str:
+    """The spans in the columns that `fengsui verify` reads, times in UTC."""
+    return "".join(["town,hazard,level,start,end\n", *(f"{w.town},{w.what},{w.level.en},{iso(w.start)},{iso(w.end)}\n" for w in found)])

@@ -1,0 +1,72 @@
+"""JSON Schema of packs and of the indicator file, for editors (completion, red lines under wrong words). Made from what the loaders know.
+
+`fengsui rules schema` writes both files; a pack names its schema in its first line: `# yaml-language-server: $schema=...`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.model import Hazard
+from core.units import PROPERTIES
+from rules.catalogue import FIELDS, KINDS, KNOWN_KEYS, OFFSETS, QUANTITIES, REACHES, SENSES, load_catalogue
+from rules.packs import COLOURS, PACK_KEYS, REQUIRED, RULE_KEYS
+from rules.statistics import STATISTICS
+
+FOLDER = Path(__file__).with_name("schema")
+_SPAN = {"type": "string", "pattern": r"^\d{1,5}\s*(s|min|h)$", "examples": ["0 min", "60 min"]}
+_TEXT = {"type": "string", "minLength": 1}
+
+
+def pack_schema() -> dict[str, Any]:
+    """Schema of one pack file."""
+    names = sorted(load_catalogue().indicators)
+    hazard = {"enum": [str(h) for h in Hazard]}
+    colour = {"enum": [level.en for level in COLOURS]}
+    rule: dict[str, Any] = {
+        "id": {"type": "string", "pattern": r"^[a-z][a-z0-9_.]{0,63}$"}, "title": _TEXT, "hazard": {"anyOf": [hazard, {"type": "array", "items": hazard}]},
+        "levels": _object({level.en: _TEXT | {"description": f"{level.zh}：可用的指标 / indicators: {', '.join(names)}"} for level in COLOURS}),
+        "hold": _object({"for": _SPAN, "keep_for": _SPAN}), "role": {"enum": ["hazard", "impact"]}, "stage": {"enum": ["live", "shadow", "off"]},
+        "optional": {"type": "array", "items": {"enum": names}}, "corroborate": colour, "source": _TEXT, "verified": {"type": "boolean"}, "note": _TEXT,
+    }
+    day = {"anyOf": [{"type": "string", "format": "date"}, _TEXT]}
+    pack: dict[str, Any] = {
+        "pack": _TEXT, "title": _TEXT, "jurisdiction": _TEXT, "valid_from": day, "valid_to": day, "verified": {"type": "boolean"}, "note": _TEXT,
+        "source": _object({"document": _TEXT, "clause": _TEXT}, ("document", "clause")), "parameters": {"type": "object"},
+        "rules": {"type": "array", "minItems": 1, "items": _object({k: rule[k] for k in sorted(RULE_KEYS)}, ("id", "title", "hazard", "levels"))},
+    }
+    return _head("规则包 / rule pack") | _object({k: pack[k] for k in sorted(PACK_KEYS)}, REQUIRED)
+
+
+def indicator_schema() -> dict[str, Any]:
+    """Schema of indicators.yaml."""
+    words = {"kind": KINDS, "statistic": sorted(STATISTICS), "reach": REACHES, "above": OFFSETS, "quantity": QUANTITIES, "field": FIELDS, "worse": SENSES}
+    fields: dict[str, Any] = {key: {} for key in KNOWN_KEYS} | {key: {"enum": list(known)} for key, known in words.items()}
+    one = {"enum": sorted(PROPERTIES)}
+    fields |= {"title": _TEXT, "title_en": _TEXT, "unit": _TEXT, "property": {"anyOf": [one, {"type": "array", "items": one}]}, "per": one}
+    row = _object({k: fields[k] for k in sorted(fields)}, ("title", "title_en", "unit"))
+    return _head("指标 / indicators") | {"type": "object", "properties": {"indicators": {"type": "object", "additionalProperties": row}, "official": {"type": "array"}}}
+
+
+def files() -> dict[str, str]:
+    """File name -> text, as it should stand in rules/schema/."""
+    made = {"pack.schema.json": pack_schema(), "indicators.schema.json": indicator_schema()}
+    return {name: json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for name, value in made.items()}
+
+
+def write(folder: Path = FOLDER) -> list[Path]:
+    """Write both schemas; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in files()]
+
+
+def _head(title: str) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+
+
+def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False} | ({"required": list(required)} if required else {})

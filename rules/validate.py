@@ -1,0 +1,180 @@
+"""Everything wrong with packs, told at once: what loading refuses (errors), and what reads well but says something odd (remarks).
+
+A remark names a colour that can never show, because its condition contradicts itself or always brings the next colour with it, and a gap
+between two colours. Conditions are taken apart into boxes (one range per indicator for every way to fulfil them); where they hold
+arithmetic between indicators or more than MAX_BOXES ways, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import inf
+from pathlib import Path
+
+from core.errors import ConfigError, ConfigErrors
+from rules.language import Place, RuleError
+from rules.language.nodes import Compare, Logic, Name, Negative, Node, Not, Number
+from rules.packs import Pack, Rule, load_pack, load_packs
+from rules.yamltext import Document, load
+
+MAX_BOXES = 128
+#: Ranges that a unit has by itself.
+_UNIT_RANGE = {"flag": (0.0, 1.0), "level": (0.0, 4.0)}
+_FLIP = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "=="}
+_AGAINST = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
+#: (low, low is open, high, high is open)
+Range = tuple[float, bool, float, bool]
+Box = dict[str, Range]
+ALL: Range = (-inf, False, inf, False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """`errors` make a pack unusable; `remarks` do not. Both in the order of places."""
+
+    packs: int
+    rules: int
+    errors: tuple[ConfigError, ...]
+    remarks: tuple[RuleError, ...]
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Pack files under a folder, or the one file given; ConfigError when there is none."""
+    found = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*.yaml") if not p.name.endswith(".test.yaml"))
+    if not found:
+        raise ConfigError("没有规则包 / no packs here", path=folder, hint="应为含 *.yaml 的文件夹 / a folder with *.yaml")
+    return found
+
+
+def validate(paths: Iterable[Path]) -> Findings:
+    """Check pack files; nothing is raised for what is wrong with them."""
+    good: list[Pack] = []
+    errors: list[ConfigError] = []
+    for path in paths:
+        try:
+            good.append(load_pack(path))
+        except ConfigErrors as error:
+            errors += error.errors
+        except ConfigError as error:
+            errors.append(error)
+    try:
+        load_packs(pack.path for pack in good)
+    except ConfigErrors as error:
+        errors += error.errors
+    remarks = [remark for pack in good for remark in _remarks(pack)]
+    return Findings(packs=len(good), rules=sum(len(p.rules) for p in good), remarks=tuple(remarks),
+                    errors=tuple(sorted(errors, key=lambda e: (str(e.path), e.line or 0))))
+
+
+def _remarks(pack: Pack) -> list[RuleError]:
+    document = load(pack.path)
+    return [remark for number, rule in enumerate(pack.rules) for remark in _of_rule(rule, document, number)]
+
+
+def _of_rule(rule: Rule, document: Document, number: int) -> list[RuleError]:
+    ways = {level: boxes(tree) for level, (_, tree) in rule.conditions.items()}
+    ordered = sorted(ways)
+    found = [
+        RuleError(f"{rule.id} 的{level.zh}条件自相矛盾，永远达不到", f"{level.en} contradicts itself", _place(document, number, level.en),
+                  hint="没有任何数值能同时满足 / no values can fulfil it")
+        for level in ordered if ways[level] == []
+    ]
+    for lower, higher in pairwise(ordered):
+        low, high = ways[lower], ways[higher]
+        if low and high and all(any(_inside(box, other) for other in high) for box in low):
+            found.append(RuleError(f"{rule.id} 的{lower.zh}一成立，{higher.zh}也成立，{lower.zh}永远看不到", f"{lower.en} always brings {higher.en}",
+                                   _place(document, number, lower.en), hint=f"放宽{lower.zh}或收紧{higher.zh} / widen one or tighten the other"))
+        if higher - lower > 1:
+            found.append(RuleError(f"{rule.id} 的{lower.zh}与{higher.zh}之间缺一级", f"no level between {lower.en} and {higher.en}",
+                                   _place(document, number, higher.en), hint="如属有意，在 note 里说明 / say so in a note if meant"))
+    return found
+
+
+def _place(document: Document, number: int, level: str) -> Place:
+    return document.place("rules", number, "levels", level)
+
+
+def boxes(node: Node, negated: bool = False) -> list[Box] | None:
+    """The ways to fulfil a condition, each a range per indicator; [] when there is none, None when that cannot be said."""
+    match node:
+        case Not():
+            return boxes(node.operand, not negated)
+        case Logic():
+            parts = [boxes(term, negated) for term in node.terms]
+            known = [part for part in parts if part is not None]
+            if (node.op == "or") != negated:
+                return None if len(known) < len(parts) else _bounded([box for part in known for box in part])
+            if any(part == [] for part in known):
+                return []
+            return None if len(known) < len(parts) else _meet(known)
+        case Compare():
+            return _comparison(node, negated)
+        case Name():
+            return [{node.name: (-inf, False, 1.0, True) if negated else (1.0, False, inf, False)}]
+    return None
+
+
+def _meet(parts: list[list[Box]]) -> list[Box] | None:
+    size = 1
+    for part in parts:
+        size *= len(part)
+    if size > MAX_BOXES:
+        return None
+    return [box for chosen in product(*parts) if (box := _intersection(chosen)) is not None]
+
+
+def _bounded(found: list[Box]) -> list[Box] | None:
+    return found if len(found) <= MAX_BOXES else None
+
+
+def _constant(node: Node) -> float | None:
+    if isinstance(node, Negative):
+        inner = _constant(node.operand)
+        return None if inner is None else -inner
+    return node.value if isinstance(node, Number) else None
+
+
+def _comparison(node: Compare, negated: bool) -> list[Box] | None:
+    op, left, right = node.op, node.left, node.right
+    if not isinstance(left, Name):
+        op, left, right = _FLIP.get(op, op), right, left
+    value = _constant(right)
+    op = _AGAINST.get(op, "?") if negated else op
+    if not isinstance(left, Name) or value is None or op not in _FLIP:
+        return None
+    if op == "==":
+        return _possible(left.name, (value, False, value, False), right)
+    return _possible(left.name, (value, op == ">", inf, False) if op[0] == ">" else (-inf, False, value, op == "<"), right)
+
+
+def _possible(name: str, span: Range, literal: Node) -> list[Box]:
+    """One box, or none where the unit's own range (a flag, a colour) excludes it."""
+    unit = literal.unit if isinstance(literal, Number) else ""
+    low, high = _UNIT_RANGE.get(unit, (-inf, inf))
+    met = _overlap(span, (low, False, high, False))
+    return [] if met is None else [{name: met}]
+
+
+def _overlap(a: Range, b: Range) -> Range | None:
+    low, low_open = max((a[0], a[1]), (b[0], b[1]))
+    high, closed = min((a[2], not a[3]), (b[2], not b[3]))
+    empty = low > high or (low == high and (low_open or not closed))
+    return None if empty else (low, low_open, high, not closed)
+
+
+def _intersection(chosen: Iterable[Box]) -> Box | None:
+    out: Box = {}
+    for box in chosen:
+        for name, span in box.items():
+            met = _overlap(out.get(name, ALL), span)
+            if met is None:
+                return None
+            out[name] = met
+    return out
+
+
+def _inside(box: Box, other: Box) -> bool:
+    """Whether every point of `box` lies in `other`."""
+    return all(_overlap(box.get(name, ALL), span) == box.get(name, ALL) for name, span in other.items())

@@ -1,0 +1,109 @@
+"""`rules validate`: all errors at once and at their place, odd levels named, hostile files refused at once, schemas fresh."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+from test_rule_packs import GOOD
+
+from core import yamlfile
+from rules import schema
+from rules.packs import shipped
+from rules.validate import files_of, validate
+
+TWO = """\
+      blue: {blue}
+      yellow: {yellow}
+"""
+
+
+def pack(folder: Path, blue: str, yellow: str) -> Path:
+    lines = GOOD.splitlines()
+    body = "\n".join(lines[:-3]) + "\n" + TWO.format(blue=blue, yellow=yellow)
+    path = folder / "x.yaml"
+    path.write_text(body, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("blue", "yellow", "says"), [
+    ("rain_12h >= 50 mm and rain_12h < 40 mm", "rain_6h >= 50 mm", "自相矛盾"),
+    ("not (rain_6h >= 10 mm) and rain_6h > 10 mm", "rain_6h >= 50 mm", "自相矛盾"),
+    ("river_front and not river_front and rain_6h > 10 mm", "rain_6h >= 50 mm", "自相矛盾"),
+    ("rain_6h >= 50 mm and rain_12h >= 60 mm", "rain_6h >= 50 mm", "永远看不到"),
+    ("rain_6h >= 50 mm", "rain_6h >= 50 mm or rain_12h >= 90 mm", "永远看不到"),
+    ("official_surge >= red and official_surge < orange", "rain_6h >= 50 mm", "自相矛盾"),
+])
+def test_a_level_that_never_shows_is_named(tmp_path: Path, blue: str, yellow: str, says: str) -> None:
+    found = validate([pack(tmp_path, blue, yellow)])
+    assert not found.errors
+    assert [says in str(r) for r in found.remarks] == [True]
+    assert ":13:" in str(found.remarks[0])
+
+
+@pytest.mark.parametrize(("blue", "yellow"), [
+    ("rain_12h >= 50 mm", "rain_6h >= 50 mm"), ("rain_6h >= 50 mm and rain_12h <= 90 mm", "rain_6h >= 60 mm"),
+    ("rain_6h + rain_12h >= 50 mm", "rain_6h + rain_12h >= 90 mm"), ("not river_front and rain_6h >= 20 mm", "rain_6h >= 50 mm"),
+])
+def test_sound_levels_are_left_in_peace(tmp_path: Path, blue: str, yellow: str) -> None:
+    found = validate([pack(tmp_path, blue, yellow)])
+    assert found.errors == () and found.remarks == ()
+
+
+def test_a_gap_between_colours_is_named(tmp_path: Path) -> None:
+    path = pack(tmp_path, "rain_12h >= 50 mm", "rain_6h >= 50 mm")
+    path.write_text(path.read_text(encoding="utf-8").replace("      yellow:", "      orange:"), encoding="utf-8")
+    assert "缺一级" in str(validate([path]).remarks[0])
+
+
+def test_all_errors_of_all_files_come_at_once(tmp_path: Path) -> None:
+    one = pack(tmp_path, "rain_12hr >= 50 mm", "rain_6h >= 50 m/s")
+    two = tmp_path / "y.yaml"
+    two.write_text(one.read_text(encoding="utf-8").replace("hazard: flood", "hazard: flod"), encoding="utf-8")
+    texts = [str(e) for e in validate(files_of(tmp_path)).errors]
+    assert len([t for t in texts if "x.yaml:" in t]) == 2 and len([t for t in texts if "y.yaml:" in t]) >= 1
+    assert any("rain_12hr" in t and "rain_12h？" in t for t in texts) and any("m/s" in t for t in texts)
+
+
+def test_shipped_packs_have_no_errors_and_no_remarks() -> None:
+    found = validate(shipped())
+    assert (found.errors, found.remarks) == ((), ()) and found.rules >= 30
+
+
+@pytest.mark.parametrize("text", [
+    "pack: " + "[" * 5000, "pack: " + "{a: " * 5000, "- " * 5000 + "a", "\n".join(" " * n + "a:" for n in range(600)), "? " * 5000 + "a",
+    "a: &a [x,x]\nb: &b [*a,*a]\n", "a: !!python/object/apply:os.system [id]\n", "a: 1\na: 2\n", "%YAML 1.1\n---\na: yes\n",
+])
+def test_yaml_tricks_are_refused_at_once(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    began = time.process_time()
+    assert validate([path]).errors
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("expression", [
+    "(" * 5000 + "rain_1h" + ")" * 5000, "rain_1h" + " + rain_1h" * 20_000, "not " * 4000 + "river_front", "rain_1h.__class__ > 1 mm", "x" * 200_000,
+    "max(" * 500 + "1" + ",1)" * 500 + " > 0", "rain_1h >= 9e999 mm", "__import__('os').system('id')", "rain_1h ** 9 ** 9 ** 9 > 1 mm",
+    "1 mm >= 2 mm" + " or 1 mm >= 2 mm" * 3000,
+])
+def test_expression_bombs_are_refused_at_once(tmp_path: Path, expression: str) -> None:
+    path = pack(tmp_path, expression, "rain_6h >= 50 mm")
+    began = time.process_time()
+    errors = validate([path]).errors
+    assert errors and "x.yaml" in str(errors[0]) and len(str(errors[0])) < 600
+    assert time.process_time() - began < 1.0
+
+
+def test_the_schemas_are_fresh_and_agree_with_the_loader() -> None:
+    for name, text in schema.files().items():
+        assert (schema.FOLDER / name).read_text(encoding="utf-8") == text, "fengsui rules schema"
+    validator = jsonschema.Draft202012Validator(json.loads(schema.files()["pack.schema.json"]))
+    for path in shipped():
+        data = json.loads(json.dumps(yamlfile.load(path)[0], default=str))
+        assert not list(validator.iter_errors(data)), path
+    data["rules"][0]["hold"] = {"for": "a while"}
+    assert list(validator.iter_errors(data))
