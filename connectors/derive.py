@@ -21,7 +21,7 @@ from core.model import Batch, Flag, Observation
 
 #: A counter's step over a longer gap says nothing about when the rain fell.
 LONGEST = timedelta(hours=6)
-Series = dict[str, dict[float, float]]
+Series = defaultdict[str, dict[float, float]]
 
 
 def derive(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime) -> Batch:
@@ -58,7 +58,7 @@ def _residuals(batch: Batch, feed: Feed, county: County, lake: Lake, now: dateti
             new[o.station].append(o)
     if not new:
         return
-    history = _series(lake, feed, "tide", now - ASKED, now, now)
+    history = _series(lake, feed, "tide", now - ASKED, now, now, worst=Flag.UNKNOWN)
     for name, tides in new.items():
         station = county.station(name)
         if station is not None:
@@ -79,11 +79,11 @@ def _residual(station: Station, tides: list[Observation], history: dict[float, f
         yield replace(o, observed_property="tide_residual", value=value, flag=flag, datum="", reasons=(why,))
 
 
-def _series(lake: Lake, feed: Feed, observed_property: str, start: datetime, end: datetime, now: datetime) -> defaultdict[str, dict[float, float]]:
-    """station -> {epoch s: value} of what the lake knows; failed values, and heights in another datum than most, are left out."""
+def _series(lake: Lake, feed: Feed, observed_property: str, start: datetime, end: datetime, now: datetime, worst: Flag = Flag.SUSPECT) -> Series:
+    """station -> {epoch s: value} of what the lake knows; values flagged beyond `worst`, and heights in another datum than most, are left out."""
     frame = lake.observations(start=start, end=end, as_of=now, properties=[observed_property], feeds=[feed.feed])
-    frame = frame[frame["value"].notna() & (frame["flag"] != int(Flag.FAIL))]
-    found: defaultdict[str, dict[float, float]] = defaultdict(dict)
+    frame = frame[frame["value"].notna() & (frame["flag"] <= int(worst))]
+    found: Series = defaultdict(dict)
     for station, rows in frame.groupby("station", sort=True):
         rows = rows[rows["datum"] == rows["datum"].mode().iloc[0]]
         seconds = rows["time"].astype("int64").to_numpy() / 1e6

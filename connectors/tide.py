@@ -7,6 +7,7 @@ The last three days are left out of the analysis, so that a surge does not expla
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 
 #: Days of history that are asked for and that are needed, share of their hours that must be there, and days kept out of the analysis.
 ASKED, NEEDED, COVERED, APART = timedelta(days=90), timedelta(days=29), 0.7, timedelta(days=3)
+#: Share of the variance that may be left over before the past counts as no tide (chosen), and the latitude within which nodal corrections break down.
+UNEXPLAINED, EQUATOR = 0.5, 5.0
 HOUR = 3600.0
 
 
@@ -44,9 +47,17 @@ def predict(times: Array, values: Array, at: Array, *, latitude: float, now: dat
         import utide
     except ImportError:
         return Astronomical(None, "未安装 utide，不算天文潮 / utide is not installed: pip install 'fengsui[tide]'")
-    used_times, used_values = times[use][first], values[use][first]
-    found = utide.solve(_clock(used_times), used_values, lat=latitude, method="ols", conf_int="none", trend=False, verbose=False)
-    return Astronomical(np.asarray(utide.reconstruct(_clock(at), found, verbose=False).h, dtype=float))
+    past, seen = times[use][first], values[use][first]
+    lat = math.copysign(max(abs(latitude), EQUATOR), latitude)
+    try:
+        found = utide.solve(_clock(past), seen, lat=lat, method="ols", conf_int="none", trend=False, verbose=False)
+        fitted, values_at = (np.asarray(utide.reconstruct(_clock(when), found, verbose=False).h, dtype=float) for when in (past, at))
+    except np.linalg.LinAlgError:
+        return Astronomical(None, "调和分析无解 / the harmonic analysis has no solution")
+    left, whole = float(np.var(seen - fitted)), float(np.var(seen))
+    if not left < UNEXPLAINED * whole:
+        return Astronomical(None, "过去的水位不像潮汐（卡死或站点有误），不算余水位 / the past is not tidal")
+    return Astronomical(values_at)
 
 
 def _clock(seconds: Array) -> NDArray[np.datetime64]:

@@ -224,7 +224,7 @@ def test_kill_9_with_a_thousand_readings_under_way_loses_none_and_doubles_none(c
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"FENGSUI_HOME": str(tmp_path / "home"), "FENGSUI_COUNTY": str(county_folder), "FENGSUI_MODE": "sandbox"}
-    command = [sys.executable, "-c", "from console.cli import main; main()", "gateway", "telemetry", "--port", str(port), "--every", "1"]
+    command = [sys.executable, "-c", "from console.cli import main; main()", "gateway", "telemetry", "--port", str(port), "--every", "2"]
 
     def start() -> subprocess.Popen[bytes]:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, cwd=ROOT)

@@ -56,6 +56,27 @@ def test_a_history_with_holes_gives_none() -> None:
     assert predict(times, tide(times), hours(1), latitude=31.9, now=NOW).values is None
 
 
+@pytest.mark.parametrize("past", [np.full(1440, 2.5), np.zeros(1440), np.random.default_rng(3).normal(size=1440), np.linspace(0, 5, 1440)])
+def test_a_stuck_or_untidal_gauge_gives_none(past) -> None:
+    found = predict(hours(60), past, hours(1), latitude=31.9, now=NOW)
+    assert found.values is None and "not tidal" in found.why
+
+
+def test_at_the_equator() -> None:
+    found = predict(hours(60), tide(hours(60)), hours(1), latitude=0.0, now=NOW)
+    assert found.values is not None and abs(found.values - tide(hours(1))).max() < 0.1
+
+
+def test_a_lying_reading_in_the_past_does_not_move_the_tide(gauge, lake) -> None:
+    past = hours(50, NOW - timedelta(hours=1))
+    lie = np.where(np.arange(len(past)) == 500, 1e4, tide(past))
+    rows = seen(gauge, "tide", past, lie, NOW - timedelta(hours=1))
+    flagged = replace(rows, observations=tuple(replace(o, flag=Flag.SUSPECT) if o.value == 1e4 else o for o in rows.observations))
+    lake.append(gauge[1].feed, flagged, NOW)
+    (residual,) = run(gauge, lake, seen(gauge, "tide", [NOW.timestamp()], tide(np.array([NOW.timestamp()])) + 0.9))
+    assert residual.value == pytest.approx(0.9, abs=0.05)
+
+
 def test_without_the_library_it_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "utide", None)
     found = predict(hours(60), tide(hours(60)), hours(1), latitude=31.9, now=NOW)
