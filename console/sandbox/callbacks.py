@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+from functools import lru_cache
+from urllib.parse import quote_plus, urlsplit
 
 CONNECTIONS, WINDOW = 4, 64
 
@@ -15,7 +15,7 @@ CONNECTIONS, WINDOW = 4, 64
 def signature(url: str, form: Mapping[str, str], token: str) -> str:
     """Twilio's: HMAC-SHA1 under the account's token over the address and the sorted form, base64."""
     text = url + "".join(name + form[name] for name in sorted(form))
-    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    return base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha1")).decode()
 
 
 class Line:
@@ -68,16 +68,15 @@ class Caller:
 
     async def post(self, url: str, form: Mapping[str, str], token: str, now: str) -> None:
         """Send one callback; `now` is the sandbox's time as ISO text."""
-        parts = urlsplit(url)
-        place = (parts.hostname or "127.0.0.1", parts.port or 80)
+        base, mark, query = url.partition("?")
+        place, netloc, path = _split(base)
         lines = self.lines.setdefault(place, [Line(*place) for _ in range(CONNECTIONS)])
         self.turn += 1
-        body = urlencode(form).encode()
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        head = (f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-                f"Content-Length: {len(body)}\r\nX-Twilio-Signature: {signature(url, form, token)}\r\nX-Sandbox-Now: {now}\r\n\r\n")
+        body = "&".join([f"{name}={value if value.isalnum() else quote_plus(value)}" for name, value in form.items()])
+        request = (f"POST {path}{mark}{query} HTTP/1.1\r\nHost: {netloc}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                   f"Content-Length: {len(body)}\r\nX-Twilio-Signature: {signature(url, form, token)}\r\nX-Sandbox-Now: {now}\r\n\r\n{body}")
         try:
-            await lines[self.turn % CONNECTIONS].send(head.encode() + body)
+            await lines[self.turn % CONNECTIONS].send(request.encode())
         except (OSError, TimeoutError):
             self.dropped += 1
 
@@ -86,3 +85,9 @@ class Caller:
         for lines in self.lines.values():
             for line in lines:
                 await line.close()
+
+
+@lru_cache(maxsize=16)
+def _split(base: str) -> tuple[tuple[str, int], str, str]:
+    parts = urlsplit(base)
+    return (parts.hostname or "127.0.0.1", parts.port or 80), parts.netloc, parts.path
