@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+import sys
+import tempfile
 import unicodedata
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DeliveryError
-from core.model import Status
+from core.model import Hazard, Level, MsgType, Status
+from core.wording import Message, moment
 from notifiers import render
+
+sys.path.insert(0, str(Path(__file__).parent))
+import notify_world as nw
 
 GOLDEN = [("a" * 160, 1), ("a" * 161, 2), ("a" * 306, 2), ("a" * 307, 3), ("€" * 80, 1), ("€" * 81, 2), ("汉" * 70, 1), ("汉" * 71, 2), ("汉" * 134, 2),
           ("汉" * 135, 3), ("汉" * 536, 8), ("汉" * 537, 9), ("😀" * 35, 1), ("😀" * 36, 2), ("😀" * 67, 3), ("汉" * 66 + "😀" + "汉" * 10, 2), ("", 1)]
@@ -49,3 +57,26 @@ def test_rendering_marks_once_and_tells_versions_apart() -> None:
 def test_nothing_to_say_is_an_error() -> None:
     with pytest.raises(DeliveryError):
         render.sms("http://only.link.cn", signature="海门预警", status=Status.ACTUAL, alert_id="A", version=1)
+
+
+PLACE = nw.make(Path(tempfile.mkdtemp()), people=20)
+
+
+@pytest.mark.parametrize("hazard", [Hazard(name) for name in PLACE.county.templates])
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 0])
+def test_every_text_says_who_where_what_until_when_and_what_to_do(hazard: Hazard, level: int) -> None:
+    for status in Status:
+        words = Message(county=PLACE.county, hazard=hazard, status=status, msg_type=MsgType.UPDATE, now=nw.START, until=nw.START + timedelta(hours=12))
+        for town in PLACE.county.towns:
+            texts = words.town_texts(town, Level(level), Level(2), "3小时雨量62毫米，")
+            out = render.sms(texts["sms"], signature=PLACE.county.signature, status=status, alert_id="320614FS-x", version=2)
+            spoken = render.spoken(texts["broadcast"], status=status)
+            for text in (out, spoken):
+                assert town.name in text and hazard.zh in text
+                assert ("【演练】" in text or "【测试】" in text) == (status is not Status.ACTUAL)
+            assert PLACE.county.signature in out and render.segments(out) <= render.MAX_SEGMENTS
+            if level:
+                assert Level(level).zh in out and moment(words.until) in out
+                assert any(part in out for part in PLACE.county.templates[hazard][f"advice_{Level(level).en}"].split("，"))
+            else:
+                assert "解除" in out and "解除" in spoken
