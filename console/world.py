@@ -21,7 +21,7 @@ from core.errors import StoreError
 from core.settings import TWILIO, Settings
 from core.times import iso
 
-START_WITHIN_S = 30.0
+START_WITHIN_S = 90.0
 
 
 class World:
