@@ -37,6 +37,11 @@ class Fields:
         """Whether the field is there and not yet taken."""
         return key in self._left
 
+    def rest(self) -> dict[str, Any]:
+        """All that nobody took yet, taken."""
+        left, self._left = self._left, {}
+        return left
+
     def drop(self) -> None:
         """Nothing more of this record is wanted, and that is meant."""
         self._left.clear()

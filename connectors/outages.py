@@ -1,15 +1,20 @@
-"""Power outages per town (JSON): customers and transformer areas without power. No public standard exists; this is the county's own.
+"""Power outages per town (JSON or CSV): customers and transformer areas without power, restored, critical. No public standard exists; this is the county's own.
+
+CSV has one row a town with the same names and the column `time`; its encoding is the option `encoding` (utf-8 or gbk). `critical_out` is a number or a list.
 
 An outage is an impact, and a sign that sensors and telephones there may be dead. More out than there are is a mistake, not a disaster.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from connectors import http
-from connectors.jsonstrict import loads
+from connectors.jsonstrict import loads, refuse_page
 from connectors.records import Fields, Gather, Refused
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Town
@@ -19,7 +24,8 @@ from core.settings import Settings, secret
 
 CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
 COUNTS = (("customers_out", "customers_total"), ("areas_out", "areas_total"))
-IGNORE = ("critical_out",)
+ALSO = ("customers_restored", "critical_out")
+HEAD = ("town_code", "town", "time", "customers_out")
 UNIT = "户"
 
 
@@ -31,6 +37,8 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
     """Counts per town at the document's time (Beijing clock); the unit must be customers (户)."""
+    if body.lstrip()[:1] not in (b"{", b"["):
+        return _read(_csv(body, feed), None, feed=feed, county=county, received=received, raw=raw)
     document = loads(body, feed=feed.feed)
     head = Fields(document) if isinstance(document, dict) else None
     if head is None or head.maybe("code") != 0:
@@ -41,6 +49,24 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         raise ParseError(str(error), where=feed.feed) from error
     if unit != UNIT or not isinstance(rows, list):
         raise ParseError(f"unit {unit!r} or data is not what was agreed", where=feed.feed)
+    return _read(rows, time, feed=feed, county=county, received=received, raw=raw)
+
+
+def _csv(body: bytes, feed: Feed) -> list[dict[str, str]]:
+    """Rows of the CSV; ParseError when it is none or a column is absent."""
+    refuse_page(body, feed=feed.feed)
+    try:
+        text = body.decode({"gbk": "gbk"}.get(str(feed.options.get("encoding", "")), "utf-8-sig"))
+        lines = list(csv.DictReader(io.StringIO(text), strict=True, restkey="too many"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ParseError(f"not CSV: {type(error).__name__}", where=feed.feed) from error
+    if not lines or any(name not in lines[0] for name in HEAD):
+        raise ParseError(f"the CSV has no row or lacks a column of {', '.join(HEAD)}", where=f"{feed.feed}:1")
+    return lines
+
+
+def _read(rows: list[Any], time: datetime | None, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
+    """Observations of the rows at `time`, at each row's own where that is None."""
     gather = Gather(feed=feed, received=received, raw=raw)
     station_of = {station.town: station for station in county.stations_of(feed.feed)}
 
@@ -49,15 +75,18 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         station = station_of.get(town.key)
         if station is None:
             raise Refused(f"no power station stands in the county's table for {town.name}")
-        synthetic = fields.yes("synthetic") or station.synthetic
+        synthetic, at = fields.yes("synthetic") or station.synthetic, time or fields.beijing("time", *CLOCK)
         for names in COUNTS:
             out, total = (_count(fields, name) for name in names)
             if out is not None and total is not None and out > total:
                 raise Refused(f"{names[0]} {out:g} is over {names[1]} {total:g}")
             for name, value in zip(names, (out, total), strict=True):
-                yield gather.observation(station.station, name, time, value, synthetic=synthetic)
+                yield gather.observation(station.station, name, at, value, synthetic=synthetic)
+        for name in ALSO:
+            if fields.has(name):
+                yield gather.observation(station.station, name, at, _also(fields, name), synthetic=synthetic)
 
-    gather.each(rows, "data", read, ignore=IGNORE)
+    gather.each(rows, "data", read)
     return gather.batch()
 
 
@@ -70,6 +99,12 @@ def _town(county: County, code: str, name: str) -> Town:
     if town.code != code:
         raise Refused(f"town {name[:20]!r} has code {town.code}, the record says {code[:12]!r}")
     return town
+
+
+def _also(fields: Fields, name: str) -> float | None:
+    """A count, or the length of a list of names."""
+    given = fields.take(name)
+    return float(len(given)) if isinstance(given, list) else _count(Fields({name: given}), name)
 
 
 def _count(fields: Fields, name: str) -> float | None:

@@ -18,6 +18,7 @@ from connectors import (
     noaa_coops,
     nws_alerts,
     open_meteo,
+    outage_points,
     outages,
     qweather,
     qweather_alerts,
@@ -25,6 +26,7 @@ from connectors import (
     sl323,
     sl651,
     synop,
+    table,
     usgs_nwis,
     usgs_quakes,
     zj_typhoon,
@@ -131,5 +133,13 @@ CONNECTORS: dict[str, Connector] = {
     "nws_alerts": Connector(
         fetch=nws_alerts.fetch, parse=nws_alerts.parse,
         title="美国国家气象局预警 NWS alerts", needs="nothing", listing=True,
+    ),
+    "table": Connector(
+        fetch=table.fetch, parse=table.parse,
+        title="按表接入 declared JSON or CSV source", needs="`table:` in feeds.yaml, no code",
+    ),
+    "outage_points": Connector(
+        fetch=outage_points.fetch, parse=outage_points.parse,
+        title="停电点图层 outage points (ArcGIS, GeoJSON)", needs="an address of the power company",
     ),
 }

@@ -24,6 +24,8 @@ PROPERTIES: dict[str, str] = {
     "gate_downstream": "m",
     "customers_out": "1",
     "customers_total": "1",
+    "customers_restored": "1",
+    "critical_out": "1",
     "areas_out": "1",
     "areas_total": "1",
     "displacement": "mm",
@@ -107,6 +109,12 @@ def convert(value: float, given: str, wanted: str) -> float:
     except KeyError:
         raise UnknownUnit(given, wanted) from None
     return value * factor + offset
+
+
+def accepted(name: str) -> tuple[str, ...]:
+    """Units in which the observed property `name` may be given, the canonical one first."""
+    wanted = PROPERTIES[name]
+    return (wanted, *(given for given, to in _CONVERSIONS if to == wanted), *(("Bft",) if wanted == "m/s" else ()))
 
 
 def beaufort(speed: float) -> int:

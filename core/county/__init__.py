@@ -4,6 +4,21 @@ from core.county.county import County
 from core.county.feeds import CONNECTOR_KINDS
 from core.county.loader import load_county
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
-from core.county.types import Feed, Group, Loudspeaker, Station, Town
+from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, Town
 
-__all__ = ["CONNECTOR_KINDS", "ApprovalRule", "County", "Feed", "Group", "Loudspeaker", "Officer", "Policy", "QuietHours", "Station", "Town", "load_county"]
+__all__ = [
+    "CONNECTOR_KINDS",
+    "ApprovalRule",
+    "Column",
+    "County",
+    "Feed",
+    "Group",
+    "Loudspeaker",
+    "Officer",
+    "Policy",
+    "QuietHours",
+    "Station",
+    "Table",
+    "Town",
+    "load_county",
+]

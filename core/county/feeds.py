@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.county.problems import Problems, shown
+from core.county.tables import read_table
 from core.county.tree import ABSENT, Node
-from core.county.types import Feed
+from core.county.types import Feed, Table
 from core.model import Sector
 
 HTTP = ("http", "https")
@@ -19,7 +20,9 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "nmc_typhoon": (HTTP, {}),
     "music_surface": (HTTP, {"data_code": str, "hours": int, "admin_codes": str, "format": str}),
     "sl323": ((), {"hours": int, "residual": bool}),
-    "outages": (HTTP, {}),
+    "outages": (HTTP, {"encoding": str}),
+    "outage_points": (HTTP, {"out": str, "restored": str, "critical": str, "time": str, "lat": str, "lon": str}),
+    "table": (HTTP, {}),
     "mqtt_sensors": (("mqtt", "mqtts"), {"topic": str, "client_id": str}),
     "nmc_alarms": (HTTP, {"renamed": str, "province": str}),
     "cap_feed": (HTTP, {"renamed": str, "only": str, "statuses": str, "certificate": str}),
@@ -43,7 +46,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
 }
 CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")
-OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled")
+OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled", "table")
 #: Lowest and highest value of the five fields of a cron line.
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
@@ -70,8 +73,18 @@ def _feed(name: str, node: Node) -> Feed:
         secret=row["secret"].text(r"[a-z][a-z0-9_-]*", "只写密钥的名字，值在环境变量里 / the name of the secret, its value is in the environment"),
         cron=_cron(row["cron"]), interval_s=interval, max_age_s=max_age, expected=row["expected"].whole(0, 100_000),
         age_from="fetch" if row["age_from"].word(("reading", "fetch"), "reading") == "fetch" else "reading",
-        options=_options(row["options"], known if connector else None), enabled=row["enabled"].yes(default=True),
+        options=_options(row["options"], known if connector else None), enabled=row["enabled"].yes(default=True), table=_table(row["table"], connector, node),
     )
+
+
+def _table(node: Node, connector: str, row: Node) -> Table | None:
+    """The description of a declared source; it belongs to the connector `table` and to no other."""
+    if connector == "table" and node.value is ABSENT:
+        row.refuse("缺少 table / missing key", "写明 form、station、time、time_format、columns / describe the source")
+    elif connector and connector != "table" and node.value is not ABSENT:
+        node.refuse(f"不属于连接器 {connector} / does not belong to this connector", "改用 connector: table，或删去 / use connector: table, or drop it")
+        return None
+    return read_table(node)
 
 
 def _address(node: Node, schemes: tuple[str, ...]) -> str:

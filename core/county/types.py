@@ -64,6 +64,34 @@ class Station:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a declared table: what it is, its unit there, and for sums the length of the interval that ends at the row's time, s."""
+
+    observed_property: str
+    unit: str
+    interval_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A JSON or CSV source described in feeds.yaml; names of fields may be paths ('site.code'). `zone` '' means that every time carries its own."""
+
+    form: Literal["json", "csv"]
+    records: str
+    station: str
+    time: str
+    time_format: str
+    zone: str
+    columns: dict[str, Column]
+    missing: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    issued: str = ""
+    secret_header: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """One row of feeds.yaml."""
 
@@ -81,6 +109,7 @@ class Feed:
     age_from: Literal["reading", "fetch"]
     options: dict[str, str | int | float | bool]
     enabled: bool = True
+    table: Table | None = None
 
     def url(self, settings: Settings) -> str:
         """Where the feed is pulled from: the simulator in sandbox mode, the live address otherwise (ConfigError when there is none)."""

@@ -33,6 +33,7 @@ def test_counts_per_town_at_the_documents_beijing_time(county) -> None:
         "customers_total": 24813,
         "areas_out": 17,
         "areas_total": 310,
+        "critical_out": 1,
     }
     assert {(o.station, o.time, o.synthetic) for o in batch.observations} == {("power-baochang", datetime(2021, 7, 26, tzinfo=UTC), True)}
     assert batch.rejected == ()
@@ -69,3 +70,30 @@ def test_null_counts_are_missing_not_zero(county) -> None:
 def test_a_document_that_is_not_what_was_agreed(county, head) -> None:
     with pytest.raises(ParseError, match="power"):
         parse(county, ROW, **head)
+
+
+CSV = """town_code,town,time,customers_total,customers_out,customers_restored,critical_out,areas_total,areas_out
+320614415000,包场镇,2021-07-26 08:00:00,"24,813",1380,200,2,310,17
+320614106000,余东镇,2021-07-26 08:00:00,9000,9001,0,0,100,1
+"""
+
+
+def table(county, text: bytes, **options):
+    from dataclasses import replace
+
+    feed = replace(county.feed("power"), options=options)
+    return outages.parse(text, feed=feed, county=county, received=NOW, raw="r")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_csv_in_either_encoding(county, encoding) -> None:
+    batch = table(county, CSV.encode(encoding), encoding=encoding)
+    found = {o.observed_property: o.value for o in batch.observations}
+    assert found == {"customers_out": 1380, "customers_total": 24813, "areas_out": 17, "areas_total": 310, "customers_restored": 200, "critical_out": 2}
+    assert {o.time for o in batch.observations} == {datetime(2021, 7, 26, tzinfo=UTC)} and "is over" in batch.rejected[0].reason
+
+
+@pytest.mark.parametrize("text", [b"", b"<html>", CSV.encode("gbk"), b"town,time\nx,y\n", CSV.splitlines()[0].encode(), b'a,"b\n'])
+def test_csv_that_is_not_the_table(county, text) -> None:
+    with pytest.raises(ParseError, match="power"):
+        table(county, text)
