@@ -1,5 +1,8 @@
-"""The duty board: one HTML page without scripts or foreign hosts, drawn from console.report; level = colour + word, and
-hatching where data are missing, so that silence is never shown as calm."""
+"""The duty board: one HTML page without scripts or foreign hosts, drawn from console.report, made for tired eyes at three in the morning.
+
+A level is colour, word and shape; hatching marks what missing data cannot exclude, so that silence is never shown as calm; every
+reading shows its age; synthetic data and exercises say so.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,34 @@ from core.model import Level
 if TYPE_CHECKING:
     from console.context import Context
 
-FILLS = ("#e8f0e8", "#1e32cd", "#efc100", "#d35f00", "#b00020")
-INKS = ("#1b1f24", "#ffffff", "#111111", "#ffffff", "#ffffff")
+FILLS = ("#22303c", "#3f6fd8", "#e9c022", "#e2711d", "#d32f45")
+INKS = ("#c9d4de", "#ffffff", "#14181c", "#14181c", "#ffffff")
+#: A shape per level, for eyes and screens that do not tell colours apart.
+MARKS = ("○", "◔", "◑", "◕", "●")
+ALERT_ZH = {
+    "draft": "草稿", "review": "待签发", "approved": "已签发", "issued": "生效中", "refused": "已退回", "superseded": "已更新",
+    "cancelled": "已解除", "expired": "已到期",
+}
+MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
+WAITING, OPEN = ("draft", "review", "approved"), ("draft", "review", "approved", "issued")
 WIDTH = 640.0
 
 
-def level_badge(value: int) -> Markup:
-    """A level as a coloured word."""
-    return Markup('<span class="l l{}">{}</span>').format(int(value), Level(value).zh)
+def level_badge(value: int, prefix: str = "") -> Markup:
+    """A level as shape and coloured word; `prefix` stands before the word ("不排除")."""
+    return Markup('<span class="l l{0}{3}"><i aria-hidden="true">{1}</i>{4}{2}</span>').format(
+        int(value), MARKS[int(value)], Level(value).zh, " gap" if prefix else "", prefix)
 
 
 def render(ctx: Context, now: datetime) -> str:
     """The whole page at `now` (aware) as HTML text."""
     data = collect(ctx, now)
-    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = env.get_template("board.html.j2")
-    return page.render(d=data, map=town_map(ctx, data), local=local, age=age, level=level_badge, state=STATE_ZH, steps=STEP_ZH)
+    return page.render(
+        d=data, now=overview(data), rows=by_town(data), map=town_map(ctx, data), local=local, age=age, level=level_badge, state=STATE_ZH,
+        steps=STEP_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, marks=MARKS, waiting=WAITING, simulated=ctx.settings.mode == "sandbox",
+    )
 
 
 def write_board(ctx: Context, now: datetime, path: Path) -> Path:
@@ -45,13 +60,42 @@ def write_board(ctx: Context, now: datetime, path: Path) -> Path:
     return path
 
 
+def overview(data: dict[str, Any]) -> dict[str, Any]:
+    """What to know first: the highest level now and where, what data cannot exclude, which feeds are not well, what waits for a signature."""
+    top = max((row["level"] for row in data["towns"]), default=None)
+    worst = [row for row in data["towns"] if row["level"] == top and top]
+    ceiling = max((row["ceiling"] for row in data["towns"]), default=None)
+    feeds = data["feeds"]
+    return {
+        "level": top, "ceiling": ceiling, "hazards": list(dict.fromkeys(row["hazard_zh"] for row in worst)),
+        "towns": list(dict.fromkeys(row["name"] for row in worst)),
+        "open": list(dict.fromkeys(row["name"] for row in data["towns"] if row["ceiling"] > row["level"])),
+        "ill": [feed for feed in feeds if feed["state"] != "ok"], "feeds": len(feeds), "in_order": sorted(feeds, key=lambda feed: feed["state"] == "ok"),
+        "waiting": [alert for alert in data["alerts"] if alert["state"] in WAITING],
+        "synthetic": any(row["synthetic"] for row in data["towns"]) or any(feed["synthetic"] for feed in feeds),
+    }
+
+
+def by_town(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a town, the worst first: the hazards that are above none or cannot be excluded, worst first."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in data["towns"]:
+        town = rows.setdefault(row["town"], {"name": row["name"], "hazards": [], "rank": (0, 0, 0.0)})
+        town["rank"] = max(town["rank"], (row["level"], row["ceiling"], row["score"]))
+        if row["level"] or row["ceiling"]:
+            town["hazards"].append(row)
+    for town in rows.values():
+        town["hazards"].sort(key=lambda row: (-row["level"], -row["ceiling"]))
+    return sorted(rows.values(), key=lambda town: town["rank"], reverse=True)
+
+
 def town_map(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
     """Town cells as SVG polygons: equirectangular about the county's middle, north up."""
     corners = [point for town in ctx.county.towns for point in town.cell] or [(t.lon, t.lat) for t in ctx.county.towns]
     west, east = min(p[0] for p in corners), max(p[0] for p in corners)
     south, north = min(p[1] for p in corners), max(p[1] for p in corners)
-    scale = WIDTH / ((east - west) * math.cos(math.radians((south + north) / 2)))
     squeeze = math.cos(math.radians((south + north) / 2))
+    scale = WIDTH / (((east - west) or 0.1) * squeeze)
 
     def place(lon: float, lat: float) -> tuple[float, float]:
         return round((lon - west) * squeeze * scale, 1), round((north - lat) * scale, 1)
@@ -61,10 +105,11 @@ def town_map(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
         rows = [row for row in data["towns"] if row["town"] == town.key]
         level = max((row["level"] for row in rows), default=0)
         is_open = any(row["ceiling"] > row["level"] for row in rows) or not rows
-        x, y = place(town.lon, town.lat)
+        ring = [place(*p) for p in town.cell] or [place(town.lon, town.lat)]
+        x, y = sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)
         shapes.append({
-            "name": town.name, "x": x, "y": y, "fill": FILLS[level] if rows else "#cccccc", "ink": INKS[level], "open": is_open,
-            "word": Level(level).zh if rows else "未研判", "points": " ".join(f"{px},{py}" for px, py in (place(*p) for p in town.cell)),
-            "title": "；".join(f"{row['hazard_zh']} {Level(row['level']).zh}（不能排除 {Level(row['ceiling']).zh}）" for row in rows) or "未研判",
+            "name": town.name, "x": round(x, 1), "y": round(y, 1), "fill": FILLS[level], "ink": INKS[level], "open": is_open,
+            "word": f"{MARKS[level]} {Level(level).zh}" if rows else "未研判", "points": " ".join(f"{px},{py}" for px, py in ring),
+            "title": f"{town.name}：" + ("；".join(f"{row['hazard_zh']} {Level(row['level']).zh}（不能排除 {Level(row['ceiling']).zh}）" for row in rows) or "未研判"),
         })
     return {"box": f"-8 -8 {WIDTH + 16:.0f} {(north - south) * scale + 16:.0f}", "shapes": shapes}

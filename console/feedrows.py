@@ -42,5 +42,6 @@ def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
             "layer": row.layer, "ladder": [list(rung) for rung in ladder], "headline": row.headline,
             "records": int(total.records) if total else 0, "set_aside": int(total.aside) if total else 0, "runs": total.runs if total else 0,
             "today": int(today.get(feed.feed) or 0), "newest": newest, "age_s": (now - parse_iso(newest)).total_seconds() if newest else None,
+            "age_from": feed.age_from, "synthetic": any(station.synthetic for station in ctx.county.stations_of(feed.feed)),
         })
     return rows

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from console.feedrows import feeds
 from core.ledger import tables as t
 from core.model import DeliveryState, Hazard, Level
-from core.times import iso
+from core.times import iso, parse_iso
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -37,7 +37,30 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "sms": sms(tx, ctx),
             "broadcast": broadcast(tx),
             "duty": duty(tx),
-        }
+            "audience": audience(tx, ctx),
+        } | newest(tx, ctx, now)
+
+
+def newest(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:
+    """The newest reading of any station: its time and age in seconds (None: there is none). A fetch that brought nothing is no reading."""
+    measured = [feed.feed for feed in ctx.county.feeds if feed.age_from == "reading"]
+    h = t.feed_health.c
+    at = tx.execute(select(func.max(h.newest_reading)).where(h.feed.in_(measured))).scalar()
+    return {"reading_at": at, "reading_age_s": (now - parse_iso(at)).total_seconds() if at else None}
+
+
+def audience(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
+    """One row a colour: whom the policy addresses and how many people of the register that is, by group, each person once in `count`."""
+    r = t.resident.c
+    query = select(r.groups, func.count().label("n")).where(r.opted_out.is_(False)).group_by(r.groups)
+    people = [(set(json.loads(row.groups)), int(row.n)) for row in tx.execute(query)]
+    everybody = sum(n for _, n in people)
+    rows = []
+    for level, addressed in sorted(ctx.county.policy.audience.items()):
+        by_group = {g.title: sum(n for have, n in people if g.group in have) for g in ctx.county.groups if g.group in addressed}
+        reached = sum(n for have, n in people if have & set(addressed))
+        rows.append({"level": int(level), "by_group": by_group, "count": reached, "share": reached / everybody if everybody else 0.0})
+    return rows
 
 
 def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
@@ -67,9 +90,14 @@ def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
                 "peak": peak.level, "peak_at": peak.at, "peak_floor": peak.floor, "peak_proved": peak.proved,
                 "reason": json.loads(peak.body).get("reason", ""), "peak_ceiling": highest[f"{town.key}/{hazard}"],
                 "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent), "at": last.at,
-                "reason_now": json.loads(last.body).get("reason", ""), "priority": priority(last.score, town, ctx.county),
+                "reason_now": json.loads(last.body).get("reason", ""), "synthetic": _synthetic(last.body), "priority": priority(last.score, town, ctx.county),
             })
     return rows
+
+
+def _synthetic(body: str) -> bool:
+    """Whether anything that an assessment rests on is synthetic."""
+    return any(item.get("synthetic") for item in json.loads(body).get("evidence", ()) if item.get("values"))
 
 
 def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
@@ -123,7 +151,8 @@ def broadcast(tx: Connection) -> dict[str, Any]:
     d = t.delivery.c
     by_state: Counter[str] = Counter(dict(tx.execute(select(d.state, func.count()).where(d.channel == "broadcast").group_by(d.state)).tuples().all()))
     reached = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast", d.state == DeliveryState.DELIVERED).distinct())}
-    everyone = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast").distinct())}
+    tried = select(d.recipient).where(d.channel == "broadcast", d.state != DeliveryState.PLANNED).distinct()  # what waits for a signature was not missed
+    everyone = {r for (r,) in tx.execute(tried)}
     return {"frames": dict(by_state), "reached": sorted(reached), "not_reached": sorted(everyone - reached)}
 
 

@@ -40,7 +40,7 @@ def print_summary(data: dict[str, Any], paths: dict[str, str], console: Console 
     out = console or Console(width=160)
     drill = " [b]【演练 EXERCISE】[/]" if data["status"] != "Actual" else ""
     out.rule(f"{data['county']} {data['county_en']} · {local(data['now'])}{drill}")
-    for part in (_feeds, _towns, _alerts, _sms, _broadcast):
+    for part in (_feeds, _towns, _alerts, _audience, _sms, _broadcast):
         part(out, data)
     out.rule("去哪里看 / where to look")
     for name, path in paths.items():
@@ -87,6 +87,15 @@ def _alerts(out: Console, data: dict[str, Any]) -> None:
         steps = " → ".join(f"{STEP_ZH[k]} {local(row[k])}" for k in STEP_ZH if row.get(k))
         people_ = "、".join(f"{a['officer']}({a['role']}:{a['decision']})" for a in row["approvals"])
         out.print(f"     {steps}｜{people_}｜对象 {row['audience'].get('count', 0)}", highlight=False)
+
+
+def _audience(out: Console, data: dict[str, Any]) -> None:
+    """Why a colour reaches so many or so few: the groups that the policy addresses, counted in the register."""
+    if any(row["count"] for row in data["audience"]):
+        out.print("[b]各级受众（按政策，占登记册）/ audience by colour, of the register[/]；一人可在几组，合计只算一次 / a person in several groups counts once")
+    for row in data["audience"] if any(row["count"] for row in data["audience"]) else ():
+        groups = "、".join(f"{title} {n}" for title, n in row["by_group"].items())
+        out.print(f"  {paint(row['level'])} {row['count']} 人（{row['share']:.1%}）：{groups}", highlight=False)
 
 
 def _sms(out: Console, data: dict[str, Any]) -> None:

@@ -1,0 +1,157 @@
+"""The command line: help everywhere, one exit code for one meaning, a wrong call answered in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from console.cli import app, main
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("airflow", "pandas", "pyarrow", "scipy", "sqlalchemy", "twilio", "aiohttp")
+
+
+def commands(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command below `node` with the words that call it."""
+    if children := getattr(node, "commands", {}):
+        for name, child in children.items():
+            yield from commands(child, (*path, name))
+    else:
+        yield path, node
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+GROUPS = [(), *dict.fromkeys(path[:1] for path in COMMANDS if len(path) > 1)]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def fengsui(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """Call the entry point as the installed command does, in this process: starting Python a dozen times would cost half a minute."""
+    def call(*words: str, home: Path, **more: str) -> Result:
+        for name in [name for name in os.environ if name.startswith("FENGSUI_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"FENGSUI_HOME": str(home), "COLUMNS": "200", **more}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, "argv", ["fengsui", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        out = capfd.readouterr()
+        return Result(int(left.value.code or 0), out.out, out.err)
+
+    return call
+
+
+def one_line(result: Result) -> str:
+    """The one line of an error; no traceback."""
+    assert "Traceback" not in result.stderr and "Traceback" not in result.stdout, result.stderr
+    return result.stderr.strip()
+
+
+@pytest.mark.parametrize("path", [*COMMANDS, *GROUPS], ids=" ".join)
+def test_every_command_helps(path: tuple[str, ...]) -> None:
+    from typer.testing import CliRunner
+
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0 and "Usage" in result.output
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_and_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
+    command = COMMANDS[path]
+    assert command.help and any("\u4e00" <= c <= "\u9fff" for c in command.help), path
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), f"{' '.join(path)} {parameter.name} has no help text"
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
+    assert f"fengsui {' '.join(path)}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = ("import sys\nsys.argv = ['fengsui', '--help']\nfrom console.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+            f"print('\\n' + ','.join(name for name in {HEAVY!r} if name in sys.modules))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
+def test_a_sound_county_is_zero_and_json_parses(fengsui: Call, tmp_path: Path) -> None:
+    result = fengsui("county", "check", "--json", home=tmp_path)
+    assert result.returncode == 0 and json.loads(result.stdout)["towns"] == 12
+
+
+def test_a_wrong_county_is_two_and_names_every_line(fengsui: Call, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "county" / "haimen", tmp_path / "county", ignore=shutil.ignore_patterns("scenarios"))
+    path = tmp_path / "county" / "policy.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("deadline_s: 1800", "deadline_s: soon").replace("on_silence: hold", "on_silence: x", 1), encoding="utf-8")
+    result = fengsui("county", "check", str(tmp_path / "county"), home=tmp_path / "home")
+    assert result.returncode == 2 and one_line(result).count("policy.yaml:") == 2
+    assert not (tmp_path / "home").exists(), "nothing is started before the county is sound"
+
+
+def test_feeds_never_pulled_are_one(fengsui: Call, tmp_path: Path) -> None:
+    result = fengsui("feeds", "--json", home=tmp_path)
+    assert result.returncode == 1 and {row["state"] for row in json.loads(result.stdout)} == {"unknown"}
+    assert "Traceback" not in result.stderr
+
+
+def test_an_empty_audit_chain_is_intact(fengsui: Call, tmp_path: Path) -> None:
+    result = fengsui("audit", "verify", "--json", home=tmp_path)
+    assert result.returncode == 0 and json.loads(result.stdout)["broken_at"] is None
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (("replay", "no-such-storm"), "no-such-storm"),
+    (("summary", "--now", "yesterday"), "yesterday"),
+    (("summary", "--now", "2021-07-26T17:00:00"), "zone"),
+    (("explain", "--town", "天马镇", "--hazard", "flood", "--at", "2021-07-26T17:00:00+08:00"), "天马镇"),
+    (("explain", "--town", "包场镇", "--hazard", "tsunami", "--at", "2021-07-26T17:00:00+08:00"), "tsunami"),
+    (("explain", "--town", "包场镇", "--hazard", "flood"), "make run"),
+    (("county", "check", "no/such/folder"), "county.yaml"),
+])
+def test_a_wrong_call_is_two_and_one_clear_line(fengsui: Call, tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    result = fengsui(*words, home=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert says in one_line(result) and "\n" not in one_line(result)
+
+
+@pytest.mark.parametrize("words", [("no-such-command",), ("summary", "--no-such-option"), ("replay",)])
+def test_an_unknown_word_is_two(fengsui: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = fengsui(*words, home=tmp_path)
+    assert result.returncode == 2 and "Usage" in one_line(result)
+
+
+def test_a_store_that_cannot_be_had_is_three(fengsui: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    result = fengsui("summary", home=tmp_path, FENGSUI_LEDGER_URL=f"sqlite:///{tmp_path}/file/ledger.db")
+    assert result.returncode == 3 and "\n" not in one_line(result), result.stderr
+
+
+def test_a_setting_that_cannot_be_used_is_two_and_shows_no_value(fengsui: Call, tmp_path: Path) -> None:
+    result = fengsui("summary", home=tmp_path, FENGSUI_BROKER_PORT="hunter2")
+    assert result.returncode == 2 and "FENGSUI_BROKER_PORT" in one_line(result) and "hunter2" not in result.stderr
