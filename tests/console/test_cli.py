@@ -90,7 +90,8 @@ def test_every_command_and_option_says_what_it_is_for(path: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
-    assert f"fengsui {' '.join(path)}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    words, readme = " ".join(path), (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"fengsui {words}" in readme or f"`{words}" in readme
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
