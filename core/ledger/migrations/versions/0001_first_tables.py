@@ -9,84 +9,8 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
-    op.create_table('alert',
-    sa.Column('alert_id', sa.String(length=64), nullable=False),
-    sa.Column('hazard', sa.String(length=16), nullable=False),
-    sa.Column('status', sa.String(length=16), nullable=False),
-    sa.Column('opened_at', sa.String(length=32), nullable=False),
-    sa.Column('closed_at', sa.String(length=32), nullable=True),
-    sa.PrimaryKeyConstraint('alert_id')
-    )
-    op.create_table('approval',
-    sa.Column('alert_id', sa.String(length=64), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('officer', sa.String(length=64), nullable=False),
-    sa.Column('role', sa.String(length=16), nullable=False),
-    sa.Column('decision', sa.String(length=16), nullable=False),
-    sa.Column('at', sa.String(length=32), nullable=False),
-    sa.Column('signed_hash', sa.String(length=64), nullable=False),
-    sa.Column('signature', sa.Text(), nullable=False),
-    sa.Column('note', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('alert_id', 'version', 'officer')
-    )
-    op.create_table('assessment',
-    sa.Column('at', sa.String(length=32), nullable=False),
-    sa.Column('town', sa.String(length=16), nullable=False),
-    sa.Column('hazard', sa.String(length=16), nullable=False),
-    sa.Column('level', sa.Integer(), nullable=False),
-    sa.Column('ceiling', sa.Integer(), nullable=False),
-    sa.Column('proved', sa.Integer(), nullable=False),
-    sa.Column('floor', sa.Integer(), nullable=False),
-    sa.Column('score', sa.Float(), nullable=False),
-    sa.Column('silent', sa.Text(), nullable=False),
-    sa.Column('newest_reading', sa.String(length=32), nullable=True),
-    sa.Column('body', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('at', 'town', 'hazard')
-    )
-    op.create_table('audit',
-    sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
-    sa.Column('at', sa.String(length=32), nullable=False),
-    sa.Column('actor', sa.String(length=64), nullable=False),
-    sa.Column('action', sa.String(length=64), nullable=False),
-    sa.Column('subject', sa.String(length=128), nullable=False),
-    sa.Column('payload', sa.Text(), nullable=False),
-    sa.Column('prev', sa.String(length=64), nullable=False),
-    sa.Column('hash', sa.String(length=64), nullable=False),
-    sa.PrimaryKeyConstraint('seq')
-    )
-    op.create_table('delivery',
-    sa.Column('delivery_id', sa.Integer(), autoincrement=True, nullable=False),
-    sa.Column('alert_id', sa.String(length=64), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('channel', sa.String(length=16), nullable=False),
-    sa.Column('recipient', sa.String(length=64), nullable=False),
-    sa.Column('town', sa.String(length=16), nullable=False),
-    sa.Column('groups', sa.Text(), nullable=False),
-    sa.Column('state', sa.String(length=16), nullable=False),
-    sa.Column('attempt', sa.Integer(), nullable=False),
-    sa.Column('priority', sa.Integer(), nullable=False),
-    sa.Column('claimed_at', sa.String(length=32), nullable=True),
-    sa.Column('handed_at', sa.String(length=32), nullable=True),
-    sa.Column('finished_at', sa.String(length=32), nullable=True),
-    sa.Column('not_before', sa.String(length=32), nullable=True),
-    sa.Column('provider_id', sa.String(length=64), nullable=False),
-    sa.Column('code', sa.String(length=32), nullable=False),
-    sa.Column('possible_duplicate', sa.Boolean(), nullable=False),
-    sa.PrimaryKeyConstraint('delivery_id'),
-    sa.UniqueConstraint('alert_id', 'version', 'channel', 'recipient', name='uq_delivery_once')
-    )
-    op.create_index('ix_delivery_provider', 'delivery', ['provider_id'], unique=False)
-    op.create_index('ix_delivery_work', 'delivery', ['state', 'channel', 'priority'], unique=False)
-    op.create_table('duty_log',
-    sa.Column('entry', sa.Integer(), autoincrement=True, nullable=False),
-    sa.Column('at', sa.String(length=32), nullable=False),
-    sa.Column('kind', sa.String(length=32), nullable=False),
-    sa.Column('text', sa.Text(), nullable=False),
-    sa.Column('ref', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('entry'),
-    sa.UniqueConstraint('kind', 'ref', name='uq_duty_once')
-    )
+def _feeds() -> None:
+    """What is pulled: health, runs, watermarks."""
     op.create_table('feed_health',
     sa.Column('feed', sa.String(length=64), nullable=False),
     sa.Column('state', sa.String(length=16), nullable=False),
@@ -112,6 +36,30 @@ def upgrade() -> None:
     sa.Column('error', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('feed', 'at')
     )
+    op.create_table('watermark',
+    sa.Column('consumer', sa.String(length=64), nullable=False),
+    sa.Column('source', sa.String(length=64), nullable=False),
+    sa.Column('position', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('consumer', 'source')
+    )
+
+
+def _assessments() -> None:
+    """What the rules decided and remember."""
+    op.create_table('assessment',
+    sa.Column('at', sa.String(length=32), nullable=False),
+    sa.Column('town', sa.String(length=16), nullable=False),
+    sa.Column('hazard', sa.String(length=16), nullable=False),
+    sa.Column('level', sa.Integer(), nullable=False),
+    sa.Column('ceiling', sa.Integer(), nullable=False),
+    sa.Column('proved', sa.Integer(), nullable=False),
+    sa.Column('floor', sa.Integer(), nullable=False),
+    sa.Column('score', sa.Float(), nullable=False),
+    sa.Column('silent', sa.Text(), nullable=False),
+    sa.Column('newest_reading', sa.String(length=32), nullable=True),
+    sa.Column('body', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('at', 'town', 'hazard')
+    )
     op.create_table('hold',
     sa.Column('town', sa.String(length=16), nullable=False),
     sa.Column('rule', sa.String(length=64), nullable=False),
@@ -122,38 +70,34 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.String(length=32), nullable=False),
     sa.PrimaryKeyConstraint('town', 'rule')
     )
-    op.create_table('receipt',
-    sa.Column('receipt_id', sa.Integer(), autoincrement=True, nullable=False),
-    sa.Column('delivery_id', sa.Integer(), nullable=False),
-    sa.Column('kind', sa.String(length=32), nullable=False),
+
+
+def _alerts() -> None:
+    """Threads and their signatures; versions come last, because they refer to both."""
+    op.create_table('alert',
+    sa.Column('alert_id', sa.String(length=64), nullable=False),
+    sa.Column('hazard', sa.String(length=16), nullable=False),
+    sa.Column('status', sa.String(length=16), nullable=False),
+    sa.Column('opened_at', sa.String(length=32), nullable=False),
+    sa.Column('closed_at', sa.String(length=32), nullable=True),
+    sa.PrimaryKeyConstraint('alert_id')
+    )
+    op.create_table('approval',
+    sa.Column('alert_id', sa.String(length=64), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('officer', sa.String(length=64), nullable=False),
+    sa.Column('role', sa.String(length=16), nullable=False),
+    sa.Column('decision', sa.String(length=16), nullable=False),
     sa.Column('at', sa.String(length=32), nullable=False),
-    sa.Column('detail', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('receipt_id'),
-    sa.UniqueConstraint('delivery_id', 'kind', name='uq_receipt_once')
+    sa.Column('signed_hash', sa.String(length=64), nullable=False),
+    sa.Column('signature', sa.Text(), nullable=False),
+    sa.Column('note', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('alert_id', 'version', 'officer')
     )
-    op.create_table('resident',
-    sa.Column('resident_id', sa.String(length=64), nullable=False),
-    sa.Column('town', sa.String(length=16), nullable=False),
-    sa.Column('groups', sa.Text(), nullable=False),
-    sa.Column('phone', sa.LargeBinary(), nullable=False),
-    sa.Column('phone_index', sa.String(length=64), nullable=False),
-    sa.Column('opted_out', sa.Boolean(), nullable=False),
-    sa.Column('synthetic', sa.Boolean(), nullable=False),
-    sa.PrimaryKeyConstraint('resident_id'),
-    sa.UniqueConstraint('phone_index')
-    )
-    op.create_index('ix_resident_town', 'resident', ['town'], unique=False)
-    op.create_table('sequence',
-    sa.Column('name', sa.String(length=64), nullable=False),
-    sa.Column('value', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('name')
-    )
-    op.create_table('watermark',
-    sa.Column('consumer', sa.String(length=64), nullable=False),
-    sa.Column('source', sa.String(length=64), nullable=False),
-    sa.Column('position', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('consumer', 'source')
-    )
+
+
+def _versions() -> None:
+    """Alert versions."""
     op.create_table('alert_version',
     sa.Column('alert_id', sa.String(length=64), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -176,6 +120,98 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['alert_id'], ['alert.alert_id'], ),
     sa.PrimaryKeyConstraint('alert_id', 'version')
     )
+
+
+def _people() -> None:
+    """Residents."""
+    op.create_table('resident',
+    sa.Column('resident_id', sa.String(length=64), nullable=False),
+    sa.Column('town', sa.String(length=16), nullable=False),
+    sa.Column('groups', sa.Text(), nullable=False),
+    sa.Column('phone', sa.LargeBinary(), nullable=False),
+    sa.Column('phone_index', sa.String(length=64), nullable=False),
+    sa.Column('opted_out', sa.Boolean(), nullable=False),
+    sa.Column('synthetic', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('resident_id'),
+    sa.UniqueConstraint('phone_index')
+    )
+    op.create_index('ix_resident_town', 'resident', ['town'], unique=False)
+
+
+def _deliveries() -> None:
+    """The outbox and what came back."""
+    op.create_table('delivery',
+    sa.Column('delivery_id', sa.Integer(), autoincrement=True, nullable=False),
+    sa.Column('alert_id', sa.String(length=64), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('channel', sa.String(length=16), nullable=False),
+    sa.Column('recipient', sa.String(length=64), nullable=False),
+    sa.Column('town', sa.String(length=16), nullable=False),
+    sa.Column('groups', sa.Text(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('attempt', sa.Integer(), nullable=False),
+    sa.Column('priority', sa.Integer(), nullable=False),
+    sa.Column('claimed_at', sa.String(length=32), nullable=True),
+    sa.Column('handed_at', sa.String(length=32), nullable=True),
+    sa.Column('finished_at', sa.String(length=32), nullable=True),
+    sa.Column('not_before', sa.String(length=32), nullable=True),
+    sa.Column('provider_id', sa.String(length=64), nullable=False),
+    sa.Column('code', sa.String(length=32), nullable=False),
+    sa.Column('possible_duplicate', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('delivery_id'),
+    sa.UniqueConstraint('alert_id', 'version', 'channel', 'recipient', name='uq_delivery_once')
+    )
+    op.create_index('ix_delivery_provider', 'delivery', ['provider_id'], unique=False)
+    op.create_index('ix_delivery_work', 'delivery', ['state', 'channel', 'priority'], unique=False)
+    op.create_table('receipt',
+    sa.Column('receipt_id', sa.Integer(), autoincrement=True, nullable=False),
+    sa.Column('delivery_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=32), nullable=False),
+    sa.Column('at', sa.String(length=32), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('receipt_id'),
+    sa.UniqueConstraint('delivery_id', 'kind', name='uq_receipt_once')
+    )
+    op.create_table('sequence',
+    sa.Column('name', sa.String(length=64), nullable=False),
+    sa.Column('value', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('name')
+    )
+
+
+def _records() -> None:
+    """The duty log and the audit chain."""
+    op.create_table('audit',
+    sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('at', sa.String(length=32), nullable=False),
+    sa.Column('actor', sa.String(length=64), nullable=False),
+    sa.Column('action', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.String(length=128), nullable=False),
+    sa.Column('payload', sa.Text(), nullable=False),
+    sa.Column('prev', sa.String(length=64), nullable=False),
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.PrimaryKeyConstraint('seq')
+    )
+    op.create_table('duty_log',
+    sa.Column('entry', sa.Integer(), autoincrement=True, nullable=False),
+    sa.Column('at', sa.String(length=32), nullable=False),
+    sa.Column('kind', sa.String(length=32), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('ref', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('entry'),
+    sa.UniqueConstraint('kind', 'ref', name='uq_duty_once')
+    )
+
+
+def upgrade() -> None:
+    """All tables of the first ledger."""
+    _feeds()
+    _assessments()
+    _alerts()
+    _versions()
+    _people()
+    _deliveries()
+    _records()
 
 
 def downgrade() -> None:
