@@ -9,8 +9,8 @@ from notifiers.broadcast.channel import AGAIN as BROADCAST_AGAIN
 from notifiers.broadcast.channel import run_broadcast
 from notifiers.job import Job
 from notifiers.outbox import Again
+from notifiers.sms.channel import run_sms
 from notifiers.sms.codes import AGAIN as SMS_AGAIN
-from notifiers.sms.stage import run_sms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

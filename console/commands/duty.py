@@ -1,4 +1,4 @@
-"""What the duty desk calls: the summary, the board, one pass of the chain without Airflow."""
+"""What the duty desk calls: the summary, the board, one pass of the chain without Airflow, letting a stopped version go on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.commands.options import Json, Now, emit
 
 def add(app: typer.Typer) -> None:
     """Hang the commands onto `app`."""
-    for command in (summary, board, tick):
+    for command in (summary, board, tick, resume):
         app.command()(command)
 
 
@@ -45,3 +45,19 @@ def tick(now: Now = "") -> None:
     from console.steps import tick as one
 
     typer.echo(line(one(edge_now(now or None), Context.load())))
+
+
+def resume(
+    version: Annotated[str, typer.Argument(help="预警版本，如 320614FS-flood-20210725040000.v1 / the version")],
+    officer: Annotated[str, typer.Option(help="值班名单上的人 / an officer of the county's list")],
+    channel: Annotated[str, typer.Option(help="渠道 / sms | broadcast")] = "sms", now: Now = "",
+) -> None:
+    """核对之后恢复停发的一版 / let a version that was stopped on a channel go on, by a person's word."""
+    import notifiers
+    from console.context import Context, edge_now
+
+    ctx = Context.load()
+    if ctx.county.policy.officer(officer) is None:
+        raise ValueError(f"{officer}: 不在值班名单 / not an officer of this county")
+    notifiers.resume(now=edge_now(now or None), version=version, channel=channel, officer=officer, ledger=ctx.ledger)
+    typer.echo(f"{version} {channel} 已恢复，下一次发送时继续 / resumed: it goes on with the next dispatch")

@@ -5,24 +5,22 @@ Loudspeakers know (alert, version), so a frame sent again after a crash or a sil
 
 from __future__ import annotations
 
-from typing import Any
-
 from core.errors import AuthorityError, DeliveryError
 from core.model import DeliveryState as D
 from core.times import iso
-from notifiers import frames, render
+from notifiers import frames
+from notifiers.broadcast.compose import Fields, compose
 from notifiers.broadcast.publisher import TAKEN, Publisher
 from notifiers.broadcast.unreached import tell_desk
 from notifiers.job import Job
 from notifiers.outbox import Again, Item, Outcome
-from notifiers.versions import Ref, Version
+from notifiers.versions import Ref
 
 LIMIT = 10_000
 #: Silent loudspeakers, and what the broker refused (MQTT 5: unspecified, implementation, not authorised, quota), are tried again; ours, unverified.
 AGAIN = {code: Again(5, 60.0) for code in ("no_ack", "broker_128", "broker_131", "broker_135", "broker_151")}
 
 Target = tuple[Ref, str]
-Fields = dict[str, Any]
 
 
 def run_broadcast(job: Job) -> None:
@@ -55,7 +53,7 @@ def _publish(job: Job, publisher: Publisher, targets: list[Target]) -> tuple[dic
         version = job.versions[ref]
         valid = int((version.expires - job.ticker.now()).total_seconds())
         try:
-            sent[ref, town], payload = _frame(job, version, town)
+            sent[ref, town], payload = compose(job, version, town)
         except (DeliveryError, AuthorityError) as error:
             refused[ref, town] = getattr(error, "code", "") or "no_key"
             job.alarm("broadcast", f"{version.name} {town} {error}", f"{version.name}.{town}.frame")
@@ -70,21 +68,6 @@ def _publish(job: Job, publisher: Publisher, targets: list[Target]) -> tuple[dic
             sent.pop((ref, town))
             job.alarm("broadcast", f"{name} {town} 消息代理拒收 {code} / broker refused", f"{name}.{town}.{code}")
     return sent, refused
-
-
-def _frame(job: Job, version: Version, town: str) -> tuple[Fields, bytes]:
-    text = render.spoken(version.body["texts"].get(town, {}).get("broadcast", ""), status=version.status)
-    key = frames.key_name(version.status)
-    if job.settings.mode == "sandbox":
-        job.keyring.ensure(key)
-    with job.ledger.begin() as tx:
-        seq = job.ledger.next_sequence(tx, key)
-    fields = {
-        "alert_id": version.ref[0], "version": version.ref[1], "seq": seq, "issuer": job.county.issuer, "status": str(version.status),
-        "sent": iso(job.ticker.now()), "expires": iso(version.expires), "areas": [town], "text": text, "level": int(version.level), "repeat": 3,
-        "key": key,
-    }
-    return fields, frames.seal(fields, job.keyring.private(key))
 
 
 def _outcome(job: Job, item: Item, sent: dict[Target, Fields], refused: dict[Target, str], ack: Fields | None) -> Outcome:

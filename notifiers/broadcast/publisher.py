@@ -16,7 +16,6 @@ from notifiers.job import Job
 CONNECT_S, SESSION_S = 5.0, 86_400
 #: MQTT 5 PUBACK codes that mean the broker took the frame: success, and no subscriber now. An MQTT 3.1.1 broker says 0 to everything.
 TAKEN = (0, 16)
-
 Answer = tuple[str, str, int]
 
 
@@ -25,11 +24,11 @@ class Publisher:
 
     def __init__(self, job: Job) -> None:
         s = job.settings
-        self._keyring, self._host, self._port = job.keyring, s.broker_host, s.broker_port
+        self._keyring, self._place = job.keyring, (s.broker_host, s.broker_port)
         self.acks, self.codes = dict[Answer, dict[str, Any]](), dict[int, int]()
         self._change, self._v5, self._up = threading.Condition(), s.broker_protocol == 5, threading.Event()
-        name = f"fengsui-dispatch-{job.shard[0]}"
-        self._client = Client(CallbackAPIVersion.VERSION2, name, protocol=s.broker_protocol, **({} if self._v5 else {"clean_session": False}))
+        kept: dict[str, Any] = {} if self._v5 else {"clean_session": False}
+        self._client = Client(CallbackAPIVersion.VERSION2, f"fengsui-dispatch-{job.shard[0]}", protocol=s.broker_protocol, **kept)
         self._client.username_pw_set(s.broker_user or None, s.broker_password.get_secret_value() or None)
         self._client.on_publish, self._client.on_message, self._client.on_connect = self._published, self._answer, self._connected
 
@@ -40,7 +39,7 @@ class Publisher:
             extra = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}
             extra["properties"].SessionExpiryInterval = SESSION_S
         try:
-            self._client.connect(self._host, self._port, keepalive=30, **extra)
+            self._client.connect(*self._place, keepalive=30, **extra)
         except (OSError, ValueError) as error:
             raise DeliveryError(f"消息代理连不上 / broker not reached: {type(error).__name__}", code="no_broker", retryable=True) from None
         self._client.loop_start()

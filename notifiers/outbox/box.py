@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, tuple_, update
+from sqlalchemy import bindparam, or_, select, tuple_, update
 
 from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers import stops
-from notifiers.history import levels_said, pass_over
 from notifiers.outbox import rows as r
 from notifiers.outbox.items import Item, Outcome, Ticker
+from notifiers.outbox.passing import needed
 from notifiers.versions import Ref, Version
 
 d = t.delivery.c
@@ -55,7 +55,7 @@ class Outbox:
             # newest rows first: the one order that the index has, so that a claim does not sort all that wait
             found = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id.desc()).limit(limit)).mappings())
             r.in_order(tx, {row["delivery_id"] for row in found})
-            found = self._needed(tx, versions, found, iso(now))
+            found = needed(tx, versions, self._said, found, iso(now))
             if found:
                 mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
                 tx.execute(mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1), [{"i": row["delivery_id"]} for row in found])
@@ -85,15 +85,3 @@ class Outbox:
             for state, changes in by_state.items():
                 query = update(t.delivery).where(d.delivery_id == bindparam("i"), r.among(r.LEAVES.get(state, (D.SENDING,))))
                 tx.execute(query.values(**r.columns(state, iso(now))), changes)
-
-    def _needed(self, tx: Connection, versions: Mapping[Ref, Version], found: list[Any], now: str) -> list[Any]:
-        """`found` without those who need not hear it; these are settled here."""
-        over: dict[int, str] = {}
-        for ref in {(row["alert_id"], row["version"]) for row in found if row["version"] > 1}:
-            if ref not in self._said:
-                self._said[ref] = levels_said(tx, *ref)
-            over |= pass_over(tx, versions[ref].body, self._said[ref], [row for row in found if (row["alert_id"], row["version"]) == ref])
-        if over:
-            mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
-            tx.execute(mark.values(state=D.CANCELLED, finished_at=now, code=bindparam("c")), [{"i": i, "c": code} for i, code in over.items()])
-        return [row for row in found if row["delivery_id"] not in over]

@@ -12,8 +12,9 @@ import hmac
 from core.errors import DeliveryError
 from notifiers.job import Job
 from notifiers.outbox import Item
+from notifiers.sms.held import Held
 from notifiers.sms.letters import Letters
-from notifiers.sms.twilio import Held, TwilioSms
+from notifiers.sms.twilio import TwilioSms
 from notifiers.versions import Ref
 
 TRIES, WAIT_S = 4, 0.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from core.errors import AuthorityError
 from core.model import DeliveryState as D
 from notifiers.job import Job
 from notifiers.outbox import Item, Outbox, Outcome
@@ -57,8 +56,7 @@ class SmsStage:
         if len(self.done) >= GROUP or self.job.ticker.elapsed() - self.flushed >= GROUP_S or not self.busy:
             self._flush()
         if self.todo.qsize() < self.job.settings.sms_in_flight:
-            fresh = self.outbox.claim(self.job.versions, BATCH)
-            for item in fresh:
+            for item in (fresh := self.outbox.claim(self.job.versions, BATCH)):
                 self.todo.put_nowait(item)
             if not (fresh or self.todo.qsize() or self.busy or self.done):
                 self.done += await self.unknown.due()
@@ -86,18 +84,7 @@ class SmsStage:
             self.pause_until = self.job.ticker.elapsed() + min(0.2, outcome.wait_s)
 
     def _flush(self) -> None:
-        self.flushed = self.job.ticker.elapsed()
-        if self.done:
-            out, self.done = self.done, []
+        self.flushed, out, self.done = self.job.ticker.elapsed(), self.done, []
+        if out:
             self.outbox.settle(out)
             self.job.tell(out)
-
-
-def run_sms(job: Job) -> None:
-    """The stage, as dispatch calls it. Where its door is shut the rows wait, and the desk is rung if there are any."""
-    outbox = job.parts.outbox(job.ledger, job.ticker, "sms", job.shard)
-    try:
-        asyncio.run(SmsStage(job, outbox, job.parts.sms(job.settings)).run())
-    except AuthorityError as error:
-        if outbox.waiting(job.versions):
-            job.alarm("sms", str(error), "sms.door")

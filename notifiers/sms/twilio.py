@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from core.errors import AuthorityError, DeliveryError
 from core.model import DeliveryState as D
@@ -17,20 +17,10 @@ from core.settings import Settings
 from core.times import parse_iso
 from notifiers.outbox.items import Item, Outcome
 from notifiers.sms.codes import FAILED, outcome
+from notifiers.sms.held import Held
 
 #: Twilio keeps a message in its queue for at most ten hours.
 MAX_VALIDITY_S = 36_000
-
-
-class Held(NamedTuple):
-    """What the provider holds of one message. Its `to` is a number: compare it, never show it."""
-
-    sid: str
-    to: Number
-    sender: str
-    body: str
-    status: str
-    code: str
 
 
 class TwilioSms:
