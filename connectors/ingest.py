@@ -68,6 +68,8 @@ def _rounds(work: Work) -> None:
             stored = all(stage(work) for stage in STAGES)
             if stored and work.payload is not None and work.payload.acknowledge:
                 work.payload.acknowledge()
+                if work.payload.told:
+                    work.payload.told(work.batch.rejected)
         finally:
             if work.payload is not None and work.payload.release:
                 work.payload.release()

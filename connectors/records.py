@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from connectors.fields import NO_VALUE, Fields, Refused, clock, to_number
 from core.county import Feed
-from core.model import Batch, Flag, Observation, OfficialSignal, Rejected, TrackPoint
+from core.model import Batch, FieldReport, Flag, Observation, OfficialSignal, Rejected, TrackPoint
 from core.units import PROPERTIES
 
 __all__ = ["FUTURE_TOLERANCE", "NOTES", "NO_CODE", "NO_VALUE", "UNREAD", "Fields", "Gather", "Item", "Refused", "clock", "identity", "to_number"]
@@ -21,7 +21,7 @@ __all__ = ["FUTURE_TOLERANCE", "NOTES", "NO_CODE", "NO_VALUE", "UNREAD", "Fields
 #: A reading dated later than this after its receipt is set aside (a clock that runs ahead would outlive every later truth).
 FUTURE_TOLERANCE = timedelta(minutes=5)
 
-Item: TypeAlias = Observation | TrackPoint | OfficialSignal
+Item: TypeAlias = Observation | TrackPoint | OfficialSignal | FieldReport
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,12 +85,12 @@ class Gather:
             observations=tuple(item for item in items if isinstance(item, Observation)),
             tracks=tuple(item for item in items if isinstance(item, TrackPoint)),
             signals=tuple(item for item in items if isinstance(item, OfficialSignal)),
-            rejected=tuple(self.rejected),
+            reports=tuple(item for item in items if isinstance(item, FieldReport)), rejected=tuple(self.rejected),
         )
 
     def check(self, item: Item) -> None:
         """Refused for what is dated after its receipt."""
-        time = item.issued if isinstance(item, OfficialSignal) else item.issued or item.time
+        time = item.issued if isinstance(item, OfficialSignal) else item.time if isinstance(item, FieldReport) else item.issued or item.time
         if time > self.received + FUTURE_TOLERANCE:
             raise Refused(f"dated {time.isoformat()}, later than its receipt")
 
@@ -109,4 +109,4 @@ def identity(item: Item) -> tuple[object, ...]:
         return ("observation", item.station, item.observed_property, item.time, item.issued)
     if isinstance(item, TrackPoint):
         return ("track", item.storm, item.agency, item.time, item.issued)
-    return ("signal", item.identifier)
+    return ("report", item.report) if isinstance(item, FieldReport) else ("signal", item.identifier)

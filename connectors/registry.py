@@ -6,9 +6,11 @@ from connectors import (
     cap_feed,
     cenc_quakes,
     ea_flood,
+    file_drop,
     firms,
     grib,
     hazard_layer,
+    inbox,
     metar,
     mqtt_sensors,
     music_surface,
@@ -141,5 +143,13 @@ CONNECTORS: dict[str, Connector] = {
     "outage_points": Connector(
         fetch=outage_points.fetch, parse=outage_points.parse,
         title="停电点图层 outage points (ArcGIS, GeoJSON)", needs="an address of the power company",
+    ),
+    "inbox": Connector(
+        fetch=inbox.fetch, parse=inbox.parse,
+        title="灾情报告与部门推送 field reports, pushed data", needs="a list's address, or a receiver that fills the spool",
+    ),
+    "file_drop": Connector(
+        fetch=file_drop.fetch, parse=file_drop.parse,
+        title="文件夹交换 file drop", needs="a folder that the department can write to",
     ),
 }

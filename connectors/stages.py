@@ -74,10 +74,11 @@ def flag(work: Work) -> bool:
 
 def store(work: Work) -> bool:
     """Into the lake: what it does not hold yet in this form. A reading that is repeated word for word is not written again."""
-    if work.news or not work.batch.observations or work.batch.tracks or work.batch.signals:
+    if work.news or not work.batch.observations or work.batch.tracks or work.batch.signals or work.batch.reports:
         work.lake.append(work.feed.feed, replace(work.batch, observations=work.news), work.now)
     times = [o.time for o in work.batch.observations if o.value is not None and o.issued is None]
     times += [p.time for p in work.batch.tracks if p.issued is None]
+    times += [report.time for report in work.batch.reports]
     work.newest = max((time for time in [*times, work.newest] if time is not None), default=None)
     return True
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.county import County, Feed
-from core.model import Batch
+from core.model import Batch, Rejected
 from core.settings import Settings
 
 
@@ -29,7 +29,7 @@ class Payload:
     """The bytes of one answer, exactly as they are kept.
 
     `acknowledge` tells the source that we have stored them (message queues); it is called after the lake and the ledger
-    have them, never before. `release` frees what fetch holds open and is always called. `again` says that the source has
+    have them, never before. `told` follows it with what was set aside. `release` frees what fetch holds open and is always called. `again` says that the source has
     more than it gives at once.
     """
 
@@ -38,6 +38,7 @@ class Payload:
     etag: str = ""
     last_modified: str = ""
     acknowledge: Callable[[], None] | None = None
+    told: Callable[[tuple[Rejected, ...]], None] | None = None
     release: Callable[[], None] | None = None
     again: bool = False
 

@@ -137,6 +137,8 @@ class Sector(StrEnum):
     POWER = "power"
     NATURAL_RESOURCES = "natural_resources"
     OFFICIAL = "official"
+    PEOPLE = "people"
+    DEPARTMENTS = "departments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +231,33 @@ class OfficialSignal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FieldReport:
+    """What a disaster-information officer (灾害信息员) saw: one kind of thing at one place and time, with a value where one was measured.
+
+    `report` is made of what was seen, by whom, where and when, so that the same report by two channels is one report. `reporter` is an id, never a
+    number. `town` is a key, `village` as written; lat, lon in degrees where a point was given. `kind` is a key of core.reporting.KINDS and `value` in
+    its canonical unit, None where nothing was measured. `trust`: 2 trained, 1 registered, 0 unknown standing.
+    """
+
+    feed: str
+    report: str
+    reporter: str
+    trust: int
+    town: str
+    kind: str
+    time: datetime
+    received: datetime
+    raw: str
+    value: float | None = None
+    village: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    channel: str = ""
+    note: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """One record that a parser set aside: where it stood, what was wrong with it, and its text (cut at 200 characters)."""
 
@@ -245,11 +274,12 @@ class Batch:
     tracks: tuple[TrackPoint, ...] = ()
     signals: tuple[OfficialSignal, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    reports: tuple[FieldReport, ...] = ()
 
     @property
     def records(self) -> int:
         """How many records were read (those set aside not counted)."""
-        return len(self.observations) + len(self.tracks) + len(self.signals)
+        return len(self.observations) + len(self.tracks) + len(self.signals) + len(self.reports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from rules.hold import HoldState, next_state
 from rules.packs import FOLDER, Rule, load_packs, used_names
 from rules.packs import find as find_packs
 from rules.reasons import reason
+from rules.reports import back as reports_back
 from rules.scoring import Reader, score, with_impact
 from rules.situation import Situation, Sources, Table, back_hours
 
@@ -98,13 +99,14 @@ def read(
     forecasts = lake.observations(start=first, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
     signals = whole_lists(lake.signals(as_of=now), now, ledger)
+    reports = lake.reports(start=now - reports_back(), end=now, as_of=now)
     if silent is None:
         received: dict[str, datetime] = {}
         for frame, column in ((tracks, "received"), (signals, "listed_at")):
             for feed, stamp in frame.groupby("feed")[column].max().items():
                 received[str(feed)] = stamp.to_pydatetime()
         silent = silent_feeds(now, county, observations, received, ledger)
-    return Sources(observations=observations, forecasts=forecasts, tracks=tracks, signals=signals, silent=silent)
+    return Sources(observations=observations, forecasts=forecasts, tracks=tracks, signals=signals, silent=silent, reports=reports)
 
 
 def rules_of(county: County, now: datetime, folder: Path = FOLDER) -> tuple[Rule, ...]:

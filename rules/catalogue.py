@@ -13,10 +13,10 @@ from rules.statistics import FALLING, REACH_BACK, STATISTICS
 from rules.yamltext import Document, Problems, load
 
 FILE = Path(__file__).with_name("indicators.yaml")
-KINDS = ("station", "forecast", "track", "official", "town")
+KINDS = ("station", "forecast", "track", "official", "town", "report")
 REACHES = ("own", "nearest", "within", "idw", "mean")
 OFFSETS = ("warning_stage", "guaranteed_stage", "record_stage")
-QUANTITIES = ("distance", "eta", "wind", "agreement")
+QUANTITIES = ("distance", "eta", "wind", "agreement", "reported", "reported_by_one")
 SENSES = ("high", "low")
 #: Daily weight of antecedent rain (0.8 to 0.9 in use; general knowledge).
 DECAY = 0.84
@@ -25,7 +25,7 @@ CAINE = (14.82, 0.39)
 FIELDS = ("river_front", "sea_front", "low_ground", "bank_section", "over60_share", "population")
 KNOWN_KEYS = frozenset({
     "title", "title_en", "unit", "kind", "baseline", "property", "per", "statistic", "window_h", "reach", "km", "witness_km", "above", "quantity",
-    "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor",
+    "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor", "hazard",
 })
 
 
@@ -64,6 +64,7 @@ class Indicator:
     decay: float = DECAY
     curve: tuple[float, float] = CAINE
     floor: float = 0.0
+    hazard: str = ""
 
     @property
     def share(self) -> bool:
@@ -158,7 +159,7 @@ def _indicator(document: Document, name: str, raw: dict[str, Any]) -> Indicator:
         witness_km=float(raw.get("witness_km", 0)), above=str(raw.get("above", "")), quantity=str(raw.get("quantity", "")),
         force=int(raw.get("force", 0)), lead_h=float(raw.get("lead_h", 0)), events=tuple(raw.get("events", ())),
         attribute=str(raw.get("field", "")), map={int(k): float(v) for k, v in dict(raw.get("map", {})).items()}, worse=raw.get("worse", SENSES[0]),
-        decay=float(raw.get("decay", DECAY)), curve=_curve(raw.get("curve")), floor=float(raw.get("floor", 0)),
+        decay=float(raw.get("decay", DECAY)), curve=_curve(raw.get("curve")), floor=float(raw.get("floor", 0)), hazard=str(raw.get("hazard", "")),
     )
 
 

@@ -13,6 +13,7 @@ from core.county import Station
 from core.lake import record_id
 from core.model import Evidence, Flag, Level
 from core.times import iso
+from rules import reports
 from rules.catalogue import Indicator
 from rules.findings import Finding
 from rules.readings import MAX_RECORDS
@@ -46,6 +47,8 @@ class Tracer:
         indicator = self.situation.catalogue.indicators[name]
         if indicator.kind == "official":
             return self._official(indicator, town)
+        if indicator.kind == "report":
+            return self._reported(indicator, town)
         if indicator.kind in ("town", "forecast"):
             return Trace()
         if indicator.kind == "track":
@@ -82,6 +85,13 @@ class Tracer:
         named = zip(rows["feed"], rows["storm"], rows["agency"], rows["time"], strict=True)
         records = tuple(f"{feed}/{storm}/{agency}/{iso(time.to_pydatetime())}" for feed, storm, agency, time in named)
         return Trace(records[-MAX_RECORDS:], tuple(dict.fromkeys(rows["raw"])), (), bool(rows["synthetic"].any()))
+
+    def _reported(self, indicator: Indicator, town: int) -> Trace:
+        """The reports that count for a town, each told as people would: flags `report:kind value unit by reporter (trust)`."""
+        place = self.situation
+        rows = reports.counting(place.sources.reports, place.now, place.county.towns[town].key, indicator.hazard)[:MAX_RECORDS]
+        return Trace(tuple(f"{r.feed}/report/{r.report}" for r in rows), tuple(dict.fromkeys(r.raw for r in rows)),
+                     tuple(reports.spell(r) for r in rows), any(r.synthetic for r in rows))
 
     def _official(self, indicator: Indicator, town: int) -> Trace:
         held = [s for s in self.situation.signals[-1] if s.towns[town] and any(e in s.event for e in indicator.events)]

@@ -29,7 +29,7 @@ from rules.testworld import START, hours, sources, world
 from rules.yamltext import Document, Problems, load
 
 KINDS = ("firing", "quiet", "missing")
-_CASE_KEYS = frozenset({"name", "rule", "kind", "series", "stations", "town", "tracks", "signals", "silent", "expect"})
+_CASE_KEYS = frozenset({"name", "rule", "kind", "series", "stations", "town", "tracks", "signals", "reports", "silent", "expect"})
 _EXPECT_KEYS = frozenset({"at", "level", "ceiling", "held"})
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.county import County
 from core.model import Hazard, Level
-from rules import official, track
+from rules import official, reports, track
 from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
@@ -37,6 +37,7 @@ class Sources:
     signals: pd.DataFrame
     silent: frozenset[str]
     listed: tuple[pd.DataFrame, ...] = ()
+    reports: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,9 @@ class Situation:
                     found[indicator.name] = forecast_towns(indicator, self.county, self.sources.forecasts, self.ticks)
                 case "official":
                     found[indicator.name] = self._official(indicator)
+                case "report":
+                    values = reports.interval(indicator, self.sources.reports, self.ticks, tuple(t.key for t in self.county.towns))
+                    found[indicator.name] = self._known(values, ())
                 case "town":
                     found[indicator.name] = self._known(Interval.exact(self._attribute(indicator)), ())
         return _table(found, self.shape)

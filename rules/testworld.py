@@ -14,7 +14,7 @@ import pandas as pd
 from core.county import County, Feed, Policy, Station, Town
 from core.errors import ConfigError
 from core.lake.shapes import to_table
-from core.model import Circle, Flag, Hazard, Level, Observation, OfficialSignal, Sector, TrackPoint
+from core.model import Circle, FieldReport, Flag, Hazard, Level, Observation, OfficialSignal, Sector, TrackPoint
 from rules.situation import Sources
 
 START = datetime(2021, 7, 25, tzinfo=UTC)
@@ -86,9 +86,11 @@ def sources(case: dict[str, Any], interval_h: float, county: County, now: dateti
     signals = [_signal(number, raw) for number, raw in enumerate(case.get("signals", ()))]
     frames = {kind: to_table(kind, records).to_pandas(ignore_metadata=True) for kind, records in
               (("observations", rows), ("tracks", [p for p in tracks if (p.issued or p.time) <= now]), ("signals", signals))}
+    reports = [_report(number, raw) for number, raw in enumerate(case.get("reports", ()))]
     empty: pd.DataFrame = frames["observations"].iloc[0:0]
     return Sources(observations=frames["observations"], forecasts=empty, tracks=frames["tracks"],
-                   signals=frames["signals"].rename(columns={"received": "listed_at"}).assign(snapshot_at=START), silent=silent)
+                   signals=frames["signals"].rename(columns={"received": "listed_at"}).assign(snapshot_at=START), silent=silent,
+                   reports=to_table("reports", reports).to_pandas(ignore_metadata=True))
 
 
 def _observations(key: str, text: str, interval_h: float) -> Iterator[Observation]:
@@ -128,4 +130,13 @@ def _signal(number: int, raw: dict[str, Any]) -> OfficialSignal:
         feed="signals", identifier=f"S{number}", event=str(raw["event"]), hazard=Hazard(raw["hazard"]) if "hazard" in raw else None,
         level=Level[str(raw["level"]).upper()], areas=tuple(raw.get("areas", ("3206",))), title=str(raw["event"]), issued=_at(raw["from"]),
         received=_at(raw["from"]), raw="test", expires=_at(raw["until"]) if "until" in raw else None, synthetic=True,
+    )
+
+
+def _report(number: int, raw: dict[str, Any]) -> FieldReport:
+    """`at`, `by`, `kind`, optionally `value` (canonical unit) and `trust` (2)."""
+    time, value = _at(raw["at"]), raw.get("value")
+    return FieldReport(
+        feed="reports", report=f"R{number}", reporter=str(raw["by"]), trust=int(raw.get("trust", 2)), town="t", kind=str(raw["kind"]), time=time,
+        received=time, raw="test", value=None if value is None else float(value), synthetic=True,
     )

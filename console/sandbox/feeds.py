@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from console.sandbox.clock import Clock
-from console.sandbox.scenario import DIRECTIONS, PATTERN, Row, Scenario
+from console.sandbox.scenario import DIRECTIONS, FILES, PATTERN, Row, Scenario
 from core.county import County
 from core.model import Level
 from core.times import SHANGHAI, iso, parse_iso, parse_local
@@ -56,6 +56,7 @@ class FeedSimulator:
             "/nmc/typhoon/view_{storm}": lambda r: nmc_view(self.scenario, self.clock.base),
             "/music/api": lambda r: _json(music(self.county, self.scenario, self.clock.base, r.query.get("timeRange", ""))),
             "/power/outages": lambda r: _json(outages(self.county, self.scenario, self.clock.base)),
+            "/people/reports": lambda r: ("text/csv", field_reports(self.scenario, self.clock.base)),
             "/nmc/rest/findAlarm": lambda r: _json(find_alarm(self.scenario, self.clock.base, r.query)),
             "/cap/feed": lambda r: cap_index(self.scenario, self.clock.base, str(r.url.origin())),
             "/cap/{name}": lambda r: cap_document(self.scenario, self.clock.base, r.match_info["name"].removesuffix(".xml")),
@@ -309,3 +310,10 @@ CAP = """<?xml version="1.0" encoding="UTF-8"?>
 <parameter><valueName>synthetic</valueName><value>{synthetic}</value></parameter><area><areaDesc>{title}</areaDesc>
 <geocode><valueName>CPEAS Geographic Code</valueName><value>{code}</value></geocode></area></info></alert>
 """
+
+
+def field_reports(scenario: Scenario, at: datetime) -> str:
+    """The field reports of the last day as a CSV list in the agreed columns."""
+    columns = FILES["reports"]
+    rows = [row | {"time": when.astimezone(SHANGHAI).isoformat()} for when, row in scenario.until("reports", at) if at - when <= timedelta(days=1)]
+    return "\n".join([",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]) + "\n"

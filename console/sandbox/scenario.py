@@ -26,11 +26,15 @@ FILES: dict[str, tuple[str, ...]] = {
     "water": ("time", "station", "property", "value", "synthetic"),
     "power": ("time", "town", "customers_out", "customers_total", "areas_out", "areas_total", "synthetic"),
     "sensors": ("time", "station", "property", "value", "unit", "synthetic"),
+    "reports": ("time", "reporter", "town", "village", "kind", "value", "unit", "note", "synthetic"),
 }
+#: Files that a scenario may do without.
+MAY_BE_ABSENT = ("reports",)
 #: What makes a row of each file one of its kind; the same key twice is an error.
 KEYS: dict[str, tuple[str, ...]] = {
     "track": ("time",), "signals": ("identifier",), "weather": ("time", "station"), "water": ("time", "station", "property"),
     "power": ("time", "town"), "sensors": ("time", "station", "property"),
+    "reports": ("time", "reporter", "kind"),
 }
 #: Names of the sixteen directions as the Zhejiang site writes them, clockwise from north.
 DIRECTIONS = ("北", "北北东", "东北", "东东北", "东", "东东南", "东南", "南南东", "南", "南南西", "西南", "西西南", "西", "西西北", "西北", "北北西")
@@ -127,6 +131,8 @@ def _moments(wanted: Any, path: Path, where: yamlfile.Where, errors: list[Config
 def _rows(path: Path, name: str, errors: list[ConfigError]) -> Iterator[tuple[datetime, Row]]:
     """The sound rows of one file; signals are placed by their issue time. What is wrong goes to `errors` with its line."""
     if not path.is_file():
+        if name in MAY_BE_ABSENT:
+            return
         errors.append(ConfigError("文件不存在 / missing file", path=path))
         return
     seen: set[tuple[str, ...]] = set()
@@ -152,7 +158,7 @@ def _wrong(name: str, row: Row) -> Iterator[str]:
         yield f"应有 {len(FILES[name])} 列 / wrong number of columns"
         return
     for column, text in row.items():
-        if column in COLUMNS and not (row.get("landfall") and text == "") and not COLUMNS[column][0](text):
+        if column in COLUMNS and not (row.get("landfall") and text == "") and not (name == "reports" and text == "") and not COLUMNS[column][0](text):
             yield f"{column}：{COLUMNS[column][1]} / bad {column}: {text[:30]!r}"
     for out, total in (("customers_out", "customers_total"), ("areas_out", "areas_total")) if name == "power" else ():
         if _whole(row[out]) and _whole(row[total]) and int(row[out]) > int(row[total]):

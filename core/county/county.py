@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from core.county.people import Reporter
 from core.county.policy import Policy
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
 from core.county.watch import Climate, Link, Maintenance
@@ -37,6 +38,7 @@ class County:
     maintenance: tuple[Maintenance, ...] = ()
     climate: tuple[Climate, ...] = ()
     links: tuple[Link, ...] = ()
+    reporters: tuple[Reporter, ...] = ()
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:
@@ -61,6 +63,10 @@ class County:
             if feed.feed == name:
                 return feed
         raise ConfigError(f"没有数据源 {name} / no such feed", hint=f"现有 / known: {', '.join(f.feed for f in self.feeds)}")
+
+    def reporter(self, name: str) -> Reporter | None:
+        """A reporter by id, None when the county does not know it."""
+        return next((r for r in self.reporters if r.reporter == name), None)
 
     def station(self, name: str) -> Station | None:
         """A station by id, None when the county does not know it."""

@@ -43,6 +43,8 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "sensorthings": (HTTP, {"properties": str, "station_key": str, "hours": int}),
     "firms": (HTTP, {"reach_km": float}),
     "hazard_layer": (HTTP, {"fields": str, "reach_km": float}),
+    "inbox": (HTTP, {"renamed": str}),
+    "file_drop": (("file", "sftp", "ftp", "s3"), {"renamed": str}),
 }
 CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")

@@ -1,4 +1,4 @@
-"""Columns of the three kinds of record, and the way from a domain record to its row."""
+"""Columns of the kinds of record, and the way from a domain record to its row."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.model import Circle, Observation, OfficialSignal, TrackPoint
+from core.model import Circle, FieldReport, Observation, OfficialSignal, TrackPoint
 from core.times import utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Record = Observation | TrackPoint | OfficialSignal
+Record = Observation | TrackPoint | OfficialSignal | FieldReport
 
-KINDS = ("observations", "tracks", "signals")
+KINDS = ("observations", "tracks", "signals", "reports")
 #: What makes a record the same record; the newest receipt of it wins.
 KEYS = {
     "observations": ["feed", "station", "observed_property", "time", "issued"],
     "tracks": ["feed", "storm", "agency", "time", "issued"],
     "signals": ["feed", "identifier"],
+    "reports": ["feed", "report"],
 }
 #: First word of the first reason of a reading that a person has set right: it stands over every later receipt of the same reading.
 CORRECTED = "corrected"
@@ -33,6 +34,8 @@ _COLUMNS = {
               "move_speed:number move_bearing:number issued:time synthetic:yes",
     "signals": "feed identifier event hazard level:small areas title issued:time received:time raw effective:time expires:time msg_type "
                "references synthetic:yes",
+    "reports": "feed report reporter trust:small town kind time:time received:time raw value:number village lat:number lon:number channel note "
+               "synthetic:yes",
 }
 
 

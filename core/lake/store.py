@@ -89,7 +89,7 @@ class Lake:
         """
         if not _FEED.fullmatch(feed):
             raise StoreError(f"not a feed name: {feed!r}")
-        held: tuple[Sequence[Record], ...] = (batch.observations, batch.tracks, batch.signals)
+        held: tuple[Sequence[Record], ...] = (batch.observations, batch.tracks, batch.signals, batch.reports)
         for kind, records in zip(KINDS, held, strict=True):
             _check_feed(feed, records)
             for rows in _by_day(records):
@@ -139,6 +139,12 @@ class Lake:
         empty = {name: pd.Timestamp(at) for name, at in listed.items()}
         shown = [max(newest[name], empty.get(name, newest[name])) for name in frame["feed"]]
         return frame.assign(snapshot_at=pd.Series(shown, index=frame.index, dtype="datetime64[us, UTC]"))
+
+    def reports(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
+        """Field reports of what was seen at start <= time <= end, received by `as_of`: one row a (feed, report), the first receipt; sorted by time."""
+        frame = self._window("reports", start, end, as_of, CLOCK_AHEAD, None)
+        frame = frame.sort_values(["received", "raw"], kind="stable").drop_duplicates(KEYS["reports"], keep="first")
+        return frame.sort_values(["time", "report", "feed"], ignore_index=True)
 
     def newest(self, *, as_of: datetime, since: timedelta = timedelta(days=10)) -> dict[tuple[str, str, str], datetime]:
         """Time of the newest reading that has a value, by (feed, station, property), as known at `as_of`."""

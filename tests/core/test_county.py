@@ -43,7 +43,7 @@ def refusal(folder: Path) -> list[ConfigError]:
 
 
 def test_haimen_has_its_towns_and_feeds(haimen: County) -> None:
-    assert (haimen.code, len(haimen.towns), len(haimen.feeds)) == ("320614", 12, 8)
+    assert (haimen.code, len(haimen.towns), len(haimen.feeds)) == ("320614", 12, 9)
     assert sum(town.population for town in haimen.towns) == 991_782  # census 2020, shared by village count
     assert all("population" in town.synthetic for town in haimen.towns)
     assert {s.datum for s in haimen.stations if "stage" in s.properties} == {"废黄河"}
