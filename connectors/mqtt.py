@@ -75,10 +75,13 @@ class Session:
         client.subscribe(topic, options=SubscribeOptions(qos=1)) if self.five else client.subscribe(topic, qos=1)
 
     def _wait(self) -> None:
-        try:
-            told = self._events.get(timeout=CONNECT_S)
-        except queue.Empty:
-            told = "silent"
+        """Until the broker takes the subscription, or hands over what it kept: some do that first, and wait for the acknowledgements."""
+        told, end = "silent", time.monotonic() + CONNECT_S
+        while told == "silent" and time.monotonic() < end:
+            with suppress(queue.Empty):
+                told = self._events.get(timeout=0.05)
+            if told == "silent" and not self.messages.empty():
+                told = "ready"
         if told != "ready":
             self.close()
             raise FetchError(f"{self.feed.feed}: the broker {'refused us' if told == 'refused' else 'did not answer'}", layer="source")
@@ -105,7 +108,8 @@ class Session:
             self.client.ack(message.mid, message.qos)
         self.client.unsubscribe(NO_TOPIC)
         with suppress(queue.Empty):
-            self._events.get(timeout=CONNECT_S)
+            while self._events.get(timeout=CONNECT_S) != "read":
+                continue  # the answer to the subscription may come only now
 
     def close(self) -> None:
         """Disconnect and keep the session; safe to call twice."""

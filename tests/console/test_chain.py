@@ -1,5 +1,5 @@
 """The whole chain against the running sandbox: feeds over loopback, production connectors, rules, drafts, signatures, delivery. Nothing of ours
-is replaced. Two worlds play the storm, one delivers it from a PostgreSQL ledger over the embedded MQTT broker, one plays the plum rain."""
+is replaced. Two worlds play the storm (over either MQTT broker), one delivers it from a PostgreSQL ledger, one plays the plum rain."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """The same storm in another world; at the end the stations and the official signals are gone."""
-    with world(tmp_path_factory.mktemp("again"), COUNTY, "in-fa-2021") as (outside, ctx):
+    """The same storm over the embedded MQTT broker, which must not change a byte; at the end the stations and the official signals are gone."""
+    with world(tmp_path_factory.mktemp("again"), COUNTY, "in-fa-2021", embedded_broker=True) as (outside, ctx):
         return play(outside, ctx, {"/music/api": "off", "/nmc/rest/findAlarm": "garbage"})
 
 
