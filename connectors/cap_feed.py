@@ -99,12 +99,14 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
         raise Refused("no info block")
     for number, info in enumerate(chosen or [root]):
         codes = _codes(gather, place, info)
+        built = any(child_text(p, "valueName") == "synthetic" and child_text(p, "value").strip().lower() == "true" for p in children(info, "parameter"))
         event = child_text(info, "event")
         yield OfficialSignal(
             feed=gather.feed.feed, identifier=identifier if number == 0 else f"{identifier}#{number + 1}", event=event,
             hazard=hazard_of(event), level=_level(info, kind), areas=codes,
             title=child_text(info, "headline") or event, issued=sent, received=gather.received, raw=gather.raw,
             effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[kind], references=references,
+            synthetic=built,
         )
 
 

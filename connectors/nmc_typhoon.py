@@ -102,10 +102,11 @@ def _storm(gather: Gather, storm: list[Any]) -> None:
         issued, lead, agency = fields.utc("issued", *STAMP), fields.number("lead_h"), fields.text("agency")
         if lead is None or not 0 < lead <= 240:
             raise Refused(f"lead time {lead} h")
+        more = fields.maybe("more")
         yield TrackPoint(
             feed=gather.feed.feed, storm=number, name=name, agency=AGENCIES.get(agency, agency), time=issued + timedelta(hours=lead),
             issued=issued, received=gather.received, raw=gather.raw, lat=degrees(fields, "lat", 90), lon=degrees(fields, "lon", 180),
-            pressure=fields.number("pressure"), wind=fields.number("wind"),
+            pressure=fields.number("pressure"), wind=fields.number("wind"), synthetic=isinstance(more, dict) and more.get("synthetic") is True,
         )
 
     gather.each(points, f"{number}.points", read, ignore=IGNORE)

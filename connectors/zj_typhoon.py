@@ -7,6 +7,7 @@ word "null" as numbers; a 12-force circle stays on when the wind has long fallen
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urljoin
 
@@ -21,7 +22,7 @@ from core.model import Batch, Circle, TrackPoint
 from core.settings import Settings
 
 CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
-#: Order of the four radii in a payload that does not name it (as the simulator writes them).
+#: Order of the four radii in a payload that does not name it (a single storm kept by hand).
 QUADRANTS = "ne|se|sw|nw"
 #: Order on the live site: the recorded season, laid beside nmc.cn's track of the same storm, has north-west before south-west. `fetch`
 #: writes it into the payload that it joins, so that the kept bytes say what they mean.
@@ -37,7 +38,8 @@ POINT = (
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
     """The simulator serves whole storms as one array; the live site has a list of active storms and one document for each."""
     if settings.mode == "sandbox":
-        return http.get(feed, feed.url(settings), settings=settings, conditional=conditional)
+        whole = http.get(feed, feed.url(settings), settings=settings, conditional=conditional)
+        return replace(whole, body=_named(whole.body)) if whole else None
     base = feed.url(settings)
     listed = http.get(feed, urljoin(base, "TyhoonActivity"), settings=settings)
     storms = loads(listed.body, feed=feed.feed) if listed else []
@@ -48,8 +50,12 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
         answer = http.get(feed, f"{base}/{int(Fields(storm).text('tfid'))}", settings=settings)
         if answer:
             bodies.append(answer.body)
-    body = b'{"quadrants":"' + LIVE_QUADRANTS.encode() + b'","storms":[' + b",".join(bodies) + b"]}"
-    return Payload(body=body, content_type="application/json")
+    return Payload(body=_named(b"[" + b",".join(bodies) + b"]"), content_type="application/json")
+
+
+def _named(storms: bytes) -> bytes:
+    """The storms as they came, with the order of their radii beside them."""
+    return b'{"quadrants":"' + LIVE_QUADRANTS.encode() + b'","storms":' + storms + b"}"
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:

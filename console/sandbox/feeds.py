@@ -198,12 +198,18 @@ def zj_typhoon(scenario: Scenario, at: datetime) -> list[dict[str, Any]]:
         points.append({
             "time": local(when), "lng": row["lon"], "lat": row["lat"], "strong": storm_class(row["wind"])[0],
             "power": str(beaufort(float(row["wind"]))), "speed": row["wind"], "pressure": row["pressure"],
-            "movespeed": row["move_speed"], "movedirection": row["move_direction"], "radius7": row["r7"], "radius10": row["r10"],
-            "radius12": row["r12"], "ckposition": "", "jl": "", "forecast": [{"tm": "中国", "synthetic": True, "forecastpoints": ahead}] if ahead else [],
+            "movespeed": row["move_speed"], "movedirection": row["move_direction"], "radius7": _as_served(row["r7"]), "radius10": _as_served(row["r10"]),
+            "radius12": _as_served(row["r12"]), "ckposition": "", "jl": "", "forecast": [{"tm": "中国", "synthetic": True, "forecastpoints": ahead}] if ahead else [],
         })
     storm = scenario.storm
     return [{"tfid": storm["id"], "name": storm["name"], "enname": storm["en"], "isactive": "1" if _active(scenario, at) else "0",
              "starttime": local(shown[0][0]), "endtime": "", "points": points, "land": []}]
+
+
+def _as_served(radii: str) -> str:
+    """Radii of a scenario (NE|SE|SW|NW) in the order of the Zhejiang API (NE|SE|NW|SW)."""
+    parts = radii.split("|")
+    return "|".join([*parts[:2], parts[3], parts[2]]) if len(parts) == 4 else radii
 
 
 def nmc_list(scenario: Scenario, at: datetime) -> Body:

@@ -121,6 +121,24 @@ def test_the_zhejiang_feed_keeps_its_traps(served: Served) -> None:
     assert len({t.time for t in analysed}) == len(analysed)
 
 
+def test_both_offices_give_the_same_circles_in_their_own_order(served: Served) -> None:
+    served.at(beijing(25, 12))
+    batches = [served.pull(feed, beijing(25, 12)) for feed in ("typhoon_zj", "typhoon_nmc")]
+    zj, nmc = ({t.time: t.r7 for t in batch.tracks if t.issued is None} for batch in batches if batch is not None)
+    assert zj == nmc and any(circle and circle.sw != circle.nw for circle in zj.values())
+    newest = served.get("/zj/typhoon").json()[0]["points"][-1]
+    assert newest["radius7"] == "300|200|250|200"  # NE|SE|NW|SW, as the live API writes it
+
+
+def test_synthetic_forecasts_and_signals_say_so_in_every_feed(served: Served) -> None:
+    served.at(beijing(26, 12))
+    nmc = served.pull("typhoon_nmc", beijing(26, 12))
+    assert nmc is not None and {t.synthetic for t in nmc.tracks if t.issued} == {True} and not any(t.synthetic for t in nmc.tracks if not t.issued)
+    listed, cap = (served.pull(feed, beijing(26, 12)) for feed in ("warnings_nmc", "warnings_cap"))
+    assert listed is not None and cap is not None
+    assert sorted(s.synthetic for s in cap.signals) == sorted(s.synthetic for s in listed.signals) and cap.signals
+
+
 def test_forecasts_are_synthetic_and_facts_are_not(served: Served) -> None:
     served.at(beijing(25, 12))
     batch = served.pull("typhoon_zj", beijing(25, 12))
