@@ -16,8 +16,10 @@ from core.errors import ParseError
 #: Deepest nesting that any of our formats needs is 9 (nmc.cn's track file); the rest is an attack.
 MAX_DEPTH = 32
 _MAX_DIGITS = 40
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
-_JSONP = re.compile(r"\A\s*[A-Za-z_$][\w$.]*\s*(\(.*\))\s*;?\s*\Z", re.DOTALL)
+# A text is taken possessively, or a long one would cost ninety times its size; one that never ends is taken to the end, or each of its
+# escaped quotes would begin a search of its own.
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+_CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,99}")
 
 
 def loads(body: bytes, *, feed: str) -> Any:
@@ -41,11 +43,12 @@ def loads(body: bytes, *, feed: str) -> Any:
 def unwrap(body: bytes, *, feed: str) -> Any:
     """Read JSONP, `name({...})` with one or two pairs of parentheses, as `loads` does; the callback's name is never run."""
     refuse_page(body, feed=feed)
-    match = _JSONP.match(body.decode("utf-8", errors="replace"))
-    if match is None:
+    text = body.decode("utf-8", errors="replace").strip().removesuffix(";").rstrip()
+    name, bracket, inner = text.partition("(")
+    if not bracket or not text.endswith(")") or not _CALLBACK.fullmatch(name.strip()):
         raise ParseError("not JSONP: no callback around the document", where=feed)
-    inner = match.group(1)
-    while inner.startswith("(") and inner.endswith(")"):
+    inner = inner[:-1].strip()
+    if inner.startswith("(") and inner.endswith(")"):
         inner = inner[1:-1].strip()
     return loads(inner.encode(), feed=feed)
 

@@ -1,0 +1,48 @@
+"""Hostile input against every row of the registry, in a process of its own: no crash, little memory, nothing stored, a clear error with feed and place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.registry import CONNECTORS
+
+CHILD = Path(__file__).with_name("hostile_child.py")
+#: Connectors whose format is a list that may be empty, or not a document at all (their own bytes come from their own `fetch`).
+MAY_BE_EMPTY = {"list", "wide", "object", "empty", "spaces"}
+LIMIT_MB = 300
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    county = Path(__file__).parents[2] / "county" / "haimen"
+    done = subprocess.run([sys.executable, str(CHILD), str(tmp_path_factory.mktemp("hostile")), str(county)], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr  # the step logs a traceback for a mistake of ours
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_row_of_the_registry_was_tried(trials) -> None:
+    assert {t["connector"] for t in trials[:-1]} == set(CONNECTORS)
+
+
+def test_nothing_gets_through_and_memory_stays_small(trials) -> None:
+    assert trials[-1]["rows"] == 0 and trials[-1]["mb"] < LIMIT_MB
+    assert sum(t["records"] for t in trials[:-1]) == 0
+
+
+def test_every_pull_fails_with_the_feed_named_and_is_not_green(trials) -> None:
+    pulled = [t for t in trials[:-1] if t["how"] == "ingest"]
+    assert len(pulled) > 100 and {t["outcome"] for t in pulled} == {"failed"}
+    assert all(t["feed"] in t["error"] and t["state"] != "ok" for t in pulled)
+
+
+def test_a_parser_raises_nothing_but_a_parse_error_that_names_the_feed(trials) -> None:
+    parsed = [t for t in trials[:-1] if t["how"] == "parse"]
+    assert all(t["error"].startswith(("ParseError", "ConfigError: 数据源")) and t["feed"] in t["error"] for t in parsed if t["error"])
+    quiet = {(t["connector"], t["attack"]) for t in parsed if not t["error"] and t["attack"] not in MAY_BE_EMPTY}
+    assert {kind for kind, _ in quiet} <= {"cap_feed"}  # its payload is our own envelope, line by line; what cannot be read is set aside
