@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from core.model import Level
-from rules.assess import hold_all, judge
+from rules.assess import Judged, hold_all, judge
+from rules.findings import Finding
 from rules.hold import HoldState
 from rules.packs import FOLDER, Pack, load_pack, shipped
 from rules.testworld import START, hours, sources, world
@@ -88,25 +89,44 @@ def _missing_kinds(pack: Pack, results: list[CaseResult]) -> Iterator[CaseResult
                 yield CaseResult(pack.pack, f"{rule.id} 缺 {kind}", rule.id, kind, False, f"缺少 {kind} 用例 / no {kind} case")
 
 
-def _run(pack: Pack, case: dict[str, Any], interval_h: float) -> CaseResult:
-    """Evaluate one case at every step up to its last expectation and compare."""
+def cases(path: Path, pack: Pack) -> list[tuple[dict[str, Any], float]]:
+    """The cases beside a pack, each with its interval in hours; none where there is no test file."""
+    tests = path.with_name(f"{path.stem}.test.yaml")
+    if not tests.is_file():
+        return []
+    data = _checked(load(tests), pack).data
+    return [(case, hours(data.get("interval", "1 h"))) for case in data["tests"]]
+
+
+def laid_out(pack: Pack, case: dict[str, Any], interval_h: float) -> Judged:
+    """The case's rule judged at every step up to its last expectation."""
     step = timedelta(hours=interval_h)
     last = max(hours(e["at"]) for e in case["expect"])
     ticks = [START + step * n for n in range(round(last / interval_h) + 1)]
     county, rules = world(case, interval_h), tuple(r for r in pack.rules if r.id == case["rule"])
-    judged = judge(sources(case, interval_h, county, ticks[-1]), ticks[-1], county, rules, ticks)
-    finding, held = judged.findings[0], _held(judged, ticks)
+    return judge(sources(case, interval_h, county, ticks[-1]), ticks[-1], county, rules, ticks)
+
+
+def missed(case: dict[str, Any], finding: Finding, ticks: list[datetime], held: list[int] | None = None) -> list[str]:
+    """What came otherwise than expected, in words."""
     wrong = []
     for expected in case["expect"]:
         n = ticks.index(START + timedelta(hours=hours(expected["at"])))
-        got = {"level": int(finding.proved[n, 0]), "ceiling": int(finding.ceiling[n, 0]), "held": held[n]}
+        got = {"level": int(finding.proved[n, 0]), "ceiling": int(finding.ceiling[n, 0])} | ({"held": held[n]} if held else {})
         want = {key: Level[str(expected[key]).upper()] for key in got if key in expected}
         wrong += [f"{expected['at']} {key} 应为 {level.en}，得 {Level(got[key]).en}" for key, level in want.items() if got[key] != level]
-    wrong += _not_of_kind(case)
+    return wrong
+
+
+def _run(pack: Pack, case: dict[str, Any], interval_h: float) -> CaseResult:
+    """Evaluate one case and compare."""
+    judged = laid_out(pack, case, interval_h)
+    ticks = judged.situation.ticks
+    wrong = missed(case, judged.findings[0], ticks, _held(judged, ticks)) + _not_of_kind(case)
     return CaseResult(pack.pack, str(case["name"]), case["rule"], case["kind"], not wrong, "；".join(wrong))
 
 
-def _held(judged: Any, ticks: list[datetime]) -> list[int]:
+def _held(judged: Judged, ticks: list[datetime]) -> list[int]:
     """Held level of the town after each tick (0 for a rule that holds nothing)."""
     memory: dict[tuple[str, str], HoldState] = {}
     levels = []

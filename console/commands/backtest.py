@@ -91,8 +91,6 @@ def diff(
     from core.model import Level
     from rules.compare import KINDS, compare
 
-    if ".." not in sides.replace("../", ""):
-        raise ConfigError("应写作 A..B / write A..B", hint="如 / e.g. main..  或 rules/packs..my-packs")
     first, second = _split(sides)
     use = storm or ([] if start else ["all"])
     rows: list[dict[str, Any]] = []
@@ -110,9 +108,13 @@ def diff(
 
 
 def _split(sides: str) -> tuple[str, str]:
-    """'A..B' at the last '..' that is no part of a path ('../x')."""
-    at = max(n for n in range(len(sides) - 1) if sides[n : n + 2] == ".." and sides[n + 2 : n + 3] != "/" and (n == 0 or sides[n - 1] != "/"))
-    return sides[:at], sides[at + 2 :]
+    """'A..B' at the first '..' that leaves a folder, a revision or nothing on either side ('../x' is part of a path); ConfigError otherwise."""
+    cuts = [(sides[:n], sides[n + 2 :]) for n in range(len(sides) - 1) if sides[n : n + 2] == ".."]
+    for first, second in cuts:
+        if all(not side or Path(side).is_dir() or (not side.startswith(("/", ".")) and not side.endswith("/")) for side in (first, second)):
+            return first, second
+    raise ConfigError("应写作 A..B，各为规则包文件夹或 git 版本 / write A..B, each a folder of packs or a git revision",
+                      hint="如 / e.g. main..  或 rules/packs..my-packs")
 
 
 def _plain(rows: list[dict[str, Any]], level: Any) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ import typer
 
 from console.commands.backtest import diff
 from console.commands.options import Json, emit, group
+from console.commands.promote import promote
+from console.commands.sweep import sweep
 from core.errors import ConfigError
 
 
@@ -19,6 +21,8 @@ def add(app: typer.Typer) -> None:
     commands.command("schema")(schema)
     commands.command("test")(test)
     commands.command("diff")(diff)
+    commands.command("sweep")(sweep)
+    commands.command("promote")(promote)
     app.command()(explain)
     app.add_typer(commands, name="rules")
 
@@ -51,15 +55,34 @@ def schema(out: Annotated[Path | None, typer.Option(help="写到哪个文件夹 
     emit(paths, as_json, "\n".join(paths))
 
 
-def test(as_json: Json = False) -> None:
+def test(
+    packs: Packs = None, mutants: Annotated[bool, typer.Option("--mutate", help="弄坏规则，看测试抓住几成 / spoil the rules, see what the tests catch")] = False,
+    as_json: Json = False,
+) -> None:
     """运行规则包旁的测试 / run the tests beside each pack."""
-    from rules.packtest import run_all
+    from rules.packs import FOLDER
+    from rules.packtest import run_all, run_pack
 
-    results = run_all()
+    if mutants:
+        return mutate(packs or FOLDER, as_json)
+    results = run_pack(packs) if packs and packs.is_file() else run_all(packs or FOLDER)
     bad = [r for r in results if not r.passed]
     emit([{"pack": r.pack, "case": r.case, "passed": r.passed, "message": r.message} for r in results], as_json,
          "\n".join([*(f"✗ {r.pack}: {r.case}: {r.message}" for r in bad), f"{len(results) - len(bad)} 通过 passed, {len(bad)} 未过 failed"]))
     raise typer.Exit(1 if bad else 0)
+
+
+def mutate(packs: Path, as_json: bool) -> None:
+    """Spoil every condition and tell the share that the tests catch; exit 1 under nine in ten."""
+    from rules.mutate import run
+    from rules.validate import files_of
+
+    found = [m for path in files_of(packs) for m in run(path, lambda line: typer.echo(line, err=True))]
+    share = sum(m.caught for m in found) / max(1, len(found))
+    rows = [{"pack": m.pack, "rule": m.rule, "level": m.level.en, "text": m.text, "caught": m.caught} for m in found]
+    text = [*(f"漏 {m.rule} {m.level.zh}：{m.text}" for m in found if not m.caught), f"{len(found)} 个变异 mutants，抓住 caught {share:.1%}"]
+    emit({"share": share, "mutants": rows}, as_json, "\n".join(text))
+    raise typer.Exit(0 if share >= 0.9 else 1)
 
 
 def explain(
