@@ -121,4 +121,7 @@ def _hour(gather: Gather, station: Station, fields: Fields, issued: datetime) ->
         number = to_number(value, variable)
         if number is not None:
             given = round(convert(number, UNITS.get(str(unit), str(unit)), PROPERTIES[name]), 6)
-            yield gather.observation(station.station, name, time, given, interval_s=interval_s, issued=issued, synthetic=station.synthetic)
+            yield gather.observation(
+                station.station, name, time, given, interval_s=interval_s, issued=issued, synthetic=station.synthetic,
+                reasons=(f"model {gather.feed.options.get('models', 'best_match')}",),
+            )

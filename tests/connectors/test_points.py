@@ -52,6 +52,7 @@ def test_open_meteo_keeps_issue_time_and_converts_what_the_answer_declares(meteo
     assert len(found) == 7 and batch.rejected == ()
     rain, wind = found["rain", 1], found["wind_speed", 2]
     assert (rain.value, rain.interval_s, rain.issued, rain.time - rain.issued) == (12.5, 3600, datetime(2021, 7, 25, 18, tzinfo=UTC), timedelta(hours=7))
+    assert rain.reasons == ("model best_match",)
     assert wind.value == 25.0 and found["humidity", 1].value == 0.97 and ("rain", 2) not in found
 
 
@@ -169,6 +170,16 @@ def test_served_good_twice_late_malformed(name, elsewhere, over_http) -> None:
     assert reports[1].outcome == "unchanged"
     assert [r.records for r in reports[2:4]] == [0, 0] and all(r.outcome in ("failed", "partial") for r in reports[2:4])
     assert reports[4].outcome == "ok" and rows() is not None
+
+
+def test_warnings_served_then_lifted_and_a_half_list_lifts_nothing(elsewhere, county, over_http, lake) -> None:
+    place = elsewhere("qweather_alerts", PLACE | {"town": county.towns[0].key}, points=WHERE)
+    reports, _ = over_http(place, NOW, ALERTS, ALERTS, ALERTS[:200], b'{"metadata": {}, "alerts": []}')
+    assert [r.outcome for r in reports] == ["ok", "ok", "partial", "ok"] and [r.records for r in reports] == [1, 1, 0, 0]
+    for minute, listed in ((1, True), (2, True), (3, False)):
+        as_of = NOW + timedelta(minutes=minute, seconds=30)
+        rows = lake.signals(as_of=as_of, feed="elsewhere")
+        assert bool((rows["listed_at"] == rows["snapshot_at"]).any()) is listed, minute
 
 
 @pytest.mark.recorded

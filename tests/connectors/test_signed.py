@@ -99,6 +99,20 @@ def _in_an_object() -> etree._Element:
     return forged
 
 
+def test_of_an_alert_signed_by_its_id_only_that_alert_is_read_whatever_stands_around_it(place) -> None:
+    inner = cap()
+    inner.set("Id", "a")
+    signer = XMLSigner(method=methods.enveloped, signature_algorithm=SignatureMethod.ECDSA_SHA256)
+    true = signer.sign(inner, key=OFFICE[0], cert=[OFFICE[1]], reference_uri="a")
+    assert [s.identifier for s in parse(place, true).signals] == ["A"]
+    signature = true.find("{http://www.w3.org/2000/09/xmldsig#}Signature")
+    forged = cap("EVIL", "Extreme")
+    forged.append(signature)  # moved from the true alert, which then stands inside the forged one
+    forged.append(true)
+    batch = parse(place, forged)
+    assert {s.identifier for s in batch.signals} <= {"A"} and len(batch.signals) + len(batch.rejected) == 1
+
+
 @pytest.mark.parametrize("forge", [cap, lambda: signed(STRANGER), _changed, _wrapped_around, _signature_moved, _info_added, _in_an_object])
 def test_absent_foreign_broken_and_wrapped_signatures_are_refused(place, forge) -> None:
     batch = parse(place, forge(), signed(identifier="B"))

@@ -116,3 +116,16 @@ def test_one_report_a_time_the_later_counts(county) -> None:
     batch = gather.batch()
     assert [o.value for o in batch.observations] == [2.0]
     assert len(batch.rejected) == 2 and "second, different" in batch.rejected[1].reason
+
+
+@pytest.mark.parametrize("body", [b'"' + b"a" * 3_000_000 + b'"', b'"' + b'\\"' * 1_000_000, b'{"a": "' + b"\\" * 1_000_001])
+def test_huge_strings_take_neither_memory_nor_time_by_the_square(body) -> None:
+    import tracemalloc
+
+    from connectors import jsonstrict
+
+    tracemalloc.start()
+    jsonstrict._check_depth(body, feed="f")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * len(body)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import gzip
+import json
+import os
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import TrackPoint
+from core.times import parse_iso, parse_local
 from core.tracks import spread
 
 NOW = datetime(2021, 7, 24, tzinfo=UTC)
@@ -61,3 +66,22 @@ def test_order_and_repetition_change_nothing_and_the_mean_lies_within(starts, se
     random.Random(seed).shuffle(shuffled)
     one, two = spread(points, storm="2106", now=NOW), spread(shuffled, storm="2106", now=NOW)
     assert one == two and all(0 <= s.mean_km <= s.max_km <= 20016 for s in one)
+
+
+@pytest.mark.recorded
+def test_recorded_agencies_side_by_side() -> None:
+    """DOLPHIN 2026, first snapshot with five agencies: they part as the lead grows."""
+    root = Path(os.environ.get("FENGSUI_RECORDED", Path(__file__).parents[3] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip("recorded feeds are not here; set FENGSUI_RECORDED")
+    with gzip.open(root / "typhoon_season_2026" / "typhoon_202613.snapshots.jsonl.gz", "rt") as lines:
+        payload = next(p for p in (json.loads(line)["payload"] for line in lines) if len(p["forecasts"]) == 5)
+    points = [
+        TrackPoint(
+            feed="f", storm="202613", name="x", agency=agency, time=parse_local(p["time"], "%Y-%m-%d %H:%M:%S"), lat=p["lat"], lon=p["lng"], received=NOW, raw="r",
+            wind=float(p["speed"]) if p.get("speed") else None, issued=parse_iso(of["issued"]),
+        )
+        for agency, of in payload["forecasts"].items() for p in of["points"]
+    ]
+    found = spread(points, storm="202613", now=max(p.issued for p in points if p.issued))
+    assert len(found) >= 4 and len(found[0].agencies) >= 3 and found[0].max_km < found[3].max_km < 1500
