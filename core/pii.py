@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from core.errors import StoreError
 
 #: What may be a number: E.164 with its plus (also as %2B), or a run of 9 to 15 digits that stands alone, blanks and hyphens allowed in the usual places.
+#: Chinese characters are letters to \w, and a number often stands between two of them.
 _NUMBER = re.compile(
-    r"(?:\+|%2B)\d[\d \-]{6,18}\d|(?<![\w.:+-])(?:86[ -]?)?1\d{2}[ -]?\d{4}[ -]?\d{4}(?![\w.])|(?<![\w.:])0\d{2,3}-?\d{7,8}(?!\w)",
+    r"(?:\+|%2B)\d[\d \-]{6,18}\d|(?<![0-9A-Za-z_.+-])(?:86[ -]?)?1\d{2}[ -]?\d{4}[ -]?\d{4}(?![0-9A-Za-z_.])|(?<![0-9A-Za-z_.:])0\d{2,3}-?\d{7,8}(?![0-9A-Za-z_])",
     re.IGNORECASE,
 )
 MASK = "[number]"

@@ -39,7 +39,7 @@ def test_a_number_in_use_shows_nothing(number: str) -> None:
     assert number not in f"{held} {held!r} {[held]} %s" % held
 
 
-@given(NUMBERS, st.sampled_from(["To=%s", "对方 %s。", "{'to': '%s'}", "%s", "https://x/Messages.json?To=%s&PageSize=5", "(%s)"]))
+@given(NUMBERS, st.sampled_from(["To=%s", "对方 %s。", "{'to': '%s'}", "%s", "https://x/Messages.json?To=%s&PageSize=5", "(%s)", "请拨%s核实", "电话：%s"]))
 def test_logs_are_redacted(number: str, frame: str) -> None:
     out = io.StringIO()
     handler = logging.StreamHandler(out)
@@ -53,6 +53,11 @@ def test_logs_are_redacted(number: str, frame: str) -> None:
     except ValueError:
         log.exception("failed for %s", number)
     assert number not in out.getvalue() and MASK in out.getvalue()
+
+
+@pytest.mark.parametrize("text", ["报告人13912345678说", "电话:13912345678", "拨 0513-82212345。", "打051382212345找他", "139 1234 5678", "8613912345678"])
+def test_domestic_numbers_are_masked_beside_chinese(text: str) -> None:
+    assert MASK in mask(text) and "1234" not in mask(text) and "8221" not in mask(text)
 
 
 def test_times_and_ids_are_left_alone() -> None:
