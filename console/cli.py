@@ -13,7 +13,7 @@ from console.commands import GROUPS
 from core.errors import ConfigError, FengsuiError, LifeCycleError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,  # rich doubles the time to start
     help="烽燧：县域多源灾害预警 / multi-source disaster early warning for one county.",
 )
 for commands in GROUPS:

@@ -13,7 +13,7 @@ Now = Annotated[str, typer.Option("--now", help="时刻（ISO 带时区），默
 
 def group(words: str) -> typer.Typer:
     """A group of commands under one word."""
-    return typer.Typer(no_args_is_help=True, help=words)
+    return typer.Typer(no_args_is_help=True, help=words, rich_markup_mode=None)
 
 
 def emit(value: Any, as_json: bool, text: str) -> None:
