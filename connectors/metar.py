@@ -79,16 +79,19 @@ def _reports(body: bytes, feed: Feed) -> list[str]:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ParseError(f"not UTF-8 at byte {error.start}", where=feed.feed) from error
-        found = _table(text) if "raw_text" in text[:2000] else [" ".join(part.split()) for part in re.split(r"=|\n(?=\S)", text) if part.strip()]
+        found = _table(text, feed) if "raw_text" in text[:2000] else [" ".join(part.split()) for part in re.split(r"=|\n(?=\S)", text) if part.strip()]
     if len(found) > MAX_REPORTS:
         raise ParseError(f"{len(found)} reports are over {MAX_REPORTS}", where=feed.feed)
     return found
 
 
-def _table(text: str) -> list[str]:
+def _table(text: str, feed: Feed) -> list[str]:
     """Column raw_text of the CSV, which begins after some lines about the answer itself."""
     lines = text[text.rfind("\n", 0, text.index("raw_text")) + 1:]
-    return [str(row.get("raw_text") or "") for row in csv.DictReader(io.StringIO(lines))]
+    try:
+        return [str(row.get("raw_text") or "") for row in csv.DictReader(io.StringIO(lines))]
+    except csv.Error as error:
+        raise ParseError(f"not CSV: {error}", where=feed.feed) from error
 
 
 def _dated(head: re.Match[str], received: datetime) -> datetime:

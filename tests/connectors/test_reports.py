@@ -67,7 +67,7 @@ def test_metar_silent_wind_is_missing_where_the_station_has_it_and_odd_groups_ar
     assert (wind.value, wind.flag) == (None, Flag.MISSING) and "not understood" in wind.reasons[0]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>x</html>", b"{}", b"[" * 100, b"\xff\xfe", b'[{"rawOb": NaN}]'])
+@pytest.mark.parametrize("body", [b"", b"<html>x</html>", b"{}", b"[" * 100, b"\xff\xfe", b'[{"rawOb": NaN}]', b"raw_text\n" + b"x" * 200_000])
 def test_metar_answers_that_are_not_reports(airfields, body) -> None:
     with pytest.raises(ParseError, match="elsewhere"):
         read(metar, airfields, body)
