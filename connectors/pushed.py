@@ -44,14 +44,14 @@ def read_json(body: bytes, gather: Gather, county: County, channel: str = "web")
 
 def read_csv(text: str, gather: Gather, county: County, channel: str = "csv") -> Batch:
     """A CSV list of observations (station,property,time,value,unit) or of field reports, told by its header."""
-    head = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"))), [])
     try:
+        head = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"))), [])
         if set(OBSERVATION_COLUMNS) <= set(head):
             name, rows = "observations", [dict(row) for row in csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))]
         else:
             name, rows = "reports", list(rows_of(text))
     except (Refused, csv.Error) as error:
-        raise ParseError(str(error), where="line 1") from error
+        raise ParseError(str(error), where=f"{gather.feed.feed}:1") from error
     gather.each(rows, name, _readers(gather, county, channel)[name])
     return pointed(gather.batch())
 
