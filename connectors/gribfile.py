@@ -43,6 +43,8 @@ class Cell:
 def library() -> Any:
     """eccodes; ConfigError that says what to install where it is absent."""
     try:
+        import sqlite3  # noqa: F401 - first: eccodes' wheels carry an old SQLite, which would become the ledger's
+
         import eccodes
     except (ImportError, RuntimeError) as error:
         raise ConfigError("读 GRIB2 需要 eccodes / reading GRIB2 needs eccodes", hint="安装 / install: pip install 'fengsui[grib]'") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
 import sys
 from datetime import UTC, datetime
 
@@ -118,3 +120,10 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch) -> None:
 def test_served_good_twice_cut_malformed(place, over_http) -> None:
     reports, _ = over_http(place, NOW, FILE, FILE, FILE[:-9], b"<html>")
     assert [r.outcome for r in reports] == ["ok", "unchanged", "failed", "failed"] and reports[0].records == 6
+
+
+def test_reading_grids_leaves_the_ledger_its_own_sqlite() -> None:
+    """eccodes' wheels carry an SQLite too old for the ledger; whoever loads it first decides for the whole process."""
+    code = "from connectors import gribfile; gribfile.library(); import sqlite3; print(sqlite3.sqlite_version)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == sqlite3.sqlite_version
