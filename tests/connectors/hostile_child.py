@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import resource
 import sys
 import threading
 import time
@@ -113,7 +112,13 @@ def main(home: Path, county_folder: Path) -> None:
                 records, error = 0, f"{type(caught).__name__}: {caught}"
             tell(connector=kind, feed=feed.feed, attack=attack, how="parse", outcome="failed" if error else "read", error=error, records=records, state="")
     far = NOW.replace(year=2030)
-    tell(rows=len(lake.observations(start=NOW.replace(year=2000), end=far, as_of=far)), mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    tell(rows=len(lake.observations(start=NOW.replace(year=2000), end=far, as_of=far)), mb=peak_mb())
+
+
+def peak_mb() -> float:
+    """The most memory this process ever held; getrusage would tell that of the process that started it, if that was more."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def tell(**row: object) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner
 
 from console import drill
 from console.board import render
+from console.cli import app
 from console.context import Context
 from core import yamlfile
 from core.county import load_county
-from core.errors import AuthorityError, ConfigError, LifeCycleError
+from core.errors import AuthorityError, ConfigError, ConfigErrors, LifeCycleError
 from core.ledger import Ledger, verify_audit
 from core.ledger import tables as t
 from core.settings import Settings
@@ -95,3 +98,13 @@ def test_no_drill_at_night_and_no_drill_of_what_the_county_does_not_know(tmp_pat
     (tmp_path / "drill.yaml").write_text((HAIMEN / "drill.yaml").read_text(encoding="utf-8").replace("spk-haimen-01", "spk-nowhere-01"), encoding="utf-8")
     with pytest.raises(ConfigError, match="spk-nowhere-01"):
         drill.limited(replace(load_county(HAIMEN), root=tmp_path))
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [("drill.yaml", "level: blue", "level: pink"), ("county.yaml", "cn/stage\n", "cn/own\n")])
+def test_the_county_check_reads_the_drill_and_the_packs_too(tmp_path: Path, name: str, old: str, new: str) -> None:
+    folder = shutil.copytree(HAIMEN, tmp_path / "haimen")
+    (folder / "packs" / "cn").mkdir(parents=True)
+    (folder / "packs" / "cn" / "own.yaml").write_text("pack: own\nrules: []\n", encoding="utf-8")
+    (folder / name).write_text((folder / name).read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    shown = CliRunner().invoke(app, ["county", "check", str(folder)])
+    assert isinstance(shown.exception, (ConfigError, ConfigErrors)) and ("pink" in str(shown.exception) or "own.yaml:1" in str(shown.exception))
