@@ -21,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import uvloop
 from aiohttp import web
 
 from core.errors import StoreError
@@ -125,4 +126,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ready-file", type=Path, required=True)
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.ready_file))
+    uvloop.run(serve(given.port, given.ready_file))

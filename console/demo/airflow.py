@@ -26,7 +26,7 @@ START_WITHIN_S = 300.0
 NEEDED = {"assess", "issue"}
 #: A question is answered only when it has waited this long.
 SETTLED_S = 0.4
-ATTEMPTS = 4
+ATTEMPTS = 10
 
 
 class Airflow:

@@ -17,8 +17,10 @@ USED_BY_TASKS = (
     "connectors", "connectors.registry", "rules", "rules.assess", "notifiers", "notifiers.dispatch", "core.alerts", "core.lake", "core.cap",
     "console.context", "console.steps", "console.decide",
 )
-#: For AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS where Airflow's own database is SQLite: wait for a lock for so many seconds (its default is 5).
-SQLITE_CONNECT = {"timeout": 60}
+#: For AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS where Airflow's own database is SQLite: how many seconds to wait for its lock. The scheduler
+#: waits long. The API server must not: a request that waits on its event loop keeps another request from giving the lock back, and both stand
+#: still until the time is over; it had better fail at once, because its callers ask again.
+SQLITE_CONNECT = {"timeout": 1 if "api-server" in sys.argv else 60}
 OF_AIRFLOW = ("airflow.sdk.execution_time.task_runner", "airflow.providers.standard.operators.hitl")
 
 

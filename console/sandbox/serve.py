@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 from console.sandbox.clock import Clock
@@ -81,4 +82,4 @@ async def serve(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(arguments()))
+    uvloop.run(serve(arguments()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import uvloop
 
 from core.errors import AuthorityError
 from notifiers.job import Job
@@ -13,7 +13,7 @@ def run_sms(job: Job) -> None:
     """The stage, as dispatch calls it. Where its door is shut the rows wait, and the desk is rung if there are any."""
     outbox = job.parts.outbox(job.ledger, job.ticker, "sms", job.shard)
     try:
-        asyncio.run(SmsStage(job, outbox, job.parts.sms(job.settings)).run())
+        uvloop.run(SmsStage(job, outbox, job.parts.sms(job.settings)).run())
     except AuthorityError as error:
         if outbox.waiting(job.versions):
             job.alarm("sms", str(error), "sms.door")
