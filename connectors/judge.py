@@ -74,8 +74,7 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
         interval_s = max((sheet.rows[n].interval_s for n in sheet.origin[name].ravel() if n >= 0), default=0)
-        found[name] = quality.check(name, sheet.times, values, interval_s=interval_s)
-        found[name] += _climate(name, sheet, county)
+        found[name] = [*quality.check(name, sheet.times, values, interval_s=interval_s), *_climate(name, sheet, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
         found[name] += quality.check_neighbours(name, np.where(sick, np.nan, values), near, paths)  # what is in doubt is no witness
         found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
@@ -125,20 +124,17 @@ def _near(names: tuple[str, ...], county: County) -> tuple[Bools, Ints]:
     known = [county.station(name) for name in names]
     numbers: dict[str, int] = {}
     paths = np.array([numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, known, strict=True)])
-    near: Bools = np.zeros((len(names), len(names)), dtype=bool)
-    for i, a in enumerate(known):
-        for j, b in enumerate(known):
-            near[i, j] = a is not None and b is not None and paths[i] != paths[j] and distance_km(a.lat, a.lon, b.lat, b.lon) <= NEAR_KM
-    return near, paths
+    near = [[a is not None and b is not None and paths[i] != paths[j] and distance_km(a.lat, a.lon, b.lat, b.lon) <= NEAR_KM
+             for j, b in enumerate(known)] for i, a in enumerate(known)]
+    return np.array(near, dtype=bool).reshape(len(names), len(names)), paths
 
 
 def _told(sheet: Sheet, found: dict[str, list[Doubt]]) -> dict[int, list[tuple[Flag, str]]]:
     """(flag, reason) by the number of the reading."""
     told: dict[int, list[tuple[Flag, str]]] = defaultdict(list)
-    for name, several in found.items():
-        for doubt in several:
-            for number in sheet.origin[name][doubt.where & (sheet.origin[name] >= 0)]:
-                told[int(number)].append((doubt.flag, doubt.reason))
+    for name, doubt in ((name, doubt) for name, several in found.items() for doubt in several):
+        for number in sheet.origin[name][doubt.where & (sheet.origin[name] >= 0)]:
+            told[int(number)].append((doubt.flag, doubt.reason))
     return told
 
 

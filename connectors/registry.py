@@ -36,110 +36,38 @@ from connectors import (
 from connectors.types import Connector
 
 CONNECTORS: dict[str, Connector] = {
-    "zj_typhoon": Connector(
-        fetch=zj_typhoon.fetch, parse=zj_typhoon.parse,
-        title="浙江台风路径 Zhejiang typhoon tracks", needs="nothing",
-    ),
-    "nmc_typhoon": Connector(
-        fetch=nmc_typhoon.fetch, parse=nmc_typhoon.parse,
-        title="中央气象台台风 NMC typhoon tracks", needs="nothing",
-    ),
-    "music_surface": Connector(
-        fetch=music_surface.fetch, parse=music_surface.parse,
-        title="CIMISS/MUSIC 地面 surface weather", needs="account",
-    ),
-    "sl323": Connector(
-        fetch=sl323.fetch, parse=sl323.parse,
-        title="SL 323 水情库 water database", needs="read-only SQL account",
-    ),
-    "outages": Connector(
-        fetch=outages.fetch, parse=outages.parse,
-        title="停电 power outages", needs="key from the power company",
-    ),
-    "mqtt_sensors": Connector(
-        fetch=mqtt_sensors.fetch, parse=mqtt_sensors.parse,
-        title="地质传感器 MQTT sensors", needs="broker account",
-    ),
-    "nmc_alarms": Connector(
-        fetch=nmc_alarms.fetch, parse=nmc_alarms.parse,
-        title="官方预警 official warnings", needs="nothing", listing=True,
-    ),
-    "cap_feed": Connector(
-        fetch=cap_feed.fetch, parse=cap_feed.parse,
-        title="CAP 1.2 预警 CAP warnings", needs="a feed's address", listing=True,
-    ),
-    "usgs_nwis": Connector(
-        fetch=usgs_nwis.fetch, parse=usgs_nwis.parse,
-        title="USGS 水文 instantaneous values", needs="nothing",
-    ),
-    "usgs_quakes": Connector(
-        fetch=usgs_quakes.fetch, parse=usgs_quakes.parse,
-        title="USGS 地震 earthquakes", needs="nothing",
-    ),
-    "cenc_quakes": Connector(
-        fetch=cenc_quakes.fetch, parse=cenc_quakes.parse,
-        title="地震台网速报 CENC earthquakes", needs="an address",
-    ),
-    "sl651": Connector(
-        fetch=sl651.fetch, parse=sl651.parse,
-        title="SL 651 遥测 telemetry over TCP", needs="stations that are set to our address; `fengsui gateway`",
-    ),
-    "noaa_coops": Connector(
-        fetch=noaa_coops.fetch, parse=noaa_coops.parse,
-        title="NOAA 潮位与潮汐预报 water level and predictions", needs="nothing",
-    ),
-    "ea_flood": Connector(
-        fetch=ea_flood.fetch, parse=ea_flood.parse,
-        title="英国环境署水情 EA flood-monitoring", needs="nothing",
-    ),
-    "sensorthings": Connector(
-        fetch=sensorthings.fetch, parse=sensorthings.parse,
-        title="OGC SensorThings", needs="a server's address",
-    ),
-    "firms": Connector(
-        fetch=firms.fetch, parse=firms.parse,
-        title="卫星火点 FIRMS active fires", needs="a map key",
-    ),
+    "zj_typhoon": Connector(fetch=zj_typhoon.fetch, parse=zj_typhoon.parse, title="浙江台风路径 Zhejiang typhoon tracks", needs="nothing"),
+    "nmc_typhoon": Connector(fetch=nmc_typhoon.fetch, parse=nmc_typhoon.parse, title="中央气象台台风 NMC typhoon tracks", needs="nothing"),
+    "music_surface": Connector(fetch=music_surface.fetch, parse=music_surface.parse, title="CIMISS/MUSIC 地面 surface weather", needs="account"),
+    "sl323": Connector(fetch=sl323.fetch, parse=sl323.parse, title="SL 323 水情库 water database", needs="read-only SQL account"),
+    "outages": Connector(fetch=outages.fetch, parse=outages.parse, title="停电 power outages", needs="key from the power company"),
+    "mqtt_sensors": Connector(fetch=mqtt_sensors.fetch, parse=mqtt_sensors.parse, title="地质传感器 MQTT sensors", needs="broker account"),
+    "nmc_alarms": Connector(fetch=nmc_alarms.fetch, parse=nmc_alarms.parse, title="官方预警 official warnings", needs="nothing", listing=True),
+    "cap_feed": Connector(fetch=cap_feed.fetch, parse=cap_feed.parse, title="CAP 1.2 预警 CAP warnings", needs="a feed's address", listing=True),
+    "usgs_nwis": Connector(fetch=usgs_nwis.fetch, parse=usgs_nwis.parse, title="USGS 水文 instantaneous values", needs="nothing"),
+    "usgs_quakes": Connector(fetch=usgs_quakes.fetch, parse=usgs_quakes.parse, title="USGS 地震 earthquakes", needs="nothing"),
+    "cenc_quakes": Connector(fetch=cenc_quakes.fetch, parse=cenc_quakes.parse, title="地震台网速报 CENC earthquakes", needs="an address"),
+    "sl651": Connector(fetch=sl651.fetch, parse=sl651.parse, title="SL 651 遥测 telemetry over TCP", needs="stations that are set to our address; `fengsui gateway`"),
+    "noaa_coops": Connector(fetch=noaa_coops.fetch, parse=noaa_coops.parse, title="NOAA 潮位与潮汐预报 water level and predictions", needs="nothing"),
+    "ea_flood": Connector(fetch=ea_flood.fetch, parse=ea_flood.parse, title="英国环境署水情 EA flood-monitoring", needs="nothing"),
+    "sensorthings": Connector(fetch=sensorthings.fetch, parse=sensorthings.parse, title="OGC SensorThings", needs="a server's address"),
+    "firms": Connector(fetch=firms.fetch, parse=firms.parse, title="卫星火点 FIRMS active fires", needs="a map key"),
     "open_meteo": Connector(
         fetch=open_meteo.fetch, parse=open_meteo.parse,
         title="Open-Meteo 逐小时预报 hourly forecast", needs="nothing (non-commercial use), else a key",
     ),
-    "nmc_station": Connector(
-        fetch=nmc_station.fetch, parse=nmc_station.parse,
-        title="中央气象台站点实况 NMC station weather", needs="nothing",
-    ),
-    "qweather": Connector(
-        fetch=qweather.fetch, parse=qweather.parse,
-        title="和风天气 QWeather now and hourly forecast", needs="key",
-    ),
-    "qweather_alerts": Connector(
-        fetch=qweather_alerts.fetch, parse=qweather_alerts.parse,
-        title="和风天气预警 QWeather warnings", needs="key", listing=True,
-    ),
+    "nmc_station": Connector(fetch=nmc_station.fetch, parse=nmc_station.parse, title="中央气象台站点实况 NMC station weather", needs="nothing"),
+    "qweather": Connector(fetch=qweather.fetch, parse=qweather.parse, title="和风天气 QWeather now and hourly forecast", needs="key"),
+    "qweather_alerts": Connector(fetch=qweather_alerts.fetch, parse=qweather_alerts.parse, title="和风天气预警 QWeather warnings", needs="key", listing=True),
     "hazard_layer": Connector(
         fetch=hazard_layer.fetch, parse=hazard_layer.parse,
         title="地灾隐患点与岸段图层 hazard points and bank sections (GeoJSON)", needs="an address of the natural-resources office",
     ),
-    "metar": Connector(
-        fetch=metar.fetch, parse=metar.parse,
-        title="航空报 METAR and SPECI", needs="nothing",
-    ),
-    "synop": Connector(
-        fetch=synop.fetch, parse=synop.parse,
-        title="地面天气报 SYNOP (FM 12)", needs="an address of bulletins",
-    ),
-    "grib": Connector(
-        fetch=grib.fetch, parse=grib.parse,
-        title="GRIB2 预报格点 forecast grids", needs="extra `grib` (eccodes)",
-    ),
-    "nws_alerts": Connector(
-        fetch=nws_alerts.fetch, parse=nws_alerts.parse,
-        title="美国国家气象局预警 NWS alerts", needs="nothing", listing=True,
-    ),
-    "table": Connector(
-        fetch=table.fetch, parse=table.parse,
-        title="按表接入 declared JSON or CSV source", needs="`table:` in feeds.yaml, no code",
-    ),
+    "metar": Connector(fetch=metar.fetch, parse=metar.parse, title="航空报 METAR and SPECI", needs="nothing"),
+    "synop": Connector(fetch=synop.fetch, parse=synop.parse, title="地面天气报 SYNOP (FM 12)", needs="an address of bulletins"),
+    "grib": Connector(fetch=grib.fetch, parse=grib.parse, title="GRIB2 预报格点 forecast grids", needs="extra `grib` (eccodes)"),
+    "nws_alerts": Connector(fetch=nws_alerts.fetch, parse=nws_alerts.parse, title="美国国家气象局预警 NWS alerts", needs="nothing", listing=True),
+    "table": Connector(fetch=table.fetch, parse=table.parse, title="按表接入 declared JSON or CSV source", needs="`table:` in feeds.yaml, no code"),
     "outage_points": Connector(
         fetch=outage_points.fetch, parse=outage_points.parse,
         title="停电点图层 outage points (ArcGIS, GeoJSON)", needs="an address of the power company",
@@ -148,8 +76,5 @@ CONNECTORS: dict[str, Connector] = {
         fetch=inbox.fetch, parse=inbox.parse,
         title="灾情报告与部门推送 field reports, pushed data", needs="a list's address, or a receiver that fills the spool",
     ),
-    "file_drop": Connector(
-        fetch=file_drop.fetch, parse=file_drop.parse,
-        title="文件夹交换 file drop", needs="a folder that the department can write to",
-    ),
+    "file_drop": Connector(fetch=file_drop.fetch, parse=file_drop.parse, title="文件夹交换 file drop", needs="a folder that the department can write to"),
 }

@@ -182,6 +182,9 @@ class Demo:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Begin to stop, once: a second signal must not break off the stopping."""
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
