@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select
 
 from core.ledger import tables as t
 from core.model import AlertState
@@ -65,7 +65,8 @@ def columns(state: D, now: str) -> dict[str, Any]:
         return {"state": state, "not_before": bindparam("w"), "code": bindparam("c"), "possible_duplicate": d.possible_duplicate | bindparam("dup")}
     if state is D.SENDING:
         return {"code": bindparam("c")}
-    return {"state": state, "finished_at": now, "code": bindparam("c"), "provider_id": bindparam("p")}
+    handed = {"handed_at": func.coalesce(d.handed_at, d.claimed_at)} if state is D.DELIVERED else {}  # an answer without a receipt before it
+    return {"state": state, "finished_at": now, "code": bindparam("c"), "provider_id": bindparam("p"), **handed}
 
 
 def in_order(tx: Connection, ids: Collection[int]) -> None:

@@ -47,6 +47,9 @@ def test_played_acked_and_the_silent_ones_listed(tmp_path: Path, broker: Broker)
         wanted = {who for channel, who, _ in place.recipients(ref) if channel == "broadcast"}
         assert report.not_reached == ("spk-yuelai-03",)
         assert place.states("broadcast") == {"delivered": len(wanted) - 1, "undelivered": 1}
+        with place.ledger.read() as tx:  # a loudspeaker's answer is also the proof that something was handed to it
+            d = t.delivery.c
+            assert all(tx.execute(select(d.handed_at).where(d.channel == "broadcast", d.state == "delivered")).scalars())
         assert place.dispatch().outcomes == {} and sum(s.plays for s in fleet.speakers) == len(wanted) - 1
         rogue = [{"topic": f"actual/broadcast/{s.spec.town}", "payload": b'{"text": "evacuate"}', "qos": 1} for s in fleet.speakers] * 20
         multiple(rogue, hostname=broker.host, port=broker.port, protocol=mqtt.MQTTv311)
