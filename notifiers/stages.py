@@ -14,6 +14,7 @@ from core.times import iso
 from notifiers.again import try_again
 from notifiers.authority import issued, untold_ends, verified
 from notifiers.job import Job
+from notifiers.quiet import put_off
 from notifiers.registry import CHANNELS
 from notifiers.timeline import stamp
 
@@ -51,10 +52,11 @@ def authorise(job: Job) -> None:
 
 
 def release(job: Job) -> None:
-    """planned -> pending for the versions that may go, and back to pending what is worth another try."""
+    """planned -> pending for the versions that may go, back to pending what is worth another try, and off to the morning what may wait."""
     for name, channel in CHANNELS.items():
         job.parts.outbox(job.ledger, job.ticker, name, job.shard).release(job.versions.values())
         try_again(job, name, channel.again)
+        put_off(job, name)
 
 
 def send(job: Job) -> None:

@@ -22,9 +22,10 @@ def read_groups(problems: Problems) -> tuple[Group, ...]:
     """groups.yaml: each group with its share (0..1) and exposure."""
     groups = []
     for name, node in Node.read(problems, "groups.yaml").items():
-        row = node.fields(("title", "title_en", "share"), ("exposure",))
+        row = node.fields(("title", "title_en", "share"), ("exposure", "on_duty"))
         exposure = row["exposure"].word(EXPOSURES, "all")
         groups.append(Group(group=name, title=row["title"].text(), title_en=row["title_en"].text(), share=row["share"].number(0, 1),
+                            on_duty=row["on_duty"].yes(),
                             exposure=exposure))  # type: ignore[arg-type]
     return tuple(groups)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Literal
 
 from core.model import Level, Status
@@ -47,6 +47,12 @@ class QuietHours:
         """Whether `at` (aware) lies in the quiet hours, which may cross midnight."""
         clock = at.astimezone(SHANGHAI).time()
         return self.start <= clock < self.end if self.start < self.end else clock >= self.start or clock < self.end
+
+    def ends(self, at: datetime) -> datetime:
+        """The first instant from `at` (aware, within the quiet hours) that no longer lies in them."""
+        here = at.astimezone(SHANGHAI)
+        day = here.date() + timedelta(days=here.time() >= self.end)
+        return datetime.combine(day, self.end, tzinfo=SHANGHAI).astimezone(at.tzinfo)
 
     def refuses(self, at: datetime, level: Level, status: Status) -> bool:
         """Whether an item of this level and status may not go out at `at` (aware)."""

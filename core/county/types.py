@@ -122,13 +122,14 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group of residents; `share` of the synthetic register, drawn where `exposure` holds."""
+    """A group of residents; `share` of the synthetic register, drawn where `exposure` holds. `on_duty`: told in the quiet hours too."""
 
     group: str
     title: str
     title_en: str
     share: float
     exposure: Literal["all", "river_front", "sea_front", "low_ground"]
+    on_duty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

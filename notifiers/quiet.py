@@ -1,0 +1,48 @@
+"""Quiet hours (免扰时段): what may wait until the morning waits, and whoever is on duty is told at once.
+
+A row is put off, not dropped: it goes when the quiet hours end, unless its version has ended or been replaced by then, and the rows say until when.
+Groups that groups.yaml calls on duty are never put off by a level, because they are who acts at night. A dispatch that began before the quiet hours goes on to its end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy import ColumnElement, and_, or_, select, true, update
+
+from core.county import QuietHours
+from core.ledger import tables as t
+from core.model import DeliveryState as D
+from core.model import Level, Status
+from core.times import iso, people
+from notifiers.job import Job
+from notifiers.outbox.rows import d, of
+from notifiers.versions import Version
+
+
+def put_off(job: Job, channel: str) -> None:
+    """Give every waiting row of a channel that the policy refuses now the end of the quiet hours as its time; the desk is told once a version and night."""
+    quiet, now = job.county.policy.quiet, job.ticker.now()
+    if quiet is None or not quiet.covers(now):
+        return
+    until = quiet.ends(now)
+    waiting = (d.channel == channel) & (d.state == D.PENDING) & or_(d.not_before.is_(None), d.not_before < iso(until))
+    counts = Counter[str]()
+    with job.ledger.begin() as tx:
+        for version in job.versions.values():
+            rows = waiting & of(version) & _refused(job, channel, version, quiet)
+            ids = list(tx.execute(select(d.delivery_id).where(rows)).scalars())
+            if ids:
+                tx.execute(update(t.delivery).where(rows).values(not_before=iso(until), code="quiet_hours"))
+                counts[version.name] += len(ids)
+        for name, n in counts.items():
+            text = f"{name} 有 {n} 个对象在免扰时段，{people(until)} 再发 / wait until the quiet hours end"
+            job.ledger.duty(tx, now, "quiet_hours", text, ref=f"{name}.{channel}.{iso(until)}")
+
+
+def _refused(job: Job, channel: str, version: Version, quiet: QuietHours) -> ColumnElement[bool]:
+    """The rows that may not go out now. An SMS that goes to this machine only wakes nobody: it keeps the night that residents would have."""
+    status = Status.ACTUAL if channel == "sms" and job.settings.sms_is_sandboxed else version.status
+    off_duty = and_(*(d.groups.not_like(f'%"{group.group}"%') for group in job.county.groups if group.on_duty))
+    return or_(*(d.priority == int(level) for level in Level if quiet.refuses(job.ticker.now(), level, status))) & (
+        off_duty if status is Status.ACTUAL else true())
