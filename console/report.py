@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from console.context import Context
 
 HANDED = {DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED}
+#: Not handed over yet; SENDING is not known yet.
+WAITING = {DeliveryState.PLANNED, DeliveryState.PENDING, DeliveryState.SENDING}
 TIME_LINE = ("reading_at", "assessed_at", "drafted_at", "decided_at", "issued_at", "first_handed_at", "last_handed_at", "acknowledged_at")
 
 
@@ -131,8 +133,7 @@ def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
         d.channel == "sms", d.code.not_in((SAME, NOTHING))).group_by(d.town, d.groups, d.state)
     for row in tx.execute(query):
         state = DeliveryState(row.state)
-        marks = ["planned", *(["handed"] if state in HANDED else []), state.value]
-        for mark in dict.fromkeys(marks if state is not DeliveryState.PLANNED else ["planned"]):
+        for mark in ("planned", *(["handed"] if state in HANDED else []), "waiting" if state in WAITING else state.value):
             total[mark] += row.n
             by_town[row.town][mark] += row.n
             for group in json.loads(row.groups):

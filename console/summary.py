@@ -16,6 +16,9 @@ STEP_ZH = {
     "first_handed_at": "首条交付", "last_handed_at": "末条交付", "acknowledged_at": "回执",
 }
 COLOURS = {0: "dim", 1: "blue", 2: "yellow", 3: "dark_orange", 4: "red"}
+#: What became of the planned SMS: what waits does so for the morning or for its turn, what was replaced a newer version says instead.
+SMS_COUNTS = {"planned": "计划 planned", "waiting": "等待 waiting", "handed": "交付 handed", "delivered": "送达 delivered", "undelivered": "未达 undelivered",
+              "refused": "拒绝 refused", "unknown": "不明 unknown", "cancelled": "取代 replaced", "expired": "过期 expired"}
 
 
 def paint(level: int) -> str:
@@ -101,13 +104,12 @@ def _audience(out: Console, data: dict[str, Any]) -> None:
 def _sms(out: Console, data: dict[str, Any]) -> None:
     sms = data["sms"]
     total = sms["total"]
-    out.print(f"[b]短信 / SMS[/] 计划 {total.get('planned', 0)} 交付 handed {total.get('handed', 0)} 送达 delivered {total.get('delivered', 0)} "
-              f"未达 undelivered {total.get('undelivered', 0)} 拒绝 refused {total.get('refused', 0)} 不明 unknown {total.get('unknown', 0)}")
+    out.print("[b]短信 / SMS[/] " + "　".join(f"{title} {total.get(key, 0)}" for key, title in SMS_COUNTS.items()))
     for title, key in (("按镇街 / by town", "by_town"), ("按人群 / by group", "by_group")):
         if sms[key]:
-            table = _table(title, "", "计划 planned", "交付 handed", "送达 delivered", "未达 undelivered", "拒绝 refused")
+            table = _table(title, "", *SMS_COUNTS.values())
             for name, n in sms[key].items():
-                table.add_row(name, *(str(n.get(k, 0)) for k in ("planned", "handed", "delivered", "undelivered", "refused")))
+                table.add_row(name, *(str(n.get(k, 0)) for k in SMS_COUNTS))
             out.print(table)
 
 
