@@ -25,6 +25,7 @@ from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
 from rules.packs import FOLDER, Rule, load_packs, used_names
 from rules.packs import find as find_packs
+from rules.powerless import powerless
 from rules.reasons import reason
 from rules.reports import back as reports_back
 from rules.scoring import Reader, score, with_impact
@@ -225,4 +226,8 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
         for lost in report.lost:
             text = f"{lost} 的测站在上涨中失联，按其上涨趋势维持级别，请派人到现场查看 / station lost while rising, eyes on site"
             ledger.duty(tx, report.at, "lost_rising", text, ref=f"{lost}@{report.at:%Y-%m-%d}")
+        county = judged.situation.county
+        for town in powerless(judged.findings, county.towns, judged.situation.catalogue):
+            text = f"{county.town(town).name}大面积停电：测站、手机、喇叭可能失灵，静默不等于平安，请电话或上门叫应 / large outage, devices there may be dead"
+            ledger.duty(tx, report.at, "power_out", text, ref=f"{town}@{report.at:%Y-%m-%d}")
         ledger.audit(tx, report.at, "rules", "assess", iso(report.at), payload)

@@ -318,3 +318,16 @@ def test_nothing_here_reads_a_clock_or_evaluates_python() -> None:
     for path in (ROOT / "rules").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert not any(word in text for word in ("datetime.now", "utcnow", "time.time(", " eval(", "exec(", "import airflow")), path
+
+
+def test_a_large_outage_tells_the_desk_that_silence_there_says_nothing(tmp_path: Path) -> None:
+    world, now = make(tmp_path), beijing("07-01 08:00")
+    world.calm(now)
+    dark = tuple(reading("power-baochang", p, now, value, feed="power", received=now)
+                 for p, value in (("customers_out", 160.0), ("customers_total", 1000.0)))
+    world.feed("power", now, Batch(observations=dark))
+    report = step(world, now)
+    assert set(levels(report, Hazard.FLOOD).values()) == {Level.NONE}  # an impact alone raises no public level
+    with world.ledger.begin() as tx:
+        notes = tx.exec_driver_sql("select ref, text from duty_log where kind = 'power_out'").all()
+    assert [ref for ref, _ in notes] == ["baochang@2021-07-01"] and "包场镇大面积停电" in notes[0][1]
