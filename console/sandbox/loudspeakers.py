@@ -105,9 +105,10 @@ class Fleet:
                 raise OSError(f"{name} could not subscribe")
 
     def stop(self) -> None:
-        """Disconnect all; safe to call twice."""
+        """Disconnect all, then wait for all: one that is trying to reach a dead broker takes a second to notice. Safe to call twice."""
         for client in self._clients:
             client.disconnect()
+        for client in self._clients:
             client.loop_stop()
         self._clients.clear()
 
