@@ -11,6 +11,7 @@ from core.model import Level
 from core.times import parse_iso, people
 
 STATE_ZH = {"ok": "正常", "late": "迟到", "silent": "静默", "failed": "故障", "unknown": "不明"}
+LAYER_ZH = {"schedule": "调度", "network": "网络", "source": "来源", "content": "内容", "freshness": "时效"}
 STEP_ZH = {
     "reading_at": "读数", "assessed_at": "研判", "drafted_at": "拟稿", "decided_at": "签发", "issued_at": "发布",
     "first_handed_at": "首条交付", "last_handed_at": "末条交付", "acknowledged_at": "回执",
