@@ -22,10 +22,11 @@ from core.ledger import Ledger
 from core.model import Hazard, Level
 from core.signing import digest
 from core.times import iso
-from rules.assess import counts, judge, read, seen_at
+from rules.assess import counts, judge, read
 from rules.findings import Finding
 from rules.freshness import whole_lists
-from rules.hold import HoldState, next_state
+from rules.held import EPOCH, Course, awake, follow
+from rules.hold import HoldState
 from rules.packs import Rule
 from rules.situation import Sources
 
@@ -112,34 +113,18 @@ def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sourc
 
 
 def _hold(finding: Finding, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
-    """Held levels (T, N) of one rule. Calm stretches are passed over: while nothing is held, waiting or proved a step changes no level, and a
-    colour's clock is set anew by the very reading that raises it."""
-    target = np.maximum(finding.proved, finding.heading)
-    out = np.zeros(target.shape, dtype=np.int8)
-    for town in np.flatnonzero(target.any(axis=0) | np.array([_awake(memory.get((finding.rule.id, n))) for n in range(target.shape[1])])):
-        key = (finding.rule.id, int(town))
-        state = memory.get(key)
-        firing = np.flatnonzero(target[:, town])
-        tick = 0
-        while tick < len(ticks):
-            if not _awake(state) and not target[tick, town]:
-                later = firing[np.searchsorted(firing, tick):]
-                if not len(later):
-                    break
-                tick = int(later[0])
-                state = None
-            state = next_state(
-                state, proved=int(finding.proved[tick, town]), ceiling=int(finding.ceiling[tick, town]), heading=int(finding.heading[tick, town]),
-                now=ticks[tick], hold=finding.rule.hold, seen=seen_at(ticks[tick], float(finding.age_s[tick, town])),
-            )
-            out[tick, town] = state.level
-            tick += 1
-        memory[key] = state or HoldState(updated_at=ticks[-1])
+    """Held levels (T, N) of one rule; towns where nothing is proved, heading or remembered are passed over."""
+    out = np.zeros(finding.proved.shape, dtype=np.int8)
+    remembered = [awake(memory.get((finding.rule.id, town))) for town in range(out.shape[1])]
+    stamps = np.array([(tick - EPOCH) // timedelta(microseconds=1) for tick in ticks], dtype=np.int64)
+    for town in np.flatnonzero(finding.proved.any(axis=0) | finding.heading.any(axis=0) | remembered):
+        key, age = (finding.rule.id, int(town)), finding.age_s[:, town]
+        seen = stamps - np.rint(np.where(np.isfinite(age), age, 0.0) * 1e6).astype(np.int64)
+        course = Course(ticks, finding.proved[:, town], finding.ceiling[:, town], finding.heading[:, town], seen)
+        out[:, town], state = follow(course, finding.rule.hold, memory.pop(key, None))
+        if state is not None:
+            memory[key] = state
     return out
-
-
-def _awake(state: HoldState | None) -> bool:
-    return state is not None and (state.level > 0 or state.pending_since is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
