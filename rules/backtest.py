@@ -25,7 +25,8 @@ from core.times import iso
 from rules.assess import counts, judge, read
 from rules.findings import Finding
 from rules.freshness import whole_lists
-from rules.held import EPOCH, Course, awake, follow
+from rules.grid import microseconds
+from rules.held import Course, awake, follow
 from rules.hold import HoldState
 from rules.packs import Rule
 from rules.situation import Sources
@@ -114,10 +115,10 @@ def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sourc
 
 def _hold(finding: Finding, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
     """Held levels (T, N) of one rule; towns where nothing is proved, heading or remembered are passed over."""
-    out = np.zeros(finding.proved.shape, dtype=np.int8)
-    remembered = [awake(memory.get((finding.rule.id, town))) for town in range(out.shape[1])]
-    stamps = np.array([(tick - EPOCH) // timedelta(microseconds=1) for tick in ticks], dtype=np.int64)
-    for town in np.flatnonzero(finding.proved.any(axis=0) | finding.heading.any(axis=0) | remembered):
+    out = np.zeros_like(finding.proved, dtype=np.int8)
+    remembered = np.array([awake(memory.get((finding.rule.id, town))) for town in range(len(finding.proved[0]))])
+    stamps = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
+    for town in np.flatnonzero(np.any(finding.proved, axis=0) | np.any(finding.heading, axis=0) | remembered):
         key, age = (finding.rule.id, int(town)), finding.age_s[:, town]
         seen = stamps - np.rint(np.where(np.isfinite(age), age, 0.0) * 1e6).astype(np.int64)
         course = Course(ticks, finding.proved[:, town], finding.ceiling[:, town], finding.heading[:, town], seen)

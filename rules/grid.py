@@ -10,7 +10,7 @@ a year of them alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,12 @@ Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 
 STEP_S = 300
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """Microseconds from 1970 UTC to an aware time."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ def build(
 def _lay(grid: Grid, log: Log, rows: Ints, columns: Ints, now: datetime) -> None:
     """Scatter the readings; later writes win, so coarse before fine and old before new."""
     lengths = np.maximum(1, -(-log.interval_s[rows] // grid.step_s))
-    last = grid.ticks - 1 - (int(now.timestamp() * 1_000_000) - log.time_us[rows]) // (grid.step_s * 1_000_000)
+    last = grid.ticks - 1 - (microseconds(now) - log.time_us[rows]) // (grid.step_s * 1_000_000)
     value = log.value[rows]
     good = (log.flag[rows] == Flag.GOOD) & np.isfinite(value)
     inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
