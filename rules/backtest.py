@@ -24,10 +24,11 @@ from core.signing import digest
 from core.times import iso
 from rules.assess import counts, judge, read
 from rules.findings import Finding
-from rules.freshness import whole_lists
+from rules.freshness import whole_times
 from rules.grid import microseconds
 from rules.held import Course, awake, follow
 from rules.hold import HoldState
+from rules.listings import LOOK_BACK, Listing
 from rules.packs import Rule
 from rules.situation import Sources
 
@@ -75,9 +76,10 @@ def stored(county: County, lake: Lake, ledger: Ledger, rules: tuple[Rule, ...]) 
 
     def known(ticks: list[datetime]) -> Sources:
         found = read(ticks[-1], county, lake, ledger, rules=rules, since=ticks[0])
-        if len(ticks) == 1 or not len(lake.signals(as_of=ticks[-1], since=ticks[-1] - ticks[0] + timedelta(days=10))):
+        if len(ticks) == 1:
             return found
-        return replace(found, listed=tuple(whole_lists(lake.signals(as_of=tick), tick, ledger) for tick in ticks))
+        receipts, blanks = lake.listings(first=ticks[0] - LOOK_BACK, as_of=ticks[-1])
+        return replace(found, listed=Listing(receipts, blanks, whole_times(set(receipts["feed"]), ticks[-1], ledger)))
 
     return known
 

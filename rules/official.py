@@ -21,7 +21,7 @@ from rules.catalogue import Catalogue, Concern
 from rules.grid import Floats, microseconds
 
 #: Later than any time.
-_ALWAYS = int(np.iinfo(np.int64).max)
+ALWAYS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ def in_force(frame: pd.DataFrame, *, now: datetime, county: County, catalogue: C
 def in_force_at(frame: pd.DataFrame, ticks: Sequence[datetime], *, county: County, catalogue: Catalogue) -> list[tuple[Signal, ...]]:
     """`in_force` at each of several times; equal tuples are one object, so that what is made of them is made once."""
     rows: list[Any] = list(frame.sort_values(["identifier", "feed"], kind="stable").itertuples())
-    ended = {name for row in rows for name in _ended(row)}
-    kept = [(made, _span(row)) for row in rows if row.msg_type != MsgType.CANCEL and row.identifier not in ended
-            if (made := _signal(row, county, catalogue)) is not None]
+    over = {name for row in rows for name in ended(row)}
+    kept = [(made, _span(row)) for row in rows if row.msg_type != MsgType.CANCEL and row.identifier not in over
+            if (made := signal(row, county, catalogue)) is not None]
     if not kept:
         return [()] * len(ticks)
     at = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)[:, None]
@@ -65,7 +65,7 @@ def in_force_at(frame: pd.DataFrame, ticks: Sequence[datetime], *, county: Count
     return out
 
 
-def _signal(row: Any, county: County, catalogue: Catalogue) -> Signal | None:
+def signal(row: Any, county: County, catalogue: Catalogue) -> Signal | None:
     """A row as a signal; None where it concerns no town."""
     concern = next((c for c in catalogue.concerns if c.event in row.event or c.event in row.title), None)
     towns = tuple(_concerned(town, row.areas.split(";"), concern, county) for town in county.towns)
@@ -77,7 +77,7 @@ def _signal(row: Any, county: County, catalogue: Catalogue) -> Signal | None:
     )
 
 
-def _ended(row: Any) -> list[str]:
+def ended(row: Any) -> list[str]:
     """Other signals that an update or a cancel takes back. A row that cancels itself is one feed's list getting shorter; it ends
     that feed's row only, so another feed that still lists the signal keeps the floor."""
     if row.msg_type == MsgType.ALERT:
@@ -85,11 +85,16 @@ def _ended(row: Any) -> list[str]:
     return [name for name in str(row.references or "").split(";") if name and name != row.identifier]
 
 
+def start_of(row: Any) -> int:
+    """From when a signal runs, microseconds since 1970 UTC."""
+    return microseconds(row.issued if row.effective is None or pd.isna(row.effective) else row.effective)
+
+
 def _span(row: Any) -> tuple[int, int]:
     """From when until when a signal runs, microseconds since 1970 UTC."""
-    start = microseconds(row.issued if row.effective is None or pd.isna(row.effective) else row.effective)
+    start = start_of(row)
     if row.expires is None or pd.isna(row.expires):  # in force for as long as its feed lists it; a silent feed takes nothing back
-        return start, _ALWAYS if row.listed_at >= row.snapshot_at else start
+        return start, ALWAYS if row.listed_at >= row.snapshot_at else start
     return start, microseconds(row.expires)
 
 

@@ -73,7 +73,7 @@ class _Points:
     agency: NDArray[np.object_]
     row: Ints
 
-    def where(self, keep: Bools | slice | list[int]) -> _Points:
+    def where(self, keep: Bools | Ints | slice | list[int]) -> _Points:
         """Some of the points."""
         return _Points(*(getattr(self, name)[keep] for name in self.__slots__))
 
@@ -98,10 +98,11 @@ def states_at(frame: pd.DataFrame, ticks: Sequence[datetime]) -> list[TrackState
 
 def _storm(name: str, rows: pd.DataFrame) -> _Storm:
     times = [rows[column].to_numpy(dtype="datetime64[us]") for column in ("time", "issued")]
+    number = {name: rows[name].to_numpy(dtype=np.float64) for name in ("lat", "lon", "wind", "pressure", "move_speed", "move_bearing")}
     points = _Points(
-        times[0].astype(np.int64), times[1].astype(np.int64), *(rows[c].to_numpy(dtype=np.float64) for c in ("lat", "lon", "wind", "pressure")),
-        rows[list(_RADII)].to_numpy(dtype=np.float64), *(rows[c].to_numpy(dtype=np.float64) for c in ("move_speed", "move_bearing")),
-        rows["agency"].to_numpy(dtype=object), rows.index.to_numpy(dtype=np.int64),
+        time=times[0].astype(np.int64), issued=times[1].astype(np.int64), lat=number["lat"], lon=number["lon"], wind=number["wind"],
+        pressure=number["pressure"], radii=rows[list(_RADII)].to_numpy(dtype=np.float64), speed=number["move_speed"], bearing=number["move_bearing"],
+        agency=rows["agency"].to_numpy(dtype=object), row=rows.index.to_numpy(dtype=np.int64),
     )
     forecast = ~np.isnat(times[1])
     analysed, ahead = (points.where(keep).where(np.argsort(points.time[keep], kind="stable")) for keep in (~forecast, forecast))

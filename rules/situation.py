@@ -19,6 +19,7 @@ from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
 from rules.language import Columns, Interval
+from rules.listings import Listing, in_force_over
 from rules.readings import Readings, TownValues
 
 #: A station that was heard within this time may be lost; longer ago it says nothing.
@@ -28,15 +29,15 @@ TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Frames as the lake gives them, read as of `now`, and the feeds that are silent. `listed`: the signals as they were known at each of
-    several ticks, where that differs from `signals`."""
+    """Frames as the lake gives them, read as of `now`, and the feeds that are silent. `listed`: all receipts of signals, where several ticks must
+    know each only its own."""
 
     observations: pd.DataFrame
     forecasts: pd.DataFrame
     tracks: pd.DataFrame
     signals: pd.DataFrame
     silent: frozenset[str]
-    listed: tuple[pd.DataFrame, ...] = ()
+    listed: Listing | None = None
     reports: pd.DataFrame | None = None
 
 
@@ -78,10 +79,9 @@ class Situation:
 
     def _in_force(self) -> list[tuple[official.Signal, ...]]:
         """The signals in force at each tick."""
-        known = {"county": self.county, "catalogue": self.catalogue}
-        if not self.sources.listed:
-            return official.in_force_at(self.sources.signals, self.ticks, **known)
-        return [official.in_force(frame, now=tick, **known) for frame, tick in zip(self.sources.listed, self.ticks, strict=True)]
+        if self.sources.listed is not None:
+            return in_force_over(self.sources.listed, self.ticks, county=self.county, catalogue=self.catalogue)
+        return official.in_force_at(self.sources.signals, self.ticks, county=self.county, catalogue=self.catalogue)
 
     def track_states(self) -> list[paths.TrackState]:
         """The storms at each tick."""

@@ -78,14 +78,14 @@ class Days:
         for folder in self._folders(kind, first, as_of, feeds):
             yield self._day(kind, folder, as_of).table
 
-    def listings(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, datetime]:
-        """The newest file without a row by feed: when the feed said that there is nothing."""
-        newest: dict[str, datetime] = {}
+    def blanks(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, list[datetime]]:
+        """Times of the files without a row by feed, oldest first: when the feed said that there is nothing."""
+        found: dict[str, list[datetime]] = {}
         for folder in self._folders(kind, first, as_of, feeds):
             stamps = [at for name in self._day(kind, folder, as_of).empty if (at := _stamp(name)) <= as_of]
             if stamps:
-                newest[folder.split("/")[1].removeprefix("feed=")] = max(stamps)
-        return newest
+                found.setdefault(folder.split("/")[1].removeprefix("feed="), []).extend(stamps)
+        return {feed: sorted(stamps) for feed, stamps in found.items()}
 
     def compact(self, kind: str, feed: str, day: str) -> int:
         """Merge the files with rows of one partition, sorted and without exact repeats, and return how many there were.

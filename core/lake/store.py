@@ -124,7 +124,7 @@ class Lake:
         return frame.sort_values(["feed", "storm", "agency", "issued", "time"], ignore_index=True, na_position="first")
 
     def signals(self, *, as_of: datetime, feed: str | None = None, since: timedelta = timedelta(days=10)) -> pd.DataFrame:
-        """Official signals as last listed by `as_of`: one row a (feed, identifier), looking back `since`.
+        """Official signals as last listed by `as_of`: one row a (feed, identifier), looking back `since` (whole days).
 
         `listed_at` is when the feed last listed the signal, `snapshot_at` when it last listed anything or nothing: a signal
         without `expires` is in force while the two are equal.
@@ -134,11 +134,18 @@ class Lake:
         wanted = None if feed is None else [feed]
         frame = self._read("signals", utc(as_of) - since, as_of, wanted).rename(columns={"received": "listed_at"})
         frame = _newest("signals", frame, ["listed_at", "raw", "level"]).sort_values(["feed", "identifier"], ignore_index=True)
-        listed = self._days.listings("signals", utc(as_of) - since, utc(as_of), wanted)
+        blanks = self._days.blanks("signals", utc(as_of) - since, utc(as_of), wanted)
         newest = frame.groupby("feed")["listed_at"].max().to_dict()
-        empty = {name: pd.Timestamp(at) for name, at in listed.items()}
+        empty = {name: pd.Timestamp(times[-1]) for name, times in blanks.items()}
         shown = [max(newest[name], empty.get(name, newest[name])) for name in frame["feed"]]
         return frame.assign(snapshot_at=pd.Series(shown, index=frame.index, dtype="datetime64[us, UTC]"))
+
+    def listings(self, *, first: datetime, as_of: datetime) -> tuple[pd.DataFrame, dict[str, list[datetime]]]:
+        """Everything that `signals` is made of at any time from `first` on: every receipt of every signal from that day to `as_of`, the later the
+        further down in its (feed, identifier), and by feed the times at which it listed nothing."""
+        frame = self._read("signals", utc(first), as_of, None)
+        ordered = frame.sort_values(["identifier", "feed", "received", "raw", "level"], kind="stable", ignore_index=True)
+        return ordered, self._days.blanks("signals", utc(first), utc(as_of), None)
 
     def reports(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Field reports of what was seen at start <= time <= end, received by `as_of`: one row a (feed, report), the first receipt; sorted by time."""
