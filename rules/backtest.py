@@ -25,7 +25,7 @@ from core.times import iso
 from rules.assess import counts, judge, read
 from rules.findings import Finding
 from rules.freshness import whole_times
-from rules.grid import microseconds
+from rules.grid import Ints, microseconds
 from rules.held import Course, awake, follow
 from rules.hold import HoldState
 from rules.listings import LOOK_BACK, Listing
@@ -106,7 +106,8 @@ def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sourc
            memory: dict[tuple[str, int], HoldState]) -> dict[str, dict[str, Levels]]:
     """Levels of one block, memory carried on from block to block."""
     judged = judge(sources, ticks[-1], county, rules, ticks)
-    held = {f.rule.id: _hold(f, ticks, memory) for f in judged.findings}
+    stamps = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
+    held = {f.rule.id: _hold(f, ticks, stamps, memory) for f in judged.findings}
     public: dict[str, Levels] = {}
     for hazard in sorted(county.hazards):
         counted = [held[f.rule.id] for f in judged.findings if hazard in f.rule.hazards and counts(f.rule)]
@@ -115,11 +116,10 @@ def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sourc
     return {**sides, "held": held, "level": public}
 
 
-def _hold(finding: Finding, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
+def _hold(finding: Finding, ticks: list[datetime], stamps: Ints, memory: dict[tuple[str, int], HoldState]) -> Levels:
     """Held levels (T, N) of one rule; towns where nothing is proved, heading or remembered are passed over."""
     out = np.zeros_like(finding.proved, dtype=np.int8)
     remembered = np.array([awake(memory.get((finding.rule.id, town))) for town in range(len(finding.proved[0]))])
-    stamps = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
     for town in np.flatnonzero(np.any(finding.proved, axis=0) | np.any(finding.heading, axis=0) | remembered):
         key, age = (finding.rule.id, int(town)), finding.age_s[:, town]
         seen = stamps - np.rint(np.where(np.isfinite(age), age, 0.0) * 1e6).astype(np.int64)

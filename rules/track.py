@@ -12,11 +12,11 @@ import numpy as np
 
 from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
-from rules.grid import Floats
+from rules.grid import Floats, Ints
 from rules.language import Interval
 from rules.paths import HORIZON_H, STEP_H, StormPath, TrackState
 from rules.spatial import bearing_deg, distance_km
-from rules.wind import CIRCLE_SPEED, CULL_KM, circle_radius, holland_2010
+from rules.wind import CIRCLE_SPEED, CULL_KM, holland_2010, quadrant
 
 #: Wind at 300 km where no force-7 circle is reported (default of Holland 2010 in use).
 OUTER = (300.0, 17.0)
@@ -34,13 +34,21 @@ class _View:
         self.bearing = bearing_deg(*centre, lat[None, :], lon[None, :])
 
     @functools.cached_property
+    def _quadrant(self) -> Ints:
+        return quadrant(self.bearing)
+
+    def radius(self, force: int) -> Floats:
+        """(H, N) km of the reported circle in the towns' directions, NaN for none."""
+        return np.take_along_axis(self.path.circles[(7, 10, 12).index(force)], self._quadrant, axis=-1)
+
+    @functools.cached_property
     def speed(self) -> Floats:
         """Holland (2010) wind, (H, N), fitted to the force-7 circle where there is one; nothing beyond CULL_KM."""
         path = self.path
         beyond = (self.km > CULL_KM) | (path.wind[:, None] <= 0)
         if beyond.all():
             return np.zeros_like(self.km)
-        seven = circle_radius(path.circles[0], self.bearing)
+        seven = self.radius(7)
         fitted = np.isfinite(seven) & (seven > 0)
         speed = holland_2010(
             self.km, wind=path.wind[:, None], pressure=path.pressure[:, None], lat=path.lat[:, None],
@@ -55,7 +63,7 @@ def _value(indicator: Indicator, view: _View) -> tuple[Floats, Floats]:
     if indicator.quantity == "distance":
         return np.round(km[0], 1), np.round(km[0], 1)
     if indicator.quantity == "eta":
-        radius = circle_radius(path.circles[(7, 10, 12).index(indicator.force)], view.bearing)
+        radius = view.radius(indicator.force)
         inside = km <= radius
         beyond = path.lead[-1] + STEP_H + np.maximum(0.0, km[-1] - radius[-1]) / FASTEST_KMH
         open_end = np.isfinite(radius[-1]) & (path.lead[-1] < HORIZON_H)
