@@ -1,7 +1,7 @@
 """The live code over a period: what the rules would have said at every step, rule by rule and hazard by hazard.
 
 Readings are read as they were known at the end of each block and judged in one pass over the block's steps by the functions that judge
-a single step (`read`, `judge`, `next_state`, the official floor). A block of one step is the live path itself; longer blocks are faster
+a single step (`read`, `judge`, the official floor; what is held as `next_state` has it). A block of one step is the live path itself; longer blocks are faster
 and differ only where readings came later than the block's end allows, which is why the length is part of the result.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.county import County
 from core.errors import ConfigError
@@ -22,18 +22,15 @@ from core.ledger import Ledger
 from core.model import Hazard, Level
 from core.signing import digest
 from core.times import iso
-from rules.assess import counts, judge, read
-from rules.findings import Finding
+from rules.assess import counts, read
 from rules.freshness import whole_times
-from rules.grid import Ints, microseconds
 from rules.held import Course, awake, follow
 from rules.hold import HoldState
 from rules.listings import LOOK_BACK, Listing
 from rules.packs import Rule
+from rules.pieces import Levels, Piece, Source, judged_in_turn
 from rules.situation import Sources
 
-Levels = NDArray[np.int8]
-Source = Callable[[list[datetime]], Sources]
 Say = Callable[[str], None]
 MAX_STEPS = 600_000
 
@@ -84,15 +81,22 @@ def stored(county: County, lake: Lake, ledger: Ledger, rules: tuple[Rule, ...]) 
     return known
 
 
-def run(*, ticks: list[datetime], county: County, rules: tuple[Rule, ...], source: Source, block: int = 1, say: Say = lambda _: None) -> Run:
-    """Judge `rules` at all `ticks`, `block` steps at a time."""
+def run(
+    *, ticks: list[datetime], county: County, rules: tuple[Rule, ...], source: Source, block: int = 1, say: Say = lambda _: None, workers: int = 1
+) -> Run:
+    """Judge `rules` at all `ticks`, `block` steps at a time, by as many processes; the result does not depend on how many.
+
+    What is proved needs no memory and is judged wherever there is room; what is held is followed here, in order. With more than one process
+    `source` must survive a fork: no open connection.
+    """
+    parts = [ticks[first : first + block] for first in range(0, len(ticks), block)]
     pieces: list[dict[str, dict[str, Levels]]] = []
     memory: dict[tuple[str, int], HoldState] = {}
-    for number, first in enumerate(range(0, len(ticks), block)):
-        part = ticks[first : first + block]
-        pieces.append(_block(part, county, rules, source(part), memory))
-        if number % 16 == 0 or first + block >= len(ticks):
-            say(f"{min(first + block, len(ticks))}/{len(ticks)} {iso(part[-1])}")
+    for number, (part, piece) in enumerate(zip(parts, judged_in_turn(parts, (county, rules, source), workers), strict=True)):
+        held = {rule.id: _hold(piece, rule, part, memory) for rule in rules}
+        pieces.append({"proved": piece.proved, "ceiling": piece.ceiling, "held": held, "level": _public(piece, held, rules)})
+        if number % 16 == 0 or number + 1 == len(parts):
+            say(f"{number * block + len(part)}/{len(ticks)} {iso(part[-1])}")
     joined = {kind: {name: np.concatenate([p[kind][name] for p in pieces]) for name in pieces[0][kind]} for kind in pieces[0]}
     step = ticks[1] - ticks[0] if len(ticks) > 1 else timedelta(0)
     return Run(
@@ -102,29 +106,20 @@ def run(*, ticks: list[datetime], county: County, rules: tuple[Rule, ...], sourc
     )
 
 
-def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sources: Sources,
-           memory: dict[tuple[str, int], HoldState]) -> dict[str, dict[str, Levels]]:
-    """Levels of one block, memory carried on from block to block."""
-    judged = judge(sources, ticks[-1], county, rules, ticks)
-    stamps = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
-    held = {f.rule.id: _hold(f, ticks, stamps, memory) for f in judged.findings}
-    public: dict[str, Levels] = {}
-    for hazard in sorted(county.hazards):
-        counted = [held[f.rule.id] for f in judged.findings if hazard in f.rule.hazards and counts(f.rule)]
-        public[str(hazard)] = np.maximum.reduce([judged.situation.floor(hazard)[0].astype(np.int8), *counted])
-    sides = {side: {f.rule.id: getattr(f, side).astype(np.int8) for f in judged.findings} for side in ("proved", "ceiling")}
-    return {**sides, "held": held, "level": public}
+def _public(piece: Piece, held: dict[str, Levels], rules: tuple[Rule, ...]) -> dict[str, Levels]:
+    """(T, N) by hazard: what the live rules hold or the official floor, whichever is higher."""
+    return {hazard: reduce(np.maximum, [floor, *(held[r.id] for r in rules if hazard in r.hazards and counts(r))]) for hazard, floor in piece.floor.items()}
 
 
-def _hold(finding: Finding, ticks: list[datetime], stamps: Ints, memory: dict[tuple[str, int], HoldState]) -> Levels:
+def _hold(piece: Piece, rule: Rule, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
     """Held levels (T, N) of one rule; towns where nothing is proved, heading or remembered are passed over."""
-    out = np.zeros_like(finding.proved, dtype=np.int8)
-    remembered = np.array([awake(memory.get((finding.rule.id, town))) for town in range(len(finding.proved[0]))])
-    for town in np.flatnonzero(np.any(finding.proved, axis=0) | np.any(finding.heading, axis=0) | remembered):
-        key, age = (finding.rule.id, int(town)), finding.age_s[:, town]
-        seen = stamps - np.rint(np.where(np.isfinite(age), age, 0.0) * 1e6).astype(np.int64)
-        course = Course(ticks, finding.proved[:, town], finding.ceiling[:, town], finding.heading[:, town], seen)
-        out[:, town], state = follow(course, finding.rule.hold, memory.pop(key, None))
+    proved, heading, age = piece.proved[rule.id], piece.heading[rule.id], piece.age_s[rule.id]
+    out = np.zeros_like(proved)
+    remembered = np.array([awake(memory.get((rule.id, town))) for town in range(len(proved[0]))])
+    for town in np.flatnonzero(np.any(proved, axis=0) | np.any(heading, axis=0) | remembered):
+        key = (rule.id, int(town))
+        course = Course(ticks, proved[:, town], piece.ceiling[rule.id][:, town], heading[:, town], piece.tick_us - age[:, town] * np.int64(1_000_000))
+        out[:, town], state = follow(course, rule.hold, memory.pop(key, None))
         if state is not None:
             memory[key] = state
     return out
