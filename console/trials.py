@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 SHIPPED = Path("rules/packs")
+#: From so many steps on, other processes help; each needs some hundred MiB for its block.
+MANY_STEPS, MAX_WORKERS = 200, 8
 
 
 def span(text: str) -> timedelta:
@@ -53,7 +56,9 @@ def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None =
     rules = rules_of(ground.county, ground.start, packs or FOLDER)
     ticks = backtest.steps(ground.start, ground.end, ground.step)
     source = backtest.stored(ground.county, ground.lake, ground.ledger, rules)
-    return backtest.run(ticks=ticks, county=ground.county, rules=rules, source=source, block=max(1, (block or ground.step) // ground.step), say=say)
+    workers = min(MAX_WORKERS, os.cpu_count() or 1) if len(ticks) >= MANY_STEPS else 1
+    ground.ledger.close()  # no connection goes through a fork; each process opens its own
+    return backtest.run(ticks=ticks, county=ground.county, rules=rules, source=source, block=max(1, (block or ground.step) // ground.step), say=say, workers=workers)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The live code over a period: what the rules would have said at every step, rule by rule and hazard by hazard.
 
 Readings are read as they were known at the end of each block and judged in one pass over the block's steps by the functions that judge
-a single step (`read`, `judge`, `next_state`, the official floor). A block of one step is the live path itself; longer blocks are faster
+a single step (`read`, `judge`, the official floor; what is held as `next_state` has it). A block of one step is the live path itself; longer blocks are faster
 and differ only where readings came later than the block's end allows, which is why the length is part of the result.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.county import County
 from core.errors import ConfigError
@@ -22,15 +22,15 @@ from core.ledger import Ledger
 from core.model import Hazard, Level
 from core.signing import digest
 from core.times import iso
-from rules.assess import counts, judge, read, seen_at
-from rules.findings import Finding
-from rules.freshness import whole_lists
-from rules.hold import HoldState, next_state
+from rules.assess import counts, read
+from rules.freshness import whole_times
+from rules.held import Course, awake, follow
+from rules.hold import HoldState
+from rules.listings import LOOK_BACK, Listing
 from rules.packs import Rule
+from rules.pieces import Levels, Piece, Source, judged_in_turn
 from rules.situation import Sources
 
-Levels = NDArray[np.int8]
-Source = Callable[[list[datetime]], Sources]
 Say = Callable[[str], None]
 MAX_STEPS = 600_000
 
@@ -73,22 +73,30 @@ def stored(county: County, lake: Lake, ledger: Ledger, rules: tuple[Rule, ...]) 
 
     def known(ticks: list[datetime]) -> Sources:
         found = read(ticks[-1], county, lake, ledger, rules=rules, since=ticks[0])
-        if len(ticks) == 1 or not len(lake.signals(as_of=ticks[-1], since=ticks[-1] - ticks[0] + timedelta(days=10))):
+        if len(ticks) == 1:
             return found
-        return replace(found, listed=tuple(whole_lists(lake.signals(as_of=tick), tick, ledger) for tick in ticks))
+        receipts, blanks = lake.listings(first=ticks[0] - LOOK_BACK, as_of=ticks[-1])
+        return replace(found, listed=Listing(receipts, blanks, whole_times(set(receipts["feed"]), ticks[-1], ledger)))
 
     return known
 
 
-def run(*, ticks: list[datetime], county: County, rules: tuple[Rule, ...], source: Source, block: int = 1, say: Say = lambda _: None) -> Run:
-    """Judge `rules` at all `ticks`, `block` steps at a time."""
+def run(
+    *, ticks: list[datetime], county: County, rules: tuple[Rule, ...], source: Source, block: int = 1, say: Say = lambda _: None, workers: int = 1
+) -> Run:
+    """Judge `rules` at all `ticks`, `block` steps at a time, by as many processes; the result does not depend on how many.
+
+    What is proved needs no memory and is judged wherever there is room; what is held is followed here, in order. With more than one process
+    `source` must survive a fork: no open connection.
+    """
+    parts = [ticks[first : first + block] for first in range(0, len(ticks), block)]
     pieces: list[dict[str, dict[str, Levels]]] = []
     memory: dict[tuple[str, int], HoldState] = {}
-    for number, first in enumerate(range(0, len(ticks), block)):
-        part = ticks[first : first + block]
-        pieces.append(_block(part, county, rules, source(part), memory))
-        if number % 16 == 0 or first + block >= len(ticks):
-            say(f"{min(first + block, len(ticks))}/{len(ticks)} {iso(part[-1])}")
+    for number, (part, piece) in enumerate(zip(parts, judged_in_turn(parts, (county, rules, source), workers), strict=True)):
+        held = {rule.id: _hold(piece, rule, part, memory) for rule in rules}
+        pieces.append({"proved": piece.proved, "ceiling": piece.ceiling, "held": held, "level": _public(piece, held, rules)})
+        if number % 16 == 0 or number + 1 == len(parts):
+            say(f"{number * block + len(part)}/{len(ticks)} {iso(part[-1])}")
     joined = {kind: {name: np.concatenate([p[kind][name] for p in pieces]) for name in pieces[0][kind]} for kind in pieces[0]}
     step = ticks[1] - ticks[0] if len(ticks) > 1 else timedelta(0)
     return Run(
@@ -98,48 +106,23 @@ def run(*, ticks: list[datetime], county: County, rules: tuple[Rule, ...], sourc
     )
 
 
-def _block(ticks: list[datetime], county: County, rules: tuple[Rule, ...], sources: Sources,
-           memory: dict[tuple[str, int], HoldState]) -> dict[str, dict[str, Levels]]:
-    """Levels of one block, memory carried on from block to block."""
-    judged = judge(sources, ticks[-1], county, rules, ticks)
-    held = {f.rule.id: _hold(f, ticks, memory) for f in judged.findings}
-    public: dict[str, Levels] = {}
-    for hazard in sorted(county.hazards):
-        counted = [held[f.rule.id] for f in judged.findings if hazard in f.rule.hazards and counts(f.rule)]
-        public[str(hazard)] = np.maximum.reduce([judged.situation.floor(hazard)[0].astype(np.int8), *counted])
-    sides = {side: {f.rule.id: getattr(f, side).astype(np.int8) for f in judged.findings} for side in ("proved", "ceiling")}
-    return {**sides, "held": held, "level": public}
+def _public(piece: Piece, held: dict[str, Levels], rules: tuple[Rule, ...]) -> dict[str, Levels]:
+    """(T, N) by hazard: what the live rules hold or the official floor, whichever is higher."""
+    return {hazard: reduce(np.maximum, [floor, *(held[r.id] for r in rules if hazard in r.hazards and counts(r))]) for hazard, floor in piece.floor.items()}
 
 
-def _hold(finding: Finding, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
-    """Held levels (T, N) of one rule. Calm stretches are passed over: while nothing is held, waiting or proved a step changes no level, and a
-    colour's clock is set anew by the very reading that raises it."""
-    target = np.maximum(finding.proved, finding.heading)
-    out = np.zeros(target.shape, dtype=np.int8)
-    for town in np.flatnonzero(target.any(axis=0) | np.array([_awake(memory.get((finding.rule.id, n))) for n in range(target.shape[1])])):
-        key = (finding.rule.id, int(town))
-        state = memory.get(key)
-        firing = np.flatnonzero(target[:, town])
-        tick = 0
-        while tick < len(ticks):
-            if not _awake(state) and not target[tick, town]:
-                later = firing[np.searchsorted(firing, tick):]
-                if not len(later):
-                    break
-                tick = int(later[0])
-                state = None
-            state = next_state(
-                state, proved=int(finding.proved[tick, town]), ceiling=int(finding.ceiling[tick, town]), heading=int(finding.heading[tick, town]),
-                now=ticks[tick], hold=finding.rule.hold, seen=seen_at(ticks[tick], float(finding.age_s[tick, town])),
-            )
-            out[tick, town] = state.level
-            tick += 1
-        memory[key] = state or HoldState(updated_at=ticks[-1])
+def _hold(piece: Piece, rule: Rule, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
+    """Held levels (T, N) of one rule; towns where nothing is proved, heading or remembered are passed over."""
+    proved, heading, age = piece.proved[rule.id], piece.heading[rule.id], piece.age_s[rule.id]
+    out = np.zeros_like(proved)
+    remembered = np.array([awake(memory.get((rule.id, town))) for town in range(len(proved[0]))])
+    for town in np.flatnonzero(np.any(proved, axis=0) | np.any(heading, axis=0) | remembered):
+        key = (rule.id, int(town))
+        course = Course(ticks, proved[:, town], piece.ceiling[rule.id][:, town], heading[:, town], piece.tick_us - age[:, town] * np.int64(1_000_000))
+        out[:, town], state = follow(course, rule.hold, memory.pop(key, None))
+        if state is not None:
+            memory[key] = state
     return out
-
-
-def _awake(state: HoldState | None) -> bool:
-    return state is not None and (state.level > 0 or state.pending_since is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -58,9 +58,16 @@ def whole_lists(signals: pd.DataFrame, now: datetime, ledger: Ledger) -> pd.Data
 
     A record that could not be read may be the very signal that is missing; until a whole list comes, nothing was lifted.
     """
-    c = feed_run.c
-    with ledger.begin() as tx:
-        query = select(c.feed, c.at).where(c.at <= iso(now), c.outcome == "ok", c.feed.in_(sorted(set(signals["feed"])))).order_by(c.at)
-        whole = {feed: pd.Timestamp(parse_iso(at)) for feed, at in tx.execute(query)}
+    whole = {feed: pd.Timestamp(times[-1]) for feed, times in whole_times(set(signals["feed"]), now, ledger).items()}
     moved = [min(stamp, whole.get(feed, stamp)) for feed, stamp in zip(signals["feed"], signals["snapshot_at"], strict=True)]
     return signals.assign(snapshot_at=pd.Series(moved, index=signals.index, dtype="datetime64[us, UTC]"))
+
+
+def whole_times(feeds: set[str], now: datetime, ledger: Ledger) -> dict[str, list[datetime]]:
+    """When each feed was read whole up to `now`, oldest first."""
+    c = feed_run.c
+    found: dict[str, list[datetime]] = {}
+    with ledger.begin() as tx:
+        for feed, at in tx.execute(select(c.feed, c.at).where(c.at <= iso(now), c.outcome == "ok", c.feed.in_(sorted(feeds))).order_by(c.at)):
+            found.setdefault(feed, []).append(parse_iso(at))
+    return found

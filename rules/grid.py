@@ -9,8 +9,9 @@ a year of them alike.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,12 @@ Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 
 STEP_S = 300
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """Microseconds from 1970 UTC to an aware time."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +50,23 @@ class Log:
     reasons: Texts
     datum: Texts
     synthetic: Bools
+    #: Rows by property, and the stations' names with each row's place among them: texts are compared once, not once a grid.
+    by_property: Mapping[str, Ints]
+    names: tuple[str, ...]
+    place: Ints
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Log:
         """Columns of a frame as lake.observations gives it."""
         texts = {name: frame[name].to_numpy(dtype=object) for name in ("feed", "station", "observed_property", "raw", "reasons", "datum")}
+        place, names = pd.factorize(texts["station"])
+        number, properties = pd.factorize(texts["observed_property"])
         return cls(
             feed=texts["feed"], station=texts["station"], observed=texts["observed_property"],
             time_us=frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
             flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64), raw=texts["raw"],
             reasons=texts["reasons"], datum=texts["datum"], synthetic=frame["synthetic"].to_numpy(dtype=bool),
+            by_property={name: np.flatnonzero(number == n) for n, name in enumerate(properties)}, names=tuple(names), place=place,
         )
 
 
@@ -89,8 +103,9 @@ def build(
     reading (interval_s > 0) is spread evenly over the slots of its interval; a finer one wins over a coarser one there.
     """
     column_of = {name: number for number, name in enumerate(stations)}
-    rows = np.flatnonzero(log.observed == observed_property)
-    rows = rows[[name in column_of for name in log.station[rows]]] if rows.size else rows
+    column = np.array([column_of.get(name, -1) for name in log.names], dtype=np.int64)[log.place]
+    rows = log.by_property.get(observed_property, np.zeros(0, dtype=np.int64))
+    rows = rows[column[rows] >= 0]
     if datums and rows.size:
         rows = rows[[not given or datums.get(name, given) == given for name, given in zip(log.station[rows], log.datum[rows], strict=True)]]
     intervals = log.interval_s[rows]
@@ -99,15 +114,14 @@ def build(
     shape = (max(1, round(hours * 3600 / step)), len(stations))
     grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64), bool(positive.size))
     if rows.size:
-        columns = np.array([column_of[name] for name in log.station[rows]], dtype=np.int64)
-        _lay(grid, log, rows, columns, now)
+        _lay(grid, log, rows, column[rows], now)
     return grid
 
 
 def _lay(grid: Grid, log: Log, rows: Ints, columns: Ints, now: datetime) -> None:
     """Scatter the readings; later writes win, so coarse before fine and old before new."""
     lengths = np.maximum(1, -(-log.interval_s[rows] // grid.step_s))
-    last = grid.ticks - 1 - (int(now.timestamp() * 1_000_000) - log.time_us[rows]) // (grid.step_s * 1_000_000)
+    last = grid.ticks - 1 - (microseconds(now) - log.time_us[rows]) // (grid.step_s * 1_000_000)
     value = log.value[rows]
     good = (log.flag[rows] == Flag.GOOD) & np.isfinite(value)
     inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)

@@ -7,7 +7,7 @@ said since cannot be excluded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,10 @@ import pandas as pd
 from core.county import County, Town
 from core.model import Hazard, Level, MsgType
 from rules.catalogue import Catalogue, Concern
-from rules.grid import Floats
+from rules.grid import Floats, microseconds
+
+#: Later than any time.
+ALWAYS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +42,42 @@ class Signal:
 
 def in_force(frame: pd.DataFrame, *, now: datetime, county: County, catalogue: Catalogue) -> tuple[Signal, ...]:
     """Signals in force at `now` for at least one town; `frame` as lake.signals gives it. Sorted by identifier."""
+    return in_force_at(frame, [now], county=county, catalogue=catalogue)[0]
+
+
+def in_force_at(frame: pd.DataFrame, ticks: Sequence[datetime], *, county: County, catalogue: Catalogue) -> list[tuple[Signal, ...]]:
+    """`in_force` at each of several times; equal tuples are one object, so that what is made of them is made once."""
     rows: list[Any] = list(frame.sort_values(["identifier", "feed"], kind="stable").itertuples())
-    ended = {name for row in rows for name in _ended(row)}
-    found = []
-    for row in rows:
-        if row.msg_type == MsgType.CANCEL or row.identifier in ended or not _running(row, now):
-            continue
-        concern = next((c for c in catalogue.concerns if c.event in row.event or c.event in row.title), None)
-        towns = tuple(_concerned(town, row.areas.split(";"), concern, county) for town in county.towns)
-        if any(towns):
-            found.append(Signal(
-                identifier=row.identifier, event=row.event, title=row.title, hazard=row.hazard or (concern.hazard if concern else ""),
-                level=Level(int(row.level)), towns=towns, raw=row.raw, feed=row.feed, issued=row.issued.to_pydatetime(), synthetic=bool(row.synthetic),
-            ))
-    return tuple(found)
+    over = {name for row in rows for name in ended(row)}
+    kept = [(made, _span(row)) for row in rows if row.msg_type != MsgType.CANCEL and row.identifier not in over
+            if (made := signal(row, county, catalogue)) is not None]
+    if not kept:
+        return [()] * len(ticks)
+    at = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)[:, None]
+    start, end = (np.array([span[side] for _, span in kept], dtype=np.int64) for side in (0, 1))
+    seen: dict[bytes, tuple[Signal, ...]] = {}
+    out = []
+    for running in (start <= at) & (at < end):
+        key = running.tobytes()
+        if key not in seen:
+            seen[key] = tuple(made for (made, _), now in zip(kept, running, strict=True) if now)
+        out.append(seen[key])
+    return out
 
 
-def _ended(row: Any) -> list[str]:
+def signal(row: Any, county: County, catalogue: Catalogue) -> Signal | None:
+    """A row as a signal; None where it concerns no town."""
+    concern = next((c for c in catalogue.concerns if c.event in row.event or c.event in row.title), None)
+    towns = tuple(_concerned(town, row.areas.split(";"), concern, county) for town in county.towns)
+    if not any(towns):
+        return None
+    return Signal(
+        identifier=row.identifier, event=row.event, title=row.title, hazard=row.hazard or (concern.hazard if concern else ""),
+        level=Level(int(row.level)), towns=towns, raw=row.raw, feed=row.feed, issued=row.issued.to_pydatetime(), synthetic=bool(row.synthetic),
+    )
+
+
+def ended(row: Any) -> list[str]:
     """Other signals that an update or a cancel takes back. A row that cancels itself is one feed's list getting shorter; it ends
     that feed's row only, so another feed that still lists the signal keeps the floor."""
     if row.msg_type == MsgType.ALERT:
@@ -63,11 +85,17 @@ def _ended(row: Any) -> list[str]:
     return [name for name in str(row.references or "").split(";") if name and name != row.identifier]
 
 
-def _running(row: Any, now: datetime) -> bool:
-    started = row.issued if row.effective is None or pd.isna(row.effective) else row.effective
+def start_of(row: Any) -> int:
+    """From when a signal runs, microseconds since 1970 UTC."""
+    return microseconds(row.issued if row.effective is None or pd.isna(row.effective) else row.effective)
+
+
+def _span(row: Any) -> tuple[int, int]:
+    """From when until when a signal runs, microseconds since 1970 UTC."""
+    start = start_of(row)
     if row.expires is None or pd.isna(row.expires):  # in force for as long as its feed lists it; a silent feed takes nothing back
-        return bool(started <= now and row.listed_at >= row.snapshot_at)
-    return bool(started <= now < row.expires)
+        return start, ALWAYS if row.listed_at >= row.snapshot_at else start
+    return start, microseconds(row.expires)
 
 
 def _concerned(town: Town, areas: Iterable[str], concern: Concern | None, county: County) -> bool:
@@ -75,6 +103,13 @@ def _concerned(town: Town, areas: Iterable[str], concern: Concern | None, county
     if concern and concern.towns and not any(getattr(town, flag) for flag in concern.towns):
         return False
     return county.concerns(town, [area for area in areas if area])
+
+
+def levels_at(signals: Sequence[tuple[Signal, ...]], towns: int, *, events: tuple[str, ...] = (), hazard: Hazard | None = None) -> Floats:
+    """`level_of` (T, N) at each of T times."""
+    distinct = {id(found): found for found in signals}
+    levels = {key: level_of(found, towns, events=events, hazard=hazard) for key, found in distinct.items()}
+    return np.stack([levels[id(found)] for found in signals])
 
 
 def level_of(signals: tuple[Signal, ...], towns: int, *, events: tuple[str, ...] = (), hazard: Hazard | None = None) -> Floats:

@@ -7,6 +7,7 @@ that nobody reports says nothing.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from core.model import Hazard, Level
 from core.reporting import KINDS
 from core.yamlfile import load
 from rules.catalogue import Indicator
+from rules.grid import microseconds
 from rules.language import Interval
 
 FILE = Path(__file__).with_name("reports.yaml")
@@ -80,35 +82,58 @@ def level_of(kind: str, value: float | None, hazard: str) -> Level:
 
 def counting(frame: pd.DataFrame | None, at: datetime, town: str, hazard: str) -> list[Any]:
     """Rows (as lake.reports gives them) that count for a town and hazard at `at`, the strongest first."""
+    return _ranked(_live(frame, [at], town)[0], hazard)
+
+
+def _live(frame: pd.DataFrame | None, ticks: Sequence[datetime], town: str) -> list[tuple[Any, ...]]:
+    """Rows of a town whose time counts at each tick, by whoever may count at all; equal tuples are one object."""
     if frame is None or frame.empty:
-        return []
+        return [()] * len(ticks)
     told = policy()
-    mine = frame[(frame["town"] == town) & (frame["received"] <= at) & (frame["time"] > at - told.valid) & (frame["trust"] >= told.ceiling_trust)]
-    rows: list[Any] = list(mine.itertuples())
+    rows = list(frame[(frame["town"] == town) & (frame["trust"] >= told.ceiling_trust)].itertuples())
+    received, seen = (np.array([microseconds(getattr(row, name)) for row in rows], dtype=np.int64) for name in ("received", "time"))
+    valid = told.valid // timedelta(microseconds=1)
+    groups: dict[bytes, tuple[Any, ...]] = {}
+    out = []
+    at = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)[:, None]
+    for live in (received <= at) & (seen > at - valid):
+        key = live.tobytes()
+        if key not in groups:
+            groups[key] = tuple(row for row, counts in zip(rows, live, strict=True) if counts)
+        out.append(groups[key])
+    return out
+
+
+def _ranked(rows: Sequence[Any], hazard: str) -> list[Any]:
     return sorted((row for row in rows if level_of(row.kind, row.value, hazard)), key=lambda row: (-level_of(row.kind, row.value, hazard), row.received, row.report))
 
 
 def interval(indicator: Indicator, frame: pd.DataFrame | None, ticks: list[datetime], towns: tuple[str, ...]) -> Interval:
     """(T, N) levels 0..4. `reported`: from what enough trained officers confirm up to what any counting report says; `reported_by_one`: the
     highest level that one trained officer says."""
-    told, lo, hi = policy(), np.zeros((len(ticks), len(towns))), np.zeros((len(ticks), len(towns)))
+    lo, hi = np.zeros((len(ticks), len(towns))), np.zeros((len(ticks), len(towns)))
     known = set(frame["town"]) if frame is not None else set()
-    for t, tick in enumerate(ticks):
-        for n, town in enumerate(towns):
-            if town not in known:
-                continue
-            rows = counting(frame, tick, town, indicator.hazard)
-            trained: dict[str, int] = {}
-            for row in rows:
-                if row.trust >= told.confirm_trust:
-                    trained[row.reporter] = max(trained.get(row.reporter, 0), level_of(row.kind, row.value, indicator.hazard))
-            ranked = sorted(trained.values(), reverse=True)
-            if indicator.quantity == "reported_by_one":
-                lo[t, n] = hi[t, n] = ranked[0] if ranked else 0
-            else:
-                lo[t, n] = ranked[told.confirm_reporters - 1] if len(ranked) >= told.confirm_reporters else 0
-                hi[t, n] = max((level_of(row.kind, row.value, indicator.hazard) for row in rows), default=Level.NONE)
+    for n, town in enumerate(towns):
+        if town not in known:
+            continue
+        live = _live(frame, ticks, town)
+        levels = {id(rows): _levels(indicator, _ranked(rows, indicator.hazard)) for rows in {id(rows): rows for rows in live}.values()}
+        lo[:, n], hi[:, n] = zip(*(levels[id(rows)] for rows in live), strict=True)
     return Interval(lo, np.maximum(lo, hi))
+
+
+def _levels(indicator: Indicator, rows: list[Any]) -> tuple[int, int]:
+    """(confirmed, not excluded) by the reports that count."""
+    told = policy()
+    trained: dict[str, int] = {}
+    for row in rows:
+        if row.trust >= told.confirm_trust:
+            trained[row.reporter] = max(trained.get(row.reporter, 0), level_of(row.kind, row.value, indicator.hazard))
+    ranked = sorted(trained.values(), reverse=True)
+    if indicator.quantity == "reported_by_one":
+        return (ranked[0], ranked[0]) if ranked else (0, 0)
+    highest = max((level_of(row.kind, row.value, indicator.hazard) for row in rows), default=Level.NONE)
+    return (ranked[told.confirm_reporters - 1] if len(ranked) >= told.confirm_reporters else 0), highest
 
 
 def spell(row: Any) -> str:

@@ -14,11 +14,12 @@ import pandas as pd
 
 from core.county import County
 from core.model import Hazard, Level
-from rules import official, reports, track
+from rules import official, paths, reports, track
 from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
 from rules.language import Columns, Interval
+from rules.listings import Listing, in_force_over
 from rules.readings import Readings, TownValues
 
 #: A station that was heard within this time may be lost; longer ago it says nothing.
@@ -28,15 +29,15 @@ TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Frames as the lake gives them, read as of `now`, and the feeds that are silent. `listed`: the signals as they were known at each of
-    several ticks, where that differs from `signals`."""
+    """Frames as the lake gives them, read as of `now`, and the feeds that are silent. `listed`: all receipts of signals, where several ticks must
+    know each only its own."""
 
     observations: pd.DataFrame
     forecasts: pd.DataFrame
     tracks: pd.DataFrame
     signals: pd.DataFrame
     silent: frozenset[str]
-    listed: tuple[pd.DataFrame, ...] = ()
+    listed: Listing | None = None
     reports: pd.DataFrame | None = None
 
 
@@ -71,16 +72,21 @@ class Situation:
         seconds = np.array([int((self.now - tick).total_seconds()) for tick in ticks], dtype=np.int64)
         hours = back_hours(catalogue, names) + float(seconds.max()) / 3600
         self.readings = Readings(county, sources.observations, now=self.now, hours=hours, ticks_s=seconds, silent=sources.silent)
-        listed = sources.listed or (sources.signals,) * len(ticks)
-        self.signals = [official.in_force(frame, now=tick, county=county, catalogue=catalogue) for frame, tick in zip(listed, ticks, strict=True)]
+        self.signals = self._in_force()
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
-        self._states: list[track.TrackState] | None = None
+        self._states: list[paths.TrackState] | None = None
 
-    def track_states(self) -> list[track.TrackState]:
+    def _in_force(self) -> list[tuple[official.Signal, ...]]:
+        """The signals in force at each tick."""
+        if self.sources.listed is not None:
+            return in_force_over(self.sources.listed, self.ticks, county=self.county, catalogue=self.catalogue)
+        return official.in_force_at(self.sources.signals, self.ticks, county=self.county, catalogue=self.catalogue)
+
+    def track_states(self) -> list[paths.TrackState]:
         """The storms at each tick."""
         if self._states is None:
-            self._states = [track.state_at(self.sources.tracks, tick) for tick in self.ticks]
+            self._states = paths.states_at(self.sources.tracks, self.ticks)
         return self._states
 
     def table(self, names: tuple[str, ...]) -> Table:
@@ -108,12 +114,12 @@ class Situation:
 
     def floor(self, hazard: Hazard) -> tuple[Floats, Floats]:
         """(level, highest not excluded) (T, N) of the official signals of a hazard."""
-        level = np.stack([official.level_of(s, self.shape[1], hazard=hazard) for s in self.signals])
+        level = official.levels_at(self.signals, self.shape[1], hazard=hazard)
         hushed = bool(self.sources.silent & set(self.official_feeds))
         return level, np.full_like(level, float(Level.RED)) if hushed else level
 
     def _official(self, indicator: Indicator) -> TownValues:
-        level = np.stack([official.level_of(s, self.shape[1], events=indicator.events) for s in self.signals])
+        level = official.levels_at(self.signals, self.shape[1], events=indicator.events)
         hushed = bool(self.sources.silent & set(self.official_feeds))
         return self._known(Interval(level, np.full_like(level, float(Level.RED)) if hushed else level), self.official_feeds)
 
@@ -135,13 +141,17 @@ def _interval(values: TownValues, side: str) -> Interval:
     return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
 
 
+def _beside(values: TownValues, side: str, plain: Interval) -> Interval:
+    """`_interval` of another side; the plain one itself where nothing differs, so that no rule is evaluated twice over the same."""
+    other = getattr(values, side)
+    return plain if other is values.lo or np.array_equal(other, values.lo) else _interval(values, side)
+
+
 def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
     absent = {name: values.absent for name, values in found.items() if values.absent.any()}
-    plain, heading, corroborated = (
-        Columns({name: _interval(v, side) for name, v in found.items()}, {}, shape)
-        for side in ("lo", "heading", "corroborated")
-    )
+    plain = {name: _interval(values, "lo") for name, values in found.items()}
+    heading, corroborated = ({name: _beside(v, side, plain[name]) for name, v in found.items()} for side in ("heading", "corroborated"))
     return Table(
-        plain, heading, corroborated, absent, {name: v.single for name, v in found.items()},
+        Columns(plain, {}, shape), Columns(heading, {}, shape), Columns(corroborated, {}, shape), absent, {name: v.single for name, v in found.items()},
         {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()},
     )

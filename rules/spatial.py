@@ -110,8 +110,7 @@ def over_towns(values: Floats, found: Reach, keep: Sequence[Bools] | None = None
     wide = extend(values, -np.inf)
     best = np.full((values.shape[0], found.member.shape[1]), -np.inf)
     for layer in range(found.member.shape[0]):
-        taken = wide[:, found.member[layer]]
-        if keep is not None:
-            taken = np.where(keep[layer], taken, -np.inf)
-        np.maximum(best, taken, out=best)
+        # a station that is not kept for a town is no station
+        member = found.member[layer] if keep is None else np.where(keep[layer], found.member[layer], values.shape[1])
+        np.maximum(best, np.take(wide, member, axis=1), out=best)
     return best

@@ -99,7 +99,7 @@ def holland_2010(
 
 def quadrant(bearing: ArrayLike) -> NDArray[np.int64]:
     """Quadrant of a bearing seen from the centre: 0 NE, 1 SE, 2 SW, 3 NW (the order of the reported radii)."""
-    return (np.floor_divide(np.asarray(bearing, dtype=np.float64) % 360, 90)).astype(np.int64)
+    return (np.asarray(bearing, dtype=np.float64) % 360 / 90).astype(np.int64)
 
 
 def circle_radius(radii: Floats, bearing: ArrayLike) -> Floats:

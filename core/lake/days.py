@@ -36,11 +36,12 @@ _NAME = re.compile(r"(\d{8}T\d{6})-([0-9a-f]{12})\.parquet")
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """What is parsed of one partition: which files, and their rows together; `empty` are the files without a row."""
+    """What is parsed of one partition: which files, and their rows together (`size` bytes); `empty` are the files without a row."""
 
     files: frozenset[str]
     empty: frozenset[str]
     table: pa.Table
+    size: int = 0
 
 
 class Days:
@@ -50,6 +51,7 @@ class Days:
         self.place = where
         self.damaged: set[str] = set()
         self._kept: OrderedDict[str, _Day] = OrderedDict()
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def write(self, kind: str, feed: str, first: datetime, table: pa.Table) -> str:
@@ -78,14 +80,14 @@ class Days:
         for folder in self._folders(kind, first, as_of, feeds):
             yield self._day(kind, folder, as_of).table
 
-    def listings(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, datetime]:
-        """The newest file without a row by feed: when the feed said that there is nothing."""
-        newest: dict[str, datetime] = {}
+    def blanks(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, list[datetime]]:
+        """Times of the files without a row by feed, oldest first: when the feed said that there is nothing."""
+        found: dict[str, list[datetime]] = {}
         for folder in self._folders(kind, first, as_of, feeds):
             stamps = [at for name in self._day(kind, folder, as_of).empty if (at := _stamp(name)) <= as_of]
             if stamps:
-                newest[folder.split("/")[1].removeprefix("feed=")] = max(stamps)
-        return newest
+                found.setdefault(folder.split("/")[1].removeprefix("feed="), []).extend(stamps)
+        return {feed: sorted(stamps) for feed, stamps in found.items()}
 
     def compact(self, kind: str, feed: str, day: str) -> int:
         """Merge the files with rows of one partition, sorted and without exact repeats, and return how many there were.
@@ -143,14 +145,17 @@ class Days:
         rows = [table for table in tables.values() if table is not None]
         empty = kept.empty | {name for name, table in tables.items() if table is not None and not len(table)}
         sound = {name for name, table in tables.items() if table is not None}
-        return _Day(kept.files | sound, empty, pa.concat_tables([kept.table, *rows]).combine_chunks())
+        table = pa.concat_tables([kept.table, *rows]).combine_chunks()
+        return _Day(kept.files | sound, empty, table, table.nbytes)
 
     def _keep(self, folder: str, day: _Day) -> _Day:
         with self._lock:
+            former = self._kept.get(folder)
             self._kept[folder] = day
             self._kept.move_to_end(folder)
-            while len(self._kept) > 1 and sum(kept.table.nbytes for kept in self._kept.values()) > KEPT_BYTES:
-                self._kept.popitem(last=False)
+            self._bytes += day.size - (former.size if former else 0)
+            while len(self._kept) > 1 and self._bytes > KEPT_BYTES:
+                self._bytes -= self._kept.popitem(last=False)[1].size
         return day
 
     def _load(self, kind: str, name: str) -> pa.Table | None:

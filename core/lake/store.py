@@ -9,7 +9,7 @@ and reordered appends end in the same state. A read at `as_of` never sees what w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -25,6 +25,9 @@ from core.times import iso, utc
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    #: Which rows of a table are wanted.
+    Keep = Callable[[pa.Table], pa.ChunkedArray]
 
 #: How long before its own time a reading can have been received: a station's clock may run ahead.
 CLOCK_AHEAD = timedelta(days=1)
@@ -107,11 +110,15 @@ class Lake:
         by ';'. One row a (feed, station, property, time, issued), the newest receipt; sorted by station, property, time, feed.
         """
         ahead = FORECAST_AHEAD if forecasts else CLOCK_AHEAD
-        frame = self._window("observations", start, end, as_of, ahead, feeds)
-        keep = frame["issued"].notna() if forecasts else frame["issued"].isna()
-        if properties is not None:
-            keep &= frame["observed_property"].isin(list(properties))
-        frame = _newest("observations", frame[keep], ["received", "raw", "value"])
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        def wanted(table: pa.Table) -> pa.ChunkedArray:
+            keep = pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])
+            return keep if properties is None else pc.and_(keep, pc.is_in(table["observed_property"], pa.array(sorted(properties), pa.string())))
+
+        frame = self._window("observations", start, end, as_of, ahead, feeds, wanted)
+        frame = _newest("observations", frame, ["received", "raw", "value"])
         return frame.sort_values(["station", "observed_property", "time", "feed", "issued"], ignore_index=True)
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
@@ -124,7 +131,7 @@ class Lake:
         return frame.sort_values(["feed", "storm", "agency", "issued", "time"], ignore_index=True, na_position="first")
 
     def signals(self, *, as_of: datetime, feed: str | None = None, since: timedelta = timedelta(days=10)) -> pd.DataFrame:
-        """Official signals as last listed by `as_of`: one row a (feed, identifier), looking back `since`.
+        """Official signals as last listed by `as_of`: one row a (feed, identifier), looking back `since` (whole days).
 
         `listed_at` is when the feed last listed the signal, `snapshot_at` when it last listed anything or nothing: a signal
         without `expires` is in force while the two are equal.
@@ -134,11 +141,18 @@ class Lake:
         wanted = None if feed is None else [feed]
         frame = self._read("signals", utc(as_of) - since, as_of, wanted).rename(columns={"received": "listed_at"})
         frame = _newest("signals", frame, ["listed_at", "raw", "level"]).sort_values(["feed", "identifier"], ignore_index=True)
-        listed = self._days.listings("signals", utc(as_of) - since, utc(as_of), wanted)
+        blanks = self._days.blanks("signals", utc(as_of) - since, utc(as_of), wanted)
         newest = frame.groupby("feed")["listed_at"].max().to_dict()
-        empty = {name: pd.Timestamp(at) for name, at in listed.items()}
+        empty = {name: pd.Timestamp(times[-1]) for name, times in blanks.items()}
         shown = [max(newest[name], empty.get(name, newest[name])) for name in frame["feed"]]
         return frame.assign(snapshot_at=pd.Series(shown, index=frame.index, dtype="datetime64[us, UTC]"))
+
+    def listings(self, *, first: datetime, as_of: datetime) -> tuple[pd.DataFrame, dict[str, list[datetime]]]:
+        """Everything that `signals` is made of at any time from `first` on: every receipt of every signal from that day to `as_of`, the later the
+        further down in its (feed, identifier), and by feed the times at which it listed nothing."""
+        frame = self._read("signals", utc(first), as_of, None)
+        ordered = frame.sort_values(["identifier", "feed", "received", "raw", "level"], kind="stable", ignore_index=True)
+        return ordered, self._days.blanks("signals", utc(first), utc(as_of), None)
 
     def reports(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Field reports of what was seen at start <= time <= end, received by `as_of`: one row a (feed, report), the first receipt; sorted by time."""
@@ -161,17 +175,36 @@ class Lake:
                    if date.fromisoformat(day) < before)
 
     def _window(
-        self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None
+        self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None, also: Keep | None = None
     ) -> pd.DataFrame:
-        frame = self._read(kind, utc(start) - ahead, as_of, feeds)
-        return frame[(frame["time"] >= utc(start)) & (frame["time"] <= utc(end))]
+        import pyarrow.compute as pc
 
-    def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pd.DataFrame:
+        def inside(table: pa.Table) -> pa.ChunkedArray:
+            time = pc.and_(pc.greater_equal(table["time"], _scalar(start)), pc.less_equal(table["time"], _scalar(end)))
+            return time if also is None else pc.and_(time, also(table))
+
+        return self._read(kind, utc(start) - ahead, as_of, feeds, inside)
+
+    def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None, also: Keep | None = None) -> pd.DataFrame:
+        """Rows received by `as_of` for which `also` holds. They are chosen in Arrow, once: choosing in pandas copies every text as often as it chooses."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         tables: list[pa.Table] = [schema(kind).empty_table(), *self._days.read(kind, first, utc(as_of), feeds)]
-        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(ignore_metadata=True)
-        return frame[frame["received"] <= utc(as_of)]
+        table = pa.concat_tables(tables)
+        keep = pc.less_equal(table["received"], _scalar(as_of))
+        if also is not None:
+            keep = pc.and_(keep, also(table))
+        if not pc.all(keep, min_count=0).as_py():
+            table = table.filter(keep)
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        return frame
+
+
+def _scalar(at: datetime) -> pa.Scalar:
+    import pyarrow as pa
+
+    return pa.scalar(utc(at), pa.timestamp("us", tz="UTC"))
 
 
 def _raw_name(sha: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,18 +62,20 @@ def evaluate(node: Node, columns: Columns, *, negated: bool = False) -> Truth:
     match node:
         case Logic(op="and"):
             parts = [evaluate(term, columns, negated=negated) for term in node.terms]
-            return Truth(np.logical_and.reduce([p.must for p in parts]), np.logical_and.reduce([p.may for p in parts]))
+            return Truth(reduce(np.logical_and, [p.must for p in parts]), reduce(np.logical_and, [p.may for p in parts]))
         case Logic():
             parts = [evaluate(term, columns, negated=negated) for term in node.terms]
-            return Truth(np.logical_or.reduce([p.must for p in parts]), np.logical_or.reduce([p.may for p in parts]))
+            return Truth(reduce(np.logical_or, [p.must for p in parts]), reduce(np.logical_or, [p.may for p in parts]))
         case Not():
             inner = evaluate(node.operand, columns, negated=not negated)
             return Truth(~inner.may, ~inner.must)
         case Compare():
-            truth = _compare(node.op, number(node.left, columns), number(node.right, columns))
+            truth = _compare(node.op, _number(node.left, columns), _number(node.right, columns))
         case _:
-            flag = number(node, columns)
+            flag = _number(node, columns)
             truth = Truth(flag.lo >= 1.0, flag.hi >= 1.0)
+    if truth.must.shape != columns.shape:  # numbers only, no indicator
+        truth = Truth(np.broadcast_to(truth.must, columns.shape), np.broadcast_to(truth.may, columns.shape))
     return _without_support(node, truth, columns, negated)
 
 
@@ -101,21 +104,27 @@ def _compare(op: str, a: Interval, b: Interval) -> Truth:
 
 def number(node: Node, columns: Columns) -> Interval:
     """Interval of a checked arithmetic node on every row, rounded to 1e-6 so that 0.7 * 10 mm is 7 mm."""
+    found = _number(node, columns)
+    return Interval(np.broadcast_to(found.lo, columns.shape), np.broadcast_to(found.hi, columns.shape))
+
+
+def _number(node: Node, columns: Columns) -> Interval:
+    """`number`, constants as a single row that broadcasts: a threshold is one number, not one a town."""
     match node:
         case Number():
-            constant = np.full(columns.shape, node.value)
-            return _tidy(constant, constant)
+            constant = np.full((1,) * len(columns.shape), node.value).round(6)
+            return Interval(constant, constant)
         case Name():
             return columns.values[node.name]
         case Negative():
-            inner = number(node.operand, columns)
+            inner = _number(node.operand, columns)
             return Interval(-inner.hi, -inner.lo)
         case Call():
-            parts = [number(argument, columns) for argument in node.arguments]
+            parts = [_number(argument, columns) for argument in node.arguments]
             pick = np.minimum if node.function == "min" else np.maximum
-            return Interval(pick.reduce([p.lo for p in parts]), pick.reduce([p.hi for p in parts]))
+            return Interval(reduce(pick, [p.lo for p in parts]), reduce(pick, [p.hi for p in parts]))
         case Arithmetic():
-            return _arithmetic(node.op, number(node.left, columns), number(node.right, columns))
+            return _arithmetic(node.op, _number(node.left, columns), _number(node.right, columns))
     raise TypeError(f"not a number: {type(node).__name__}")
 
 
@@ -133,9 +142,12 @@ def _arithmetic(op: str, a: Interval, b: Interval) -> Interval:
 
 
 def _product(a: Interval, b: Interval) -> Interval:
-    corners = np.stack([a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi])
-    corners[np.isnan(corners)] = 0.0  # 0 * inf: the limit of an exact zero times anything finite
-    return _tidy(corners.min(axis=0), corners.max(axis=0))
+    if b.lo is b.hi:  # a constant: two corners say it all
+        a, b = b, a
+    corners = [a.lo * b.lo, a.lo * b.hi] if a.lo is a.hi else [a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi]
+    for corner in corners:
+        corner[np.isnan(corner)] = 0.0  # 0 * inf: the limit of an exact zero times anything finite
+    return _tidy(reduce(np.minimum, corners), reduce(np.maximum, corners))
 
 
 def _tidy(lo: Floats, hi: Floats) -> Interval:

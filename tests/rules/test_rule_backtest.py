@@ -96,3 +96,18 @@ def test_a_shadow_rule_is_tried_but_moves_no_public_level(world: World, tmp_path
 def test_a_period_that_cannot_be_is_refused(start: datetime, end: datetime, step: timedelta) -> None:
     with pytest.raises(ConfigError):
         backtest.steps(start, end, step)
+
+
+def test_blocks_of_any_length_by_any_number_of_processes_hold_the_same(world: World) -> None:
+    """A year is judged in blocks by several processes; what is held across their edges must be what one pass holds."""
+    chosen = rules_of(world.county, START, packs.FOLDER)
+    ticks = backtest.steps(START, END, timedelta(hours=1))
+    whole = backtest.run(ticks=ticks, county=world.county, rules=chosen, source=(source := backtest.stored(world.county, world.lake, world.ledger, chosen)), block=99)
+    world.ledger.close()
+    for block, workers in ((7, 1), (7, 2), (1, 2)):
+        cut = backtest.run(ticks=ticks, county=world.county, rules=chosen, source=source, block=block, workers=workers)
+        assert any(levels.any() for levels in cut.held.values())
+        for name, held in whole.held.items():
+            np.testing.assert_array_equal(held, cut.held[name], err_msg=f"{name} {block} {workers}")
+        if block > 1:
+            assert cut.hash() == backtest.run(ticks=ticks, county=world.county, rules=chosen, source=source, block=block).hash()

@@ -1,0 +1,75 @@
+"""Blocks of a back-test, judged one by one or by several processes: everything about a block that needs no memory of the block before."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.county import County
+from rules.assess import judge
+from rules.grid import Floats, Ints, microseconds
+from rules.packs import Rule
+from rules.situation import Sources
+
+Levels = NDArray[np.int8]
+Seconds = NDArray[np.int32]
+Source = Callable[[list[datetime]], Sources]
+#: What a block is judged with.
+Ground = tuple[County, tuple[Rule, ...], Source]
+#: Blocks handed to a process at once when they are single steps.
+_CHUNK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One block of T steps. By rule id (T, N): `proved`, `ceiling`, `heading`, `age_s` of the readings behind them (0: none); `floor` by hazard
+    (T, N): the official one; `tick_us` (T,) microseconds since 1970 UTC."""
+
+    tick_us: Ints
+    proved: dict[str, Levels]
+    ceiling: dict[str, Levels]
+    heading: dict[str, Levels]
+    age_s: dict[str, Seconds]
+    floor: dict[str, Levels]
+
+
+def judged_in_turn(parts: list[list[datetime]], ground: Ground, workers: int) -> Iterator[Piece]:
+    """The pieces of all blocks, in order. Processes are forked, so that nothing of the ground is copied through a pipe but the levels."""
+    if workers < 2 or len(parts) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        for part in parts:
+            yield judged(part, ground)
+        return
+    with ProcessPoolExecutor(min(workers, len(parts)), multiprocessing.get_context("fork"), _adopt, (ground,)) as pool:
+        yield from pool.map(_judged, parts, chunksize=min(_CHUNK, max(1, len(parts) // (workers * 4))))
+
+
+_given: list[Ground] = []
+
+
+def _adopt(ground: Ground) -> None:
+    _given[:] = [ground]
+
+
+def _judged(part: list[datetime]) -> Piece:
+    return judged(part, _given[0])
+
+
+def judged(ticks: list[datetime], ground: Ground) -> Piece:
+    """One block by the functions that judge a single step."""
+    county, rules, source = ground
+    found = judge(source(ticks), ticks[-1], county, rules, ticks)
+    sides = {side: {f.rule.id: getattr(f, side).astype(np.int8) for f in found.findings} for side in ("proved", "ceiling", "heading")}
+    floor = {str(hazard): found.situation.floor(hazard)[0].astype(np.int8) for hazard in sorted(county.hazards)}
+    tick_us = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
+    return Piece(tick_us, sides["proved"], sides["ceiling"], sides["heading"], {f.rule.id: _whole(f.age_s) for f in found.findings}, floor)
+
+
+def _whole(age_s: Floats) -> Seconds:
+    """Ages are multiples of a grid's step; without any reading nothing is disproved, so it matters not."""
+    return np.rint(np.where(np.isfinite(age_s), age_s, 0.0)).astype(np.int32)
