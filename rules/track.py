@@ -2,8 +2,8 @@
 
 What is proved comes from the newest analysis and the home agency's forecast; other agencies' forecasts only widen the
 interval. Without any forecast the storm's own motion is carried on for a few hours, no further: a straight line is not a
-forecast. A storm whose newest position is older than VALID_H is unknown, and after LAPSED_H it has ended (its feed being
-healthy).
+forecast. A storm whose newest position is older than VALID_H is unknown, and after LAPSED_H it has ended, if its feed has told anything since and
+no longer lists it: a feed that stands still with the storm in it has not said that it is over.
 """
 
 from __future__ import annotations
@@ -66,11 +66,16 @@ def state_at(frame: pd.DataFrame, now: datetime) -> TrackState:
         if analysed.empty:
             continue
         age = (now - analysed["time"].iloc[-1]).total_seconds() / 3600
-        if age > LAPSED_H:
+        if age > LAPSED_H and not _still_listed(storm):
             continue
         outdated |= age > VALID_H
         paths += _paths(storm, analysed, now)
     return TrackState(tuple(paths), outdated)
+
+
+def _still_listed(storm: pd.DataFrame) -> bool:
+    """Whether the feed's newest answer has the storm; frames that do not come from the lake do not say, then no."""
+    return "snapshot_at" in storm and bool(storm["received"].max() >= storm["snapshot_at"].max())
 
 
 def _paths(storm: pd.DataFrame, analysed: pd.DataFrame, now: datetime) -> Iterator[StormPath]:

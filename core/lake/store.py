@@ -117,10 +117,12 @@ class Lake:
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
 
-        Circles are flattened to r7_ne .. r12_nw (km, NaN: no circle). One row a (feed, storm, agency, time, issued).
+        Circles are flattened to r7_ne .. r12_nw (km, NaN: no circle). One row a (feed, storm, agency, time, issued). `snapshot_at` is when the
+        feed last listed any storm or none: a storm of which no row is as new is no longer listed.
         """
-        frame = self._window("tracks", start, end, as_of, FORECAST_AHEAD, None)
-        frame = _newest("tracks", frame, ["received", "raw", "wind"])
+        frame = self._read("tracks", utc(start) - FORECAST_AHEAD, as_of, None)
+        frame = self._listed(frame, "received", utc(start) - FORECAST_AHEAD, as_of, None)
+        frame = _newest("tracks", frame[_within(frame, start, end)], ["received", "raw", "wind"])
         return frame.sort_values(["feed", "storm", "agency", "issued", "time"], ignore_index=True, na_position="first")
 
     def signals(self, *, as_of: datetime, feed: str | None = None, since: timedelta = timedelta(days=10)) -> pd.DataFrame:
@@ -129,16 +131,10 @@ class Lake:
         `listed_at` is when the feed last listed the signal, `snapshot_at` when it last listed anything or nothing: a signal
         without `expires` is in force while the two are equal.
         """
-        import pandas as pd
-
         wanted = None if feed is None else [feed]
         frame = self._read("signals", utc(as_of) - since, as_of, wanted).rename(columns={"received": "listed_at"})
         frame = _newest("signals", frame, ["listed_at", "raw", "level"]).sort_values(["feed", "identifier"], ignore_index=True)
-        listed = self._days.listings("signals", utc(as_of) - since, utc(as_of), wanted)
-        newest = frame.groupby("feed")["listed_at"].max().to_dict()
-        empty = {name: pd.Timestamp(at) for name, at in listed.items()}
-        shown = [max(newest[name], empty.get(name, newest[name])) for name in frame["feed"]]
-        return frame.assign(snapshot_at=pd.Series(shown, index=frame.index, dtype="datetime64[us, UTC]"))
+        return self._listed(frame, "listed_at", utc(as_of) - since, as_of, wanted)
 
     def reports(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Field reports of what was seen at start <= time <= end, received by `as_of`: one row a (feed, report), the first receipt; sorted by time."""
@@ -160,11 +156,20 @@ class Lake:
         return sum(self._days.compact(kind, feed, day) for kind in KINDS for feed, day in list(walk(self.place, kind))
                    if date.fromisoformat(day) < before)
 
+    def _listed(self, frame: pd.DataFrame, column: str, first: datetime, as_of: datetime, feeds: list[str] | None) -> pd.DataFrame:
+        """`frame` with `snapshot_at`: when its row's feed last listed anything (newest `column`) or, with an empty list, nothing."""
+        import pandas as pd
+
+        listed = self._days.listings("signals", first, utc(as_of), feeds)
+        newest = frame.groupby("feed")[column].max()
+        shown = newest.combine(pd.Series(listed, dtype="datetime64[us, UTC]").reindex(newest.index), lambda a, b: a if pd.isna(b) else max(a, b))
+        return frame.assign(snapshot_at=frame["feed"].map(shown).astype("datetime64[us, UTC]"))
+
     def _window(
         self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None
     ) -> pd.DataFrame:
         frame = self._read(kind, utc(start) - ahead, as_of, feeds)
-        return frame[(frame["time"] >= utc(start)) & (frame["time"] <= utc(end))]
+        return frame[_within(frame, start, end)]
 
     def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pd.DataFrame:
         import pyarrow as pa
@@ -172,6 +177,10 @@ class Lake:
         tables: list[pa.Table] = [schema(kind).empty_table(), *self._days.read(kind, first, utc(as_of), feeds)]
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(ignore_metadata=True)
         return frame[frame["received"] <= utc(as_of)]
+
+
+def _within(frame: pd.DataFrame, start: datetime, end: datetime) -> pd.Series[bool]:
+    return (frame["time"] >= utc(start)) & (frame["time"] <= utc(end))
 
 
 def _raw_name(sha: str) -> str:
