@@ -1,7 +1,8 @@
 """Feed health as a ladder: schedule, network, source, content, freshness. The first rung that fails is the headline.
 
 Silence never reads as calm: an old body, an empty list, a login page or half a document is not OK, and a feed that has told nothing new
-for its `max_age_s` is SILENT whatever the reason. The texts are for the officer on duty, who wants to know what to do next.
+for its `max_age_s` is SILENT whatever the reason; so is one that goes on answering with a storm that no longer moves. The texts are for
+the officer on duty, who wants to know what to do next.
 """
 
 from __future__ import annotations
@@ -9,16 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from connectors.registry import CONNECTORS
 from core.county import County, Feed
 from core.ledger import FeedHealthRow, Ledger
 from core.model import FeedState
 from core.times import iso, parse_iso, people
 
 LAYERS = ("schedule", "network", "source", "content", "freshness")
-#: Share of max_age_s after which a feed that still answers is called late.
+#: Share of its time after which a feed that still answers is called late.
 LATE_SHARE = 0.75
-#: An active storm's position is fixed every three hours; two of them missed is late, whatever the feed's own clock says.
-TRACK_LATE = timedelta(hours=6)
 #: What failed, and what to do about it.
 WORDS = {
     "schedule": ("采集任务没有运行", "检查 Airflow 调度", "the pull did not run"),
@@ -39,7 +39,8 @@ def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime, county: Count
     """The row with state, layer and headline as of `now`.
 
     `row.layer` is the rung at which the last pull failed, '' when it did not. Age counts from the newest reading, or from the last good
-    pull for feeds that are quiet in good weather (`age_from: fetch`). A feed all of whose stations are being worked on is UNKNOWN, not silent.
+    pull for feeds that are quiet in good weather (`age_from: fetch`); such a feed that last told of a storm or a forecast must also have moved
+    on since (`Connector.standstill`). A feed all of whose stations are being worked on is UNKNOWN, not silent.
     """
     if row is None:
         words = f"{feed.title}：尚未采集 / not pulled yet"
@@ -48,15 +49,13 @@ def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime, county: Count
     checked = parse_iso(row.checked_at)
     if now - checked > timedelta(seconds=max(2 * feed.interval_s, feed.max_age_s)):
         failed = "schedule"
-    since = _since(feed, row)
-    age = now - since if since else None
-    limit = timedelta(seconds=feed.max_age_s)
-    if age is None or age > limit:
-        state = FeedState.SILENT if age is not None else FeedState.FAILED
+    since, share = _oldest(feed, row, now)
+    if since is None or share > 1:
+        state = FeedState.SILENT if since is not None else FeedState.FAILED
         failed = failed or "freshness"
     elif failed:
         state = FeedState.FAILED
-    elif age > limit * LATE_SHARE or _track_is_late(feed, row, now):
+    elif share > LATE_SHARE:
         state, failed = FeedState.LATE, "freshness"
     else:
         state = FeedState.OK
@@ -77,14 +76,16 @@ def _all_at_work(feed: Feed, county: County, now: datetime) -> bool:
     return bool(stations) and all(any(w.station == s and w.covers(now) for w in county.maintenance) for s in stations)
 
 
-def _since(feed: Feed, row: FeedHealthRow) -> datetime | None:
-    """The time from which the age of what we know counts."""
+def _oldest(feed: Feed, row: FeedHealthRow, now: datetime) -> tuple[datetime | None, float]:
+    """The time from which the age of what we know counts, and the share of its limit that has passed; the worse of the feed's two clocks."""
     text = row.success_at if feed.age_from == "fetch" else row.newest_reading
-    return parse_iso(text) if text else None
-
-
-def _track_is_late(feed: Feed, row: FeedHealthRow, now: datetime) -> bool:
-    return feed.age_from == "fetch" and row.newest_reading is not None and now - parse_iso(row.newest_reading) > TRACK_LATE
+    if not text:
+        return None, 0.0
+    clocks = [(parse_iso(text), timedelta(seconds=feed.max_age_s))]
+    standstill = CONNECTORS[feed.connector].standstill
+    if feed.age_from == "fetch" and standstill and row.newest_reading:
+        clocks.append((parse_iso(row.newest_reading), standstill))
+    return max(((since, (now - since) / limit) for since, limit in clocks), key=lambda clock: clock[1])
 
 
 def _headline(feed: Feed, state: FeedState, layer: str, since: datetime | None, now: datetime) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from connectors import (
     cap_feed,
     cenc_quakes,
@@ -35,9 +37,18 @@ from connectors import (
 )
 from connectors.types import Connector
 
+#: A storm's position is fixed every three hours; two of them missed is silence, however promptly the site answers.
+TRACKS = timedelta(hours=6)
+#: A model runs every six hours; two runs missed. The rules drop a forecast at the same age (rules.forecast.ISSUE_H).
+FORECASTS = timedelta(hours=12)
+
 CONNECTORS: dict[str, Connector] = {
-    "zj_typhoon": Connector(fetch=zj_typhoon.fetch, parse=zj_typhoon.parse, title="浙江台风路径 Zhejiang typhoon tracks", needs="nothing"),
-    "nmc_typhoon": Connector(fetch=nmc_typhoon.fetch, parse=nmc_typhoon.parse, title="中央气象台台风 NMC typhoon tracks", needs="nothing"),
+    "zj_typhoon": Connector(
+        fetch=zj_typhoon.fetch, parse=zj_typhoon.parse, title="浙江台风路径 Zhejiang typhoon tracks", needs="nothing", standstill=TRACKS,
+    ),
+    "nmc_typhoon": Connector(
+        fetch=nmc_typhoon.fetch, parse=nmc_typhoon.parse, title="中央气象台台风 NMC typhoon tracks", needs="nothing", standstill=TRACKS,
+    ),
     "music_surface": Connector(fetch=music_surface.fetch, parse=music_surface.parse, title="CIMISS/MUSIC 地面 surface weather", needs="account"),
     "sl323": Connector(fetch=sl323.fetch, parse=sl323.parse, title="SL 323 水情库 water database", needs="read-only SQL account"),
     "outages": Connector(fetch=outages.fetch, parse=outages.parse, title="停电 power outages", needs="key from the power company"),
@@ -54,10 +65,10 @@ CONNECTORS: dict[str, Connector] = {
     "firms": Connector(fetch=firms.fetch, parse=firms.parse, title="卫星火点 FIRMS active fires", needs="a map key"),
     "open_meteo": Connector(
         fetch=open_meteo.fetch, parse=open_meteo.parse,
-        title="Open-Meteo 逐小时预报 hourly forecast", needs="nothing (non-commercial use), else a key",
+        title="Open-Meteo 逐小时预报 hourly forecast", needs="nothing (non-commercial use), else a key", standstill=FORECASTS,
     ),
     "nmc_station": Connector(fetch=nmc_station.fetch, parse=nmc_station.parse, title="中央气象台站点实况 NMC station weather", needs="nothing"),
-    "qweather": Connector(fetch=qweather.fetch, parse=qweather.parse, title="和风天气 QWeather now and hourly forecast", needs="key"),
+    "qweather": Connector(fetch=qweather.fetch, parse=qweather.parse, title="和风天气 QWeather now and hourly forecast", needs="key", standstill=FORECASTS),
     "qweather_alerts": Connector(fetch=qweather_alerts.fetch, parse=qweather_alerts.parse, title="和风天气预警 QWeather warnings", needs="key", listing=True),
     "hazard_layer": Connector(
         fetch=hazard_layer.fetch, parse=hazard_layer.parse,
@@ -65,7 +76,7 @@ CONNECTORS: dict[str, Connector] = {
     ),
     "metar": Connector(fetch=metar.fetch, parse=metar.parse, title="航空报 METAR and SPECI", needs="nothing"),
     "synop": Connector(fetch=synop.fetch, parse=synop.parse, title="地面天气报 SYNOP (FM 12)", needs="an address of bulletins"),
-    "grib": Connector(fetch=grib.fetch, parse=grib.parse, title="GRIB2 预报格点 forecast grids", needs="extra `grib` (eccodes)"),
+    "grib": Connector(fetch=grib.fetch, parse=grib.parse, title="GRIB2 预报格点 forecast grids", needs="extra `grib` (eccodes)", standstill=FORECASTS),
     "nws_alerts": Connector(fetch=nws_alerts.fetch, parse=nws_alerts.parse, title="美国国家气象局预警 NWS alerts", needs="nothing", listing=True),
     "table": Connector(fetch=table.fetch, parse=table.parse, title="按表接入 declared JSON or CSV source", needs="`table:` in feeds.yaml, no code"),
     "outage_points": Connector(

@@ -79,6 +79,8 @@ def store(work: Work) -> bool:
     times = [o.time for o in work.batch.observations if o.value is not None and o.issued is None]
     times += [p.time for p in work.batch.tracks if p.issued is None]
     times += [report.time for report in work.batch.reports]
+    if not times and work.connector.standstill:
+        times += [o.issued for o in work.batch.observations if o.issued is not None]
     work.newest = max((time for time in [*times, work.newest] if time is not None), default=None)
     return True
 

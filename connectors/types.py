@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from core.county import County, Feed
@@ -60,7 +60,9 @@ class Connector:
     """One row of the registry.
 
     `listing` marks feeds that answer with all that is in force now: they are read at every pull, even when the bytes are the
-    same, and what is no longer listed is recorded as lifted. `title` and `needs` feed the table in the docs.
+    same, and what is no longer listed is recorded as lifted. `standstill` is how long the newest thing in the answers (a storm's position,
+    a forecast's issue) may stay what it is while the source goes on answering; beyond it the feed is silent. None where no news is no news
+    (warnings, reports). `title` and `needs` feed the table in the docs.
     """
 
     fetch: Fetch
@@ -68,3 +70,4 @@ class Connector:
     title: str
     needs: str
     listing: bool = False
+    standstill: timedelta | None = None

@@ -25,6 +25,7 @@ from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
 from rules.packs import FOLDER, Rule, load_packs, used_names
 from rules.packs import find as find_packs
+from rules.paths import LOST_H
 from rules.powerless import powerless
 from rules.reasons import reason
 from rules.reports import back as reports_back
@@ -32,7 +33,7 @@ from rules.scoring import Reader, score, with_impact
 from rules.situation import Situation, Sources, Table, back_hours
 
 #: How far back positions of storms are read: the longest motion that is carried on, and the time after which a storm has lapsed.
-TRACK_BACK = timedelta(hours=80)
+TRACK_BACK = timedelta(hours=LOST_H)
 LOOK_AHEAD = timedelta(hours=120)
 
 

@@ -1,8 +1,9 @@
 """Where the storms are and will be: the analysed track carried on, and the newest forecast of every agency, as positions every half hour from a time on.
 
 Without any forecast the storm's own motion is carried on for a few hours, no further: a straight line is not a forecast. A storm whose newest
-position is older than VALID_H is unknown, and after LAPSED_H it has ended (its feed being healthy). The rows are taken into plain arrays once,
-for one time as for a year of them.
+position is older than VALID_H is unknown, and after LAPSED_H it has ended, if its feed has told anything since and no longer lists it: a feed that
+stands still with the storm in it has not said that it is over; after LOST_H nobody can say anything. The rows are taken into plain arrays once, for one
+time as for a year of them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rules.grid import Bools, Floats, Ints, microseconds
+from rules.official import ALWAYS
 from rules.spatial import EARTH_KM
 from rules.wind import CIRCLE_SPEED
 
 HOME_AGENCIES = ("中国", "BABJ", "CMA", "中央气象台")
-VALID_H, LAPSED_H = 6.0, 12.0
+VALID_H, LAPSED_H, LOST_H = 6.0, 12.0, 80.0
 CARRY_H = 6.0
 HORIZON_H, STEP_H = 24.0, 0.5
 #: Order of the flattened radii.
@@ -80,11 +82,12 @@ class _Points:
 
 @dataclass(frozen=True, slots=True)
 class _Storm:
-    """One storm of one feed: what was analysed, and every agency's forecasts in order of its name."""
+    """One storm of one feed: what was analysed, and every agency's forecasts in order of its name; from `ended` on its feed lists it no longer."""
 
     name: str
     analysed: _Points
     agencies: tuple[tuple[str, _Points], ...]
+    ended: int
 
 
 def states_at(frame: pd.DataFrame, ticks: Sequence[datetime]) -> list[TrackState]:
@@ -106,7 +109,9 @@ def _storm(name: str, rows: pd.DataFrame) -> _Storm:
     )
     forecast = ~np.isnat(times[1])
     analysed, ahead = (points.where(keep).where(np.argsort(points.time[keep], kind="stable")) for keep in (~forecast, forecast))
-    return _Storm(name, analysed, tuple((agency, ahead.where(ahead.agency == agency)) for agency in sorted(set(ahead.agency))))
+    told = rows["ended_at"].dropna() if "ended_at" in rows else ()  # frames that do not come from the lake do not say: then at once
+    ended = microseconds(min(told)) if len(told) else ALWAYS if "ended_at" in rows else 0
+    return _Storm(name, analysed, tuple((agency, ahead.where(ahead.agency == agency)) for agency in sorted(set(ahead.agency))), ended)
 
 
 def _state(storms: list[_Storm], now: datetime) -> TrackState:
@@ -118,7 +123,7 @@ def _state(storms: list[_Storm], now: datetime) -> TrackState:
         if not known:
             continue
         age = (at - int(storm.analysed.time[known - 1])) / 1_000_000 / 3600
-        if age > LAPSED_H:
+        if age > LOST_H or (age > LAPSED_H and at >= storm.ended):
             continue
         outdated |= age > VALID_H
         paths += _paths(storm, storm.analysed.where(slice(known)), at)

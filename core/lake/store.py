@@ -124,10 +124,12 @@ class Lake:
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
 
-        Circles are flattened to r7_ne .. r12_nw (km, NaN: no circle). One row a (feed, storm, agency, time, issued).
+        Circles are flattened to r7_ne .. r12_nw (km, NaN: no circle). One row a (feed, storm, agency, time, issued). `ended_at` is when the feed
+        first listed other storms or none after it had last listed this one, NaT while its newest list has it.
         """
-        frame = self._window("tracks", start, end, as_of, FORECAST_AHEAD, None)
-        frame = _newest("tracks", frame, ["received", "raw", "wind"])
+        frame = self._read("tracks", utc(start) - FORECAST_AHEAD, as_of, None)
+        frame = self._ended(frame, utc(start) - FORECAST_AHEAD, as_of)
+        frame = _newest("tracks", frame[(frame["time"] >= utc(start)) & (frame["time"] <= utc(end))], ["received", "raw", "wind"])
         return frame.sort_values(["feed", "storm", "agency", "issued", "time"], ignore_index=True, na_position="first")
 
     def signals(self, *, as_of: datetime, feed: str | None = None, since: timedelta = timedelta(days=10)) -> pd.DataFrame:
@@ -173,6 +175,20 @@ class Lake:
         """
         return sum(self._days.compact(kind, feed, day) for kind in KINDS for feed, day in list(walk(self.place, kind))
                    if date.fromisoformat(day) < before)
+
+    def _ended(self, frame: pd.DataFrame, first: datetime, as_of: datetime) -> pd.DataFrame:
+        """`frame` of tracks with `ended_at`."""
+        import pandas as pd
+
+        blanks = self._days.blanks("signals", first, utc(as_of), None)
+        ended = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
+        for feed, rows in frame.groupby("feed"):
+            lists = pd.DatetimeIndex([*rows["received"].unique(), *blanks.get(str(feed), ())]).sort_values()
+            for _, storm in rows.groupby("storm"):
+                after = int(lists.searchsorted(storm["received"].max(), side="right"))
+                if after < len(lists):
+                    ended[storm.index] = lists[after]
+        return frame.assign(ended_at=ended)
 
     def _window(
         self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None, also: Keep | None = None

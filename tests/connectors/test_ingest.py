@@ -192,7 +192,10 @@ def test_health_re_evaluates_without_pulling(pull, county, ledger, source) -> No
         ("power", 131, {"failures": 9, "layer": "source"}, "silent", "source"),
         ("power", 10, {"newest_reading": None}, "failed", "freshness"),
         ("typhoon_zj", 10, {"newest_reading": None}, "ok", ""),
-        ("typhoon_zj", 10, {"newest_reading": iso(NOW - timedelta(hours=7))}, "late", "freshness"),
+        ("typhoon_zj", 10, {"newest_reading": iso(NOW - timedelta(hours=5))}, "late", "freshness"),
+        ("typhoon_zj", 10, {"newest_reading": iso(NOW - timedelta(hours=7))}, "silent", "freshness"),
+        ("typhoon_zj", 10, {"newest_reading": iso(NOW - timedelta(hours=7)), "failures": 1, "layer": "source"}, "silent", "source"),
+        ("reports", 10, {"newest_reading": iso(NOW - timedelta(hours=30))}, "ok", ""),  # nobody reporting is no silence
     ],
 )
 def test_the_ladder(county, feed, minutes, row, state, layer) -> None:

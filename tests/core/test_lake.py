@@ -215,6 +215,23 @@ def test_a_corrected_position_replaces_the_first_one(lake: Lake) -> None:
     assert lake.tracks(start=T0, end=FAR, as_of=FAR)["lat"].tolist() == [31.0]
 
 
+def test_tracks_say_when_their_feed_first_listed_others_or_none_instead(lake: Lake) -> None:
+    later = T0 + 3 * HOUR
+    lake.append("typhoon_zj", Batch(tracks=(point(storm="a"), point(storm="b"))), T0)
+    lake.append("typhoon_zj", Batch(tracks=(point(storm="b", received=later),)), later)
+    lake.append("typhoon_nmc", Batch(tracks=(point(feed="typhoon_nmc", storm="a"),)), T0)
+
+    def shown(as_of: datetime) -> dict[tuple[str, str], bool]:
+        frame = lake.tracks(start=T0, end=FAR, as_of=as_of)
+        return {(row.feed, row.storm): pd.isna(row.ended_at) for row in frame.itertuples()}
+
+    assert set(shown(T0).values()) == {True}
+    assert shown(later) == {("typhoon_zj", "a"): False, ("typhoon_zj", "b"): True, ("typhoon_nmc", "a"): True}
+    lake.append("typhoon_nmc", Batch(), later + HOUR)
+    assert shown(later + HOUR)["typhoon_nmc", "a"] is False and shown(later)["typhoon_nmc", "a"] is True
+    assert shown(later + HOUR)["typhoon_zj", "b"] is True
+
+
 def listing(lake: Lake, hours: int, *identifiers: str, rejected: bool = False) -> None:
     at = T0 + hours * HOUR
     aside = (Rejected(where="$[0]", reason="no level"),) if rejected else ()

@@ -288,6 +288,25 @@ def test_a_level_that_rests_on_a_forecast_track_is_marked_so(tmp_path: Path) -> 
     assert all("forecast" in e.flags for e in score.evidence if e.rule.startswith("typhoon"))
 
 
+@pytest.mark.parametrize(("ending", "ceiling"), [("stands still", Level.RED), ("told of another storm", Level.NONE), ("told of none", Level.NONE)])
+def test_a_storm_has_ended_when_its_feed_says_so_and_not_when_it_stands_still(tmp_path: Path, ending: str, ceiling: Level) -> None:
+    """The site goes on answering with a storm that has had no position for 20 h; only a later answer without it ends it."""
+    world, then = make(tmp_path), beijing("07-01 08:00")
+    now = then + timedelta(hours=20)
+    world.calm(then)
+    base = {"feed": "typhoon_zj", "name": "试", "agency": "中国", "raw": "ab" * 32, "pressure": 970.0, "wind": 33.0}
+    world.feed("typhoon_zj", then, Batch(tracks=(TrackPoint(storm="X", time=then, lat=24.0, lon=128.0, received=then, **base),)))
+    world.skip = {"typhoon_zj"} if ending == "stands still" else set()
+    world.calm(now)
+    if ending == "stands still":  # the same bytes again: pulled, and nothing for the lake
+        with world.ledger.begin() as tx:
+            world.ledger.save_feed_run(tx, feed="typhoon_zj", at=now, outcome="unchanged", records=0, set_aside=0, raw="ab" * 32, error="")
+    elif ending == "told of another storm":
+        world.feed("typhoon_zj", now, Batch(tracks=(TrackPoint(storm="Y", time=now, lat=12.0, lon=170.0, received=now, **base),)))
+    found = {s.ceiling for s in step(world, now).scores if s.hazard is Hazard.TYPHOON}
+    assert found == {ceiling}
+
+
 def test_explain_refuses_a_time_without_assessment_and_an_unknown_town(storm) -> None:
     world, _ = storm
     with pytest.raises(ConfigError):
