@@ -9,7 +9,7 @@ healthy).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -36,7 +36,8 @@ FASTEST_KMH = 70.0
 
 @dataclass(frozen=True, slots=True)
 class StormPath:
-    """One storm as one agency sees it from `now` on, every STEP_H hours: (H,) arrays; circles (3, H, 4) for forces 7, 10, 12."""
+    """One storm as one agency sees it from `now` on, every STEP_H hours: (H,) arrays; circles (3, H, 4) for forces 7, 10, 12. The home
+    agency has one name whatever its feed calls it; "" is a track carried on by its own motion."""
 
     storm: str
     home: bool
@@ -47,6 +48,7 @@ class StormPath:
     pressure: Floats
     circles: Floats
     rows: tuple[int, ...]
+    agency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def _paths(storm: pd.DataFrame, analysed: pd.DataFrame, now: datetime) -> Iterat
     if not any(agency in HOME_AGENCIES for agency, _ in agencies):
         yield _along(analysed, _carried(analysed, now), now, home=True)
     for agency, points in agencies:
-        yield _along(analysed, points.sort_values("time"), now, home=agency in HOME_AGENCIES)
+        home = agency in HOME_AGENCIES
+        yield replace(_along(analysed, points.sort_values("time"), now, home=home), agency=HOME_AGENCIES[0] if home else str(agency))
 
 
 def _carried(analysed: pd.DataFrame, now: datetime) -> pd.DataFrame:
