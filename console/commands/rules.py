@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from console.commands.backtest import diff
+from console.commands.docs import docs
 from console.commands.explain import explain
 from console.commands.options import Json, emit, group
 from console.commands.promote import promote
@@ -24,6 +25,7 @@ def add(app: typer.Typer) -> None:
     commands.command("sweep")(sweep)
     commands.command("promote")(promote)
     commands.command("explain")(explain)
+    commands.command("docs")(docs)
     app.command()(explain)
     app.add_typer(commands, name="rules")
 
