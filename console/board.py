@@ -17,6 +17,7 @@ from markupsafe import Markup
 from console.report import collect
 from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, local
 from core.model import Level
+from rules.explain import LABELS
 
 if TYPE_CHECKING:
     from console.context import Context
@@ -47,7 +48,8 @@ def render(ctx: Context, now: datetime) -> str:
     page = env.get_template("board.html.j2")
     return page.render(
         d=data, now=overview(data), rows=by_town(data), map=town_map(ctx, data), local=local, age=age, level=level_badge, state=STATE_ZH,
-        steps=STEP_ZH, layer_zh=LAYER_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, marks=MARKS, waiting=WAITING, simulated=ctx.settings.mode == "sandbox",
+        told=LABELS, steps=STEP_ZH, layer_zh=LAYER_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, marks=MARKS, waiting=WAITING,
+        simulated=ctx.settings.mode == "sandbox",
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from console.feedrows import feeds
+from core.ledger import score_from_json
 from core.ledger import tables as t
 from core.model import DeliveryState, Hazard, Level
 from core.times import iso, parse_iso
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from console.context import Context
+    from core.model import RiskScore
 
 HANDED = {DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED}
 #: Not handed over yet; SENDING is not known yet.
@@ -92,9 +94,14 @@ def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
                 "peak": peak.level, "peak_at": peak.at, "peak_floor": peak.floor, "peak_proved": peak.proved,
                 "reason": json.loads(peak.body).get("reason", ""), "peak_ceiling": highest[f"{town.key}/{hazard}"],
                 "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent), "at": last.at,
-                "reason_now": json.loads(last.body).get("reason", ""), "synthetic": _synthetic(last.body), "priority": priority(last.score, town, ctx.county),
+                "synthetic": _synthetic(last.body), "priority": priority(last.score, town, ctx.county), **_told(score_from_json(last.body)),
             })
     return rows
+
+
+def _told(score: RiskScore) -> dict[str, Any]:
+    """The sentences of a score as they were stored, and for officers what may come."""
+    return {"reason_now": score.reason, "told": score.told(), "outlook": score.outlook, "chances": {k: list(v) for k, v in score.chances.items()}}
 
 
 def _synthetic(body: str) -> bool:

@@ -81,6 +81,8 @@ def _towns(out: Console, data: dict[str, Any]) -> None:
     open_towns = [f"{r['name']}{r['hazard_zh']}≤{Level(r['ceiling']).zh}" for r in data["towns"] if r["ceiling"] > r["level"]]
     if open_towns:
         out.print(f"  数据缺失，不能排除更高级别 / not excluded for lack of data: {'、'.join(open_towns)}")
+    for words in dict.fromkeys(r["outlook"] for r in data["towns"] if r["outlook"]):
+        out.print(f"  展望 / outlook {'、'.join(r['name'] + r['hazard_zh'] for r in data['towns'] if r['outlook'] == words)}：{words}", highlight=False)
 
 
 def _alerts(out: Console, data: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SCHEMA = Path(__file__).parent / "schema" / "CAP-v1.2.xsd"
 GEOCODE = "CPEAS Geographic Code"
 MAX_BYTES = 2_000_000
+#: Parameters whose name begins so are the Chinese sentences of a town ("fengsui:reason:baochang"); they stand in the Chinese info alone.
+TOLD = "fengsui:"
 
 #: CAP severity of each colour (the mapping that CMA serves to WMO: blue is Minor).
 SEVERITY = {Level.BLUE: "Minor", Level.YELLOW: "Moderate", Level.ORANGE: "Severe", Level.RED: "Extreme"}
@@ -196,6 +198,8 @@ def _info(alert: Any, body: dict[str, Any], part: dict[str, Any], language: str)
     for name in ("headline", "description", "instruction"):
         _add(info, name, words[name])
     for name, value in part["parameters"]:
+        if name.startswith(TOLD) and language != "zh-CN":
+            continue
         _pair(info, "parameter", name, value)
     towns = {town["key"]: town for town in body["towns"]}
     for key in part["towns"]:

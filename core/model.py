@@ -317,7 +317,9 @@ class RiskScore:
 
     `level` is what the data prove (after hold and official floor), `ceiling` what the data cannot exclude;
     `proved` is the level before hold and floor, `floor` the official signal's level; `score` 0-100 says how far to the
-    next level. `silent` names the feeds whose silence widens the interval.
+    next level. `silent` names the feeds whose silence widens the interval. `reason`, `basis` (the rules that prove it and their
+    comparisons) and `counterfactual` (what the next level would take) are the sentences that everybody is told; `outlook` is for officers
+    alone, and `chances` maps a level to (agencies whose forecast track alone reaches it, agencies).
     """
 
     town: str
@@ -331,3 +333,14 @@ class RiskScore:
     evidence: tuple[Evidence, ...]
     silent: tuple[str, ...] = ()
     reason: str = ""
+    basis: str = ""
+    counterfactual: str = ""
+    outlook: str = ""
+    chances: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def told(self) -> dict[str, str]:
+        """The sentences of the explanation by name, empty ones left out: one text for the CAP parameters, the board and `rules explain`.
+
+        The outlook is not among them: forecasts to the public are the weather office's to make.
+        """
+        return {name: text for name, text in (("reason", self.reason), ("rule", self.basis), ("counterfactual", self.counterfactual)) if text}

@@ -5,7 +5,7 @@ rules say) -> hold (what is remembered) -> assess, explain (the steps).
 """
 
 from rules.assess import AssessReport, assess
-from rules.explain import Explanation, explain
+from rules.explain import Explanation, explain, explain_town
 from rules.exposure import priority
 
-__all__ = ["AssessReport", "Explanation", "assess", "explain", "priority"]
+__all__ = ["AssessReport", "Explanation", "assess", "explain", "explain_town", "priority"]

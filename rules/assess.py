@@ -23,11 +23,12 @@ from rules.evidence import Tracer, evidence
 from rules.findings import Finding, find
 from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
+from rules.outlook import Outlook
 from rules.packs import FOLDER, Rule, load_packs, used_names
 from rules.packs import find as find_packs
 from rules.paths import LOST_H
 from rules.powerless import powerless
-from rules.reasons import reason
+from rules.reasons import ahead, basis, next_level, reason
 from rules.reports import back as reports_back
 from rules.scoring import Reader, score, with_impact
 from rules.situation import Situation, Sources, Table, back_hours
@@ -66,6 +67,7 @@ class Judged:
     table: Table
     findings: tuple[Finding, ...]
     tracer: Tracer
+    outlook: Outlook
 
 
 def assess(*, now: datetime, county: County, lake: Lake, ledger: Ledger) -> AssessReport:
@@ -128,7 +130,7 @@ def judge(
     table = situation.table(names)
     reader = Reader(table.plain, {name: indicator.baseline for name, indicator in catalogue.indicators.items()})
     findings = tuple(find(rule, table, reader) for rule in rules)
-    return Judged(situation, table, findings, Tracer(situation, table))
+    return Judged(situation, table, findings, Tracer(situation, table), Outlook(situation, table, findings))
 
 
 def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: datetime, tick: int = -1) -> dict[tuple[str, str], HoldState]:
@@ -171,7 +173,9 @@ def score_one(judged: Judged, holds: dict[tuple[str, str], HoldState], hazard: H
     return RiskScore(
         town=town.key, hazard=hazard, time=situation.now, level=Level(level), ceiling=Level(ceiling), proved=Level(proved), floor=Level(floor_known),
         score=with_impact(score(level, toward), level, impact), evidence=proofs, silent=_silent(judged, counted),
-        reason=reason(situation, number, hazard, Level(level), Level(floor_known), counted),
+        reason=reason(situation, number, hazard, Level(level), Level(floor_known), counted), basis=basis(number, counted),
+        counterfactual=next_level(number, Level(level), counted, judged.tracer.units), outlook=ahead(judged.outlook, hazard, number),
+        chances=judged.outlook.agencies(hazard).chances(number),
     )
 
 

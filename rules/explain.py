@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,18 +13,25 @@ from core.errors import ConfigError
 from core.lake import Lake
 from core.ledger import Ledger, score_to_json
 from core.model import Evidence, Hazard, RiskScore
-from core.times import people
-from rules.assess import judge, read, score_one
+from core.times import iso, people
+from rules.assess import Judged, judge, read, score_one
+from rules.comparisons import TRUTHS, Comparison, comparisons
 from rules.hold import HoldState
 from rules.scoring import amount
 
 #: What a recomputation must reproduce; the level itself also remembers (hold) and is checked against what is proved.
 _COMPARED = ("proved", "floor", "ceiling", "evidence", "silent")
+#: The sentences, compared where the stored score has them (those of before do not).
+_SENTENCES = ("basis", "counterfactual", "outlook")
+LABELS = {"reason": "理由", "rule": "规则", "counterfactual": "差多少"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """The stored score of one town and hazard; `matches` says whether the lake gives it again, `differences` what does not."""
+    """The stored score of one town and hazard; `matches` says whether the lake gives it again, `differences` what does not.
+
+    `compared`: by rule id the comparisons of the recomputation, with thresholds after parameters.
+    """
 
     town: str
     town_name: str
@@ -32,6 +40,7 @@ class Explanation:
     score: RiskScore
     matches: bool
     differences: tuple[str, ...]
+    compared: dict[str, tuple[Comparison, ...]]
 
     def text(self) -> str:
         """The explanation as the command line prints it: Chinese, with rule, values, thresholds, flags, readings and payloads."""
@@ -39,19 +48,29 @@ class Explanation:
         lines = [
             f"{self.town_name} {self.hazard.zh} {people(self.at)}：{s.level.zh}（{s.level.en}），评分 {s.score:g}，不能排除 {s.ceiling.zh}",
             f"  数据证明 {s.proved.zh}，官方下限 {s.floor.zh}" + (f"，静默数据源 {'、'.join(s.silent)}" if s.silent else ""),
-            *([f"  理由 {s.reason}"] if s.reason else []),
-            *(line for e in s.evidence for line in _lines(e)),
+            *(f"  {LABELS[name]} {text}" for name, text in s.told().items()),
+            *([f"  展望 {s.outlook}"] if s.outlook else []),
+            *(line for e in s.evidence for line in _lines(e, self.compared.get(e.rule, ()))),
             "重算一致 / recomputed: the same" if self.matches else "重算不一致 / recomputed: differs in " + "、".join(self.differences),
         ]
         return "\n".join(lines)
 
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines; truths are true, false or null (undecided), times ISO UTC."""
+        return {
+            "hazard": str(self.hazard), "matches": self.matches, "differences": list(self.differences), "told": self.score.told(),
+            "score": json.loads(score_to_json(self.score)),
+            "comparisons": {rule: [asdict(c) | {"level": c.level.en} for c in found] for rule, found in self.compared.items()},
+        }
 
-def _lines(e: Evidence) -> list[str]:
+
+def _lines(e: Evidence, compared: Iterable[Comparison]) -> list[str]:
     marks = [*([] if e.verified else ["数值未经核实"]), *(["【合成】数据"] if e.synthetic else []), *([] if e.role == "hazard" else [f"角色 {e.role}"])]
     lines = [f"■ {e.rule} {e.title}：{e.level.zh}..{e.ceiling.zh}，评分 {e.score:g}" + (f"（{'，'.join(marks)}）" if marks else ""),
              f"  规则包 {e.pack} sha256:{e.pack_hash[:16]}；来源 {e.source}"]
+    by_level = {name: [c.line() for c in compared if c.level.en == name] for name in e.conditions}
     for name, (text, truth) in e.conditions.items():
-        lines.append(f"  {name:6} {'成立' if truth else '未定' if truth is None else '不成立'}  {text}")
+        lines += [f"  {name:6} {TRUTHS[truth]}  {text}", *(f"         · {line}" for line in by_level[name])]
     lines += [f"  {name} = {'未知' if value is None else amount(value, e.units.get(name, ''))}" for name, value in e.values.items()]
     lines += [f"  {e.counterfactual}"] if e.counterfactual else []
     lines += [f"  标记 {'、'.join(e.flags)}"] if e.flags else []
@@ -61,29 +80,44 @@ def _lines(e: Evidence) -> list[str]:
 
 def explain(*, town: str, hazard: Hazard, at: datetime, county: County, lake: Lake, ledger: Ledger) -> Explanation:
     """Recompute the score of `town` (key, name or code) and `hazard` of the assessment at `at`; ConfigError when there is none."""
+    return explain_town(town=town, at=at, county=county, lake=lake, ledger=ledger, hazards=(hazard,))[0]
+
+
+def explain_town(
+    *, town: str, at: datetime, county: County, lake: Lake, ledger: Ledger, hazards: Iterable[Hazard] | None = None,
+) -> tuple[Explanation, ...]:
+    """Every hazard (or those named) of one town, recomputed in one pass, in the county's order; ConfigError when the town was not assessed at `at`."""
     key = county.town(town).key
-    stored = next((s for s in ledger.scores(at=at) if s.town == key and s.hazard == hazard), None)
-    if stored is None:
+    known = ledger.scores(at=at)
+    stored = {s.hazard: s for s in known if s.town == key}
+    wanted = [h for h in county.hazards if h in stored] if hazards is None else list(hazards)
+    if not wanted or any(h not in stored for h in wanted):
         raise ConfigError(f"{people(at)} 没有研判 / no assessment at this time", hint="用 fengsui summary 看有哪些时刻 / see the summary")
-    judged = judge(read(at, county, lake, ledger, silent=frozenset(stored.silent)), at, county)
-    number = [t.key for t in county.towns].index(key)
-    memory = {(key, f.rule.id): HoldState(level=int(stored.level), updated_at=at) for f in judged.findings}
-    again = score_one(judged, memory, hazard, number)
-    differences = _differences(stored, again)
-    return Explanation(
-        town=key, town_name=county.town(key).name, hazard=hazard, at=at, score=stored, matches=not differences, differences=differences,
-    )
+    silent = frozenset(feed for score in known for feed in score.silent)
+    judged = judge(read(at, county, lake, ledger, silent=silent), at, county)
+    return tuple(_one(judged, stored[hazard], county, at) for hazard in wanted)
+
+
+def _one(judged: Judged, stored: RiskScore, county: County, at: datetime) -> Explanation:
+    number = [t.key for t in county.towns].index(stored.town)
+    memory = {(stored.town, f.rule.id): HoldState(level=int(stored.level), updated_at=at) for f in judged.findings}
+    differences = _differences(stored, score_one(judged, memory, stored.hazard, number))
+    compared = {f.rule.id: comparisons(f, judged.table.plain, number, judged.tracer.units) for f in judged.findings if stored.hazard in f.rule.hazards}
+    return Explanation(town=stored.town, town_name=county.town(stored.town).name, hazard=stored.hazard, at=at, score=stored,
+                       matches=not differences, differences=differences, compared=compared)
 
 
 def _differences(stored: RiskScore, again: RiskScore) -> tuple[str, ...]:
     """Names of the parts that are not equal in their canonical form; `level` when it is under what is proved."""
-    old, new = (_parts(score) for score in (stored, again))
-    found = [name for name in _COMPARED if old[name] != new[name]]
+    old, new = (json.loads(score_to_json(score)) for score in (stored, again))
+    found = [name for name in (*_COMPARED, *(n for n in _SENTENCES if old[n])) if old[name] != new[name]]
     if stored.level < max(again.proved, again.floor):
         found.append("level")
     return tuple(found)
 
 
-def _parts(score: RiskScore) -> dict[str, Any]:
-    parts: dict[str, Any] = json.loads(score_to_json(score))
-    return parts
+def head(found: tuple[Explanation, ...]) -> dict[str, Any]:
+    """Explanations of one town and time for machines."""
+    first = found[0]
+    return {"town": first.town, "town_name": first.town_name, "at": iso(first.at), "matches": all(e.matches for e in found),
+            "hazards": [e.as_json() for e in found]}

@@ -9,7 +9,7 @@ time as for a year of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -34,7 +34,8 @@ _US_PER_H = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class StormPath:
-    """One storm as one agency sees it from `now` on, every STEP_H hours: (H,) arrays; circles (3, H, 4) for forces 7, 10, 12."""
+    """One storm as one agency sees it from `now` on, every STEP_H hours: (H,) arrays; circles (3, H, 4) for forces 7, 10, 12. The home
+    agency has one name whatever its feed calls it; "" is a track carried on by its own motion."""
 
     storm: str
     home: bool
@@ -45,6 +46,7 @@ class StormPath:
     pressure: Floats
     circles: Floats
     rows: tuple[int, ...]
+    agency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def _paths(storm: _Storm, analysed: _Points, at: int) -> Iterator[StormPath]:
     if not any(agency in HOME_AGENCIES for agency, _ in agencies):
         yield _along(storm.name, analysed, _carried(analysed, at), at, home=True)
     for agency, ahead in agencies:
-        yield _along(storm.name, analysed, ahead, at, home=agency in HOME_AGENCIES)
+        home = agency in HOME_AGENCIES
+        yield replace(_along(storm.name, analysed, ahead, at, home=home), agency=HOME_AGENCIES[0] if home else str(agency))
 
 
 def _carried(analysed: _Points, at: int) -> _Points:

@@ -1,4 +1,5 @@
-"""One Chinese sentence that says why: first what people would say, then what analysts look up."""
+"""The Chinese sentences that say why: first what people would say, then what analysts look up. Made once, when the town is assessed, and
+stored with the score: what the CAP message, the board and `rules explain` say is the same because it is the same string."""
 
 from __future__ import annotations
 
@@ -7,10 +8,13 @@ from rules import official
 from rules.catalogue import Indicator
 from rules.findings import Finding
 from rules.language.nodes import names
-from rules.scoring import amount, proving
+from rules.outlook import Outlook
+from rules.scoring import amount, counterfactual, proving, spell
 from rules.situation import Situation
 
 _MARKS = {"warning_stage": "警戒水位", "guaranteed_stage": "保证水位", "record_stage": "历史最高水位"}
+#: Rules named, comparisons shown of each, and letters of any one sentence: a message must not grow without bound.
+MOST_RULES, MOST_COMPARISONS, MOST_LETTERS = 3, 4, 300
 _FORCES = {7: "七", 10: "十", 12: "十二"}
 
 
@@ -22,12 +26,59 @@ def reason(situation: Situation, town: int, hazard: Hazard, level: Level, floor:
     signal = official.strongest(situation.signals[-1], town, hazard)
     if signal is not None and floor >= level:
         parts.append(f"官方{signal.event or signal.title}{floor.zh}信号生效")
-    proved = sorted((f for f in findings if f.proved[-1, town]), key=lambda f: (-int(f.proved[-1, town]), f.rule.id))
+    proved = _proving(findings, town)
     parts += [_proof(situation, finding, town) for finding in proved]
     if max([int(floor), *(int(f.proved[-1, town]) for f in proved)]) < level:
         lost = any(f.heading[-1, town] > f.proved[-1, town] for f in findings)
         parts.insert(0, "测站在上涨中失联，按趋势维持" if lost else "风险尚未确认解除，维持原级别")
     return "；".join(parts)
+
+
+def basis(town: int, findings: list[Finding]) -> str:
+    """The rules that prove anything, the highest first: title, id, colour, the comparisons that hold, and whether the numbers were checked."""
+    proved = _proving(findings, town)
+    told = [_basis(finding, town) for finding in proved[:MOST_RULES]]
+    return _short("；".join([*told, *([f"另有 {len(proved) - MOST_RULES} 条规则"] if len(proved) > MOST_RULES else [])]))
+
+
+def next_level(town: int, level: Level, findings: list[Finding], units: dict[str, str]) -> str:
+    """What the next level over `level` would take by the rule that is nearest to it; "" for RED, or when no rule knows that level."""
+    if level >= Level.RED:
+        return ""
+    goal = Level(level + 1)
+    near = sorted((f for f in findings if goal in f.rule.conditions), key=lambda f: (-float(f.progress[goal][-1, town]), f.rule.id))
+    ways = (counterfactual(goal, f.rule.conditions[goal][1], f.reader, (-1, town), units) for f in near)
+    return _short(next((f"{way}（{f.rule.id}）" for f, way in zip(near, ways, strict=True) if way), ""))
+
+
+def ahead(outlook: Outlook, hazard: Hazard, town: int) -> str:
+    """For officers: on how many agencies' tracks each level is reached, and how soon a stage would be at its warning mark."""
+    parts = []
+    chances = outlook.agencies(hazard).chances(town)
+    if chances:
+        of = next(iter(chances.values()))[1]
+        shares = "、".join(f"达到{Level[name.upper()].zh}的机构占比 {n}/{of}" for name, (n, _) in reversed(chances.items()))
+        parts.append(f"{of} 家机构的预报路径：{shares}（不是校准过的概率）")
+    soon = outlook.soon(hazard, town)
+    if soon is not None:
+        parts.append("水位已到警戒" if soon <= 0 else f"按近 3 小时涨率约 {soon:.1f} 小时到警戒水位（外推，潮汐河段不用）")
+    return "；".join(parts)
+
+
+def _proving(findings: list[Finding], town: int) -> list[Finding]:
+    """The findings that prove a level, the highest first."""
+    return sorted((f for f in findings if f.proved[-1, town]), key=lambda f: (-int(f.proved[-1, town]), f.rule.id))
+
+
+def _basis(finding: Finding, town: int) -> str:
+    rule, level = finding.rule, Level(int(finding.proved[-1, town]))
+    leaves = [spell(leaf) for leaf in proving(rule.conditions[level][1], finding.reader, (-1, town))]
+    shown = " 且 ".join(leaves[:MOST_COMPARISONS]) + (" 等" if len(leaves) > MOST_COMPARISONS else "")
+    return f"{rule.title}（{rule.id}）{level.zh}" + (f"：{shown}" if shown else "") + ("" if rule.verified else "，数值未经核实")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 
 
 def _proof(situation: Situation, finding: Finding, town: int) -> str:

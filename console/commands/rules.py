@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from console.commands.backtest import diff
+from console.commands.docs import docs
+from console.commands.explain import explain
 from console.commands.options import Json, emit, group
 from console.commands.promote import promote
 from console.commands.sweep import sweep
-from core.errors import ConfigError
 
 
 def add(app: typer.Typer) -> None:
@@ -23,6 +24,8 @@ def add(app: typer.Typer) -> None:
     commands.command("diff")(diff)
     commands.command("sweep")(sweep)
     commands.command("promote")(promote)
+    commands.command("explain")(explain)
+    commands.command("docs")(docs)
     app.command()(explain)
     app.add_typer(commands, name="rules")
 
@@ -83,27 +86,3 @@ def mutate(packs: Path, as_json: bool) -> None:
     text = [*(f"漏 {m.rule} {m.level.zh}：{m.text}" for m in found if not m.caught), f"{len(found)} 个变异 mutants，抓住 caught {share:.1%}"]
     emit({"share": share, "mutants": rows}, as_json, "\n".join(text))
     raise typer.Exit(0 if share >= 0.9 else 1)
-
-
-def explain(
-    town: Annotated[str, typer.Option(help="镇街名、键或代码 / town")],
-    hazard: Annotated[str, typer.Option(help="flood | typhoon | geological")],
-    at: Annotated[str, typer.Option(help="研判时刻（ISO 带时区）/ assessment time")] = "",
-    as_json: Json = False,
-) -> None:
-    """为什么是这个级别：规则、数值、阈值、质量标记、原始数据哈希，并重算核对 / why this level, recomputed."""
-    import dataclasses
-
-    import rules
-    from console.context import Context
-    from core.model import Hazard
-    from core.times import parse_iso
-
-    ctx = Context.load()
-    known = [] if at else ctx.ledger.scores()
-    if not at and not known:
-        raise ConfigError("台账里还没有研判 / nothing assessed yet", hint="先运行 make run，或设置 FENGSUI_HOME / run make run first, or set FENGSUI_HOME")
-    when = parse_iso(at) if at else known[0].time
-    result = rules.explain(town=ctx.county.town(town).key, hazard=Hazard(hazard), at=when, county=ctx.county, lake=ctx.lake, ledger=ctx.ledger)
-    emit(dataclasses.asdict(result), as_json, result.text())
-    raise typer.Exit(0 if result.matches else 1)

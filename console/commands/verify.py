@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.commands.options import Json, emit
+from console.commands.options import Json, Now, emit
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rules.verify.report import Verification
 
 
 def add(app: typer.Typer) -> None:
@@ -16,18 +20,57 @@ def add(app: typer.Typer) -> None:
 
 
 def verify(
-    warned: Annotated[Path, typer.Argument(help="预警时段 CSV：town,hazard,level,start,end / spans of warnings")],
+    warned: Annotated[Path, typer.Argument(help="预警时段 CSV：town,hazard,level,start,end[,chance]；或回测的 .rules.csv / spans of warnings, or of rules")],
     happened: Annotated[Path, typer.Argument(help="实况时段 CSV，同样的列 / spans of what happened")],
     out: Annotated[Path | None, typer.Option("--html", help="写出单个 HTML 报告 / write one HTML report")] = None,
     seed: Annotated[int, typer.Option(help="自助法的种子，同一种子结果相同 / seed of the bootstrap")] = 1,
-    as_json: Json = False,
+    record: Annotated[str, typer.Option("--record", help="记入审计链，写上谁（只用于 .rules.csv）/ keep each rule's skill in the audit chain, by whom")] = "",
+    now: Now = "", as_json: Json = False,
 ) -> None:
-    """检验预警：命中、漏报、空报、提前量与置信区间 / POD, FAR, CSI, bias, lead time with intervals."""
+    """检验预警：命中、险中、漏报、空报、提前量与置信区间 / POD, FAR, CSI, bias, lead time with intervals."""
+    from rules.verify.by_rule import is_by_rule
     from rules.verify.events import read_spans
     from rules.verify.report import html, lines
     from rules.verify.report import verify as run
 
+    if is_by_rule(warned):
+        if out is not None:
+            raise ConfigError("逐规则的检验没有 HTML 报告 / no HTML report by rule", path=warned, hint="给出 hazard 列的 CSV / give the CSV with hazards")
+        return _by_rule(warned, happened, seed, record, now, as_json)
+    if record:
+        raise ConfigError("--record 要逐规则的时段 / --record needs spans by rule", path=warned, hint="fengsui backtest --out 写出的 .rules.csv")
     found = run(read_spans(warned), read_spans(happened), seed=seed)
     if out is not None:
         out.write_text(html(found, f"检验：{warned.stem} 对 {happened.stem}"), encoding="utf-8")
     emit(found.as_json(), as_json, "\n".join([*lines(found), *([f"报告 report: {out}"] if out else [])]))
+
+
+def _by_rule(warned: Path, happened: Path, seed: int, who: str, now: str, as_json: bool) -> None:
+    """The skill of every rule in the file; with `who` it goes into the audit chain, a row a rule."""
+    from core.county import load_county
+    from core.settings import Settings
+    from rules.packs import find, load_pack, shipped
+    from rules.verify.by_rule import verify_rules
+    from rules.verify.events import read_spans
+    from rules.verify.report import lines
+
+    settings = Settings.load()
+    county = load_county(settings.county)
+    rules = {rule.id: rule for path in (*shipped(), *find(county.packs, county.root)) for rule in load_pack(path).rules}  # the county's own go last
+    found = verify_rules(warned, read_spans(happened), {name: rule.hazards for name, rule in rules.items()}, seed=seed)
+    if who:
+        _keep(found, {name: rules[name].pack_hash for name in found}, (warned, happened), who, now)
+    text = [line for name, one in found.items() for line in (f"■ {name} {rules[name].title}", *lines(one))]
+    emit({name: one.as_json() for name, one in found.items()}, as_json, "\n".join([*text, *(["已记入审计链 / in the audit chain"] if who else [])]))
+
+
+def _keep(found: dict[str, Verification], hashes: dict[str, str], files: tuple[Path, Path], who: str, now: str) -> None:
+    from console.context import Context, edge_now
+    from core.signing import digest
+    from rules.verify.by_rule import record
+
+    at, ledger = edge_now(now or None), Context.load().ledger
+    origin: dict[str, Any] = {name: {"file": path.name, "sha256": digest(path.read_bytes())} for name, path in zip(("warned", "happened"), files, strict=True)}
+    with ledger.begin() as tx:
+        for name, one in found.items():
+            ledger.audit(tx, at, who, "rule_skill", name, origin | {"pack_hash": hashes[name], "skill": record(one)})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.alerts.states import body_of
-from core.cap import reference
+from core.cap import TOLD, reference
 from core.county import County, Town
 from core.model import Evidence, Hazard, Level, MsgType, RiskScore, Status
 from core.times import iso
@@ -169,13 +169,17 @@ def _info(
 
 
 def _parameters(level: Level, towns: list[Town], used: dict[str, RiskScore], evidence: list[tuple[str, Evidence]]) -> list[list[str]]:
-    """CAP parameters: enough to ask the ledger for the proof of every level."""
+    """CAP parameters: the sentences of every town, as they were stored when it was assessed, and enough to ask the ledger for the proof.
+
+    At most 5 + MAX_EVIDENCE a town, one a rule, and two: a message grows with its towns and with nothing else.
+    """
     out = [["level", f"{level.zh} {level.en}"]]
     for town in towns:
         if town.key in used:
             score = used[town.key]
             out.append([f"score:{town.key}", f"{score.score:.1f}"])
             out.append([f"interval:{town.key}", f"{score.level.en}..{score.ceiling.en}, official floor {score.floor.en}"])
+            out += [[f"{TOLD}{name}:{town.key}", text] for name, text in score.told().items()]
     for key, e in evidence:
         values = ", ".join(f"{n}={_number(v)} {e.units.get(n, '')}".rstrip() for n, v in sorted(e.values.items()))
         out.append([f"rule:{key}:{e.rule}", f"{e.level.en}; {values}"])
@@ -190,7 +194,8 @@ def _number(value: float | None) -> str:
 
 
 def _strongest(score: RiskScore) -> list[Evidence]:
-    fired = [e for e in score.evidence if e.level >= Level.BLUE] or list(score.evidence)
+    known = [e for e in score.evidence if e.role != "shadow"]  # a rule on trial speaks to officers, not to the public
+    fired = [e for e in known if e.level >= Level.BLUE] or known
     return sorted(fired, key=lambda e: (-e.level, -e.score, e.rule))[:MAX_EVIDENCE]
 
 

@@ -20,7 +20,8 @@ def score_to_json(score: RiskScore) -> str:
     return canonical({
         "town": score.town, "hazard": str(score.hazard), "time": iso(score.time), "level": int(score.level), "ceiling": int(score.ceiling),
         "proved": int(score.proved), "floor": int(score.floor), "score": finite(score.score) or 0.0, "silent": list(score.silent),
-        "reason": score.reason, "evidence": [_evidence(e) for e in score.evidence],
+        "reason": score.reason, "basis": score.basis, "counterfactual": score.counterfactual, "outlook": score.outlook,
+        "chances": {level: list(pair) for level, pair in score.chances.items()}, "evidence": [_evidence(e) for e in score.evidence],
     })
 
 
@@ -31,8 +32,14 @@ def score_from_json(text: str) -> RiskScore:
         town=raw["town"], hazard=Hazard(raw["hazard"]), time=parse_iso(raw["time"]),
         level=Level(raw["level"]), ceiling=Level(raw["ceiling"]), proved=Level(raw["proved"]), floor=Level(raw["floor"]),
         score=raw["score"], silent=tuple(raw["silent"]), reason=raw["reason"],
-        evidence=tuple(_read_evidence(e) for e in raw["evidence"]),
+        evidence=tuple(_read_evidence(e) for e in raw["evidence"]), **_since(raw),
     )
+
+
+def _since(raw: dict[str, Any]) -> dict[str, Any]:
+    """What scores hold since their sentences are stored; scores of before have none."""
+    sentences = {name: str(raw.get(name, "")) for name in ("basis", "counterfactual", "outlook")}
+    return sentences | {"chances": {level: (int(n), int(of)) for level, (n, of) in raw.get("chances", {}).items()}}
 
 
 def finite(value: float | None) -> float | None:

@@ -7,8 +7,8 @@ repeated within half an hour counts once), and each event is a hit, a near miss 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -23,17 +23,20 @@ LATE = timedelta(hours=1)
 #: A warning that had ended this long before the event began did not speak of it (own choice).
 EARLY = timedelta(hours=24)
 COLUMNS = ("town", "hazard", "level", "start", "end")
+RULE_COLUMNS = ("town", "rule", "level", "start", "end")
+_EXAMPLE = "例 / e.g. baochang,flood,orange,2021-07-26T02:00:00+08:00,2021-07-26T09:00:00+08:00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Span:
-    """A town was warned of, or had, at least `level` of a hazard from `start` to `end` (aware)."""
+    """A town was warned of, or had, at least `level` of a hazard from `start` to `end` (aware); `chance` (0..1) that the warning gave it, if any."""
 
     town: str
     hazard: Hazard
     start: datetime
     end: datetime
     level: Level
+    chance: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +51,45 @@ class Outcome:
 
 
 def read_spans(path: Path) -> list[Span]:
-    """Spans of a CSV file with the columns town, hazard, level, start, end (times with zone); ConfigErrors with file:line for all that is wrong."""
+    """Spans of a CSV file with the columns town, hazard, level, start, end (times with zone) and, where it is known, chance (0..1).
+
+    ConfigErrors with file:line for all that is wrong.
+    """
+    return [_span(row, Hazard(row["hazard"])) for row in _rows(path, COLUMNS, lambda row: [Hazard(row["hazard"])])]
+
+
+def read_rule_spans(path: Path, hazards: Mapping[str, tuple[Hazard, ...]]) -> dict[str, list[Span]]:
+    """The same for the columns town, rule, level, start, end: by rule id, each span once for every hazard of its rule."""
+    found: dict[str, list[Span]] = {}
+    for row in _rows(path, RULE_COLUMNS, lambda row: _known(row["rule"], hazards)):
+        found.setdefault(row["rule"], []).extend(_span(row, hazard) for hazard in hazards[row["rule"]])
+    return found
+
+
+def _known(rule: str, hazards: Mapping[str, tuple[Hazard, ...]]) -> Sequence[Hazard]:
+    if rule not in hazards:
+        raise ValueError(f"没有规则 {rule} / no such rule")
+    return hazards[rule]
+
+
+def _rows(path: Path, columns: Sequence[str], concerns: Callable[[dict[str, str]], Sequence[Hazard]]) -> list[dict[str, str]]:
+    """Rows, stripped, each tried once with the hazards that it concerns; ConfigErrors for all that cannot be read."""
     errors: list[ConfigError] = []
-    found: list[Span] = []
+    found: list[dict[str, str]] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
             if missing:
-                raise ConfigErrors([ConfigError(f"缺少列 {'、'.join(missing)} / missing columns", path=path, line=1, hint=f"需要 / needed: {', '.join(COLUMNS)}")])
-            for row in reader:
+                raise ConfigErrors([ConfigError(f"缺少列 {'、'.join(missing)} / missing columns", path=path, line=1, hint=f"需要 / needed: {', '.join(columns)}")])
+            for raw in reader:
+                row = {name: (raw.get(name) or "").strip() for name in (*columns, "chance")}
                 try:
-                    found.append(_span(row))
+                    for hazard in concerns(row):
+                        _span(row, hazard)
+                    found.append(row)
                 except (ValueError, KeyError) as error:
-                    errors.append(ConfigError(f"读不懂这一行：{error} / this line cannot be read", path=path, line=reader.line_num,
-                                              hint="例 / e.g. baochang,flood,orange,2021-07-26T02:00:00+08:00,2021-07-26T09:00:00+08:00"))
+                    errors.append(ConfigError(f"读不懂这一行：{error} / this line cannot be read", path=path, line=reader.line_num, hint=_EXAMPLE))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigErrors([ConfigError(f"文件读不到：{error} / the file cannot be read", path=path)]) from error
     if errors:
@@ -70,11 +97,13 @@ def read_spans(path: Path) -> list[Span]:
     return found
 
 
-def _span(row: dict[str, str | None]) -> Span:
-    town, hazard, level, start, end = ((row[name] or "").strip() for name in COLUMNS)
-    span = Span(town=town, hazard=Hazard(hazard), level=Level[level.upper()], start=parse_iso(start), end=parse_iso(end))
+def _span(row: dict[str, str], hazard: Hazard) -> Span:
+    chance = float(row["chance"]) if row["chance"] else None
+    span = Span(town=row["town"], hazard=hazard, level=Level[row["level"].upper()], start=parse_iso(row["start"]), end=parse_iso(row["end"]), chance=chance)
     if not span.town or span.end <= span.start or span.level is Level.NONE:
         raise ValueError("town 为空、end 不晚于 start，或级别为 none / empty town, end not after start, or no level")
+    if chance is not None and not 0 <= chance <= 1:
+        raise ValueError("chance 应在 0 与 1 之间 / chance lies between 0 and 1")
     return span
 
 
@@ -97,9 +126,12 @@ def _joined(spans: Iterable[Span]) -> Iterator[Span]:
         yield current
 
 
-def match(warned: Iterable[Span], happened: Iterable[Span], level: Level) -> list[Outcome]:
-    """Outcomes at one threshold, oldest first. A warning that covers several events is a hit for each and no false alarm."""
-    warnings, events = at_least(warned, level), at_least(happened, level)
+def match(warned: Iterable[Span], happened: Iterable[Span], level: Level, *, event_level: Level | None = None) -> list[Outcome]:
+    """Outcomes at one threshold, oldest first. A warning that covers several events is a hit for each and no false alarm.
+
+    `event_level`: what counts as an event, where that is not what counts as a warning.
+    """
+    warnings, events = at_least(warned, level), at_least(happened, level if event_level is None else event_level)
     used: set[Span] = set()
     outcomes = []
     for event in events:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
+from statistics import median
 
 from core.model import Level
 from core.times import people
@@ -100,6 +101,27 @@ def timeline(warned: Sequence[Span], happened: Sequence[Span], outcomes: Sequenc
     bottom = 30 + len(towns) * row + 18
     legend = "　".join(f"{sign} {words}" for sign, _, words in MARK.values())
     return svg(left + width + 30, bottom + 16, "时间线", [*parts, text(left, bottom, f"上：实况　下：预警　{legend}")])
+
+
+def lead_times(rows: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """One row a group: every lead time (hours before the event began; late ones left of zero) as a dot, the median as a stroke with its number."""
+    if not rows:
+        return svg(WIDTH, 60, "提前量", [text(20, 36, "没有命中，也没有险中，无提前量")])
+    left, width, row = 200, 620, 26
+    low, high = min(0.0, *(min(hours) for _, hours in rows)), max(1.0, *(max(hours) for _, hours in rows))
+
+    def x(hours: float) -> float:
+        return left + width * (hours - low) / (high - low)
+
+    bottom = 40 + row * len(rows)
+    parts = [text(left, 18, "提前量（时），左于 0 为迟"), line(x(0), 28, x(0), bottom, stroke="#57606a")]
+    parts += [text(x(tick), bottom + 16, f"{tick:.1f}", anchor="middle", size=11) for tick in sorted({low, 0.0, high / 2, high})]
+    for number, (name, hours) in enumerate(rows):
+        y, middle = 40 + row * number + row / 2, median(hours)
+        parts += [text(left - 8, y + 4, name, anchor="end", size=11), line(left, y, left + width, y)]
+        parts += [f"<circle cx='{x(h):.1f}' cy='{y:.1f}' r='4' fill='#0969da' opacity='0.6'/>" for h in hours]
+        parts += [line(x(middle), y - 9, x(middle), y + 9, stroke="#1f2328", width=2), text(x(middle) + 5, y - 5, f"{middle:.1f} 时，{len(hours)} 次", size=10)]
+    return svg(left + width + 70, bottom + 26, "提前量分布", parts)
 
 
 def heat_map(across: Sequence[str], up: Sequence[str], values: Sequence[Sequence[float | None]], words: tuple[str, str, str]) -> str:

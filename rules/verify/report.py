@@ -11,9 +11,9 @@ from core.model import Hazard, Level
 from core.times import iso, people
 from rules.verify import pictures
 from rules.verify.events import Outcome, Span, match
+from rules.verify.measures import COLOURS, leads, reliability, sensitivity
 from rules.verify.skill import Skill, skill
 
-COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
 STYLE = ("body{font-family:'Noto Sans CJK SC','Microsoft YaHei',sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;color:#1f2328}"
          "table{border-collapse:collapse;margin:12px 0}td,th{border:1px solid #d0d7de;padding:4px 10px;text-align:right}"
          "td:first-child,th:first-child{text-align:left}small,th{white-space:nowrap}svg{max-width:100%;height:auto}.few{color:#9a6700}")
@@ -28,11 +28,27 @@ class Verification:
     outcomes: dict[tuple[Hazard, Level], tuple[Outcome, ...]]
     skills: dict[tuple[Hazard, Level], Skill]
 
+    @property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """The hazards that something is known of."""
+        return tuple(sorted({h for h, _ in self.outcomes}))
+
+    def of(self, hazard: Hazard) -> tuple[list[Span], list[Span]]:
+        """(warned, happened) of one hazard."""
+        return [s for s in self.warned if s.hazard is hazard], [s for s in self.happened if s.hazard is hazard]
+
+    def sensitivity(self, hazard: Hazard) -> list[list[float | None]]:
+        """CSI by what counts as an event (rows) and what counts as a warning (columns), blue to red."""
+        return sensitivity(*self.of(hazard))
+
     def as_json(self) -> dict[str, Any]:
         """The numbers and outcomes for machines; times ISO UTC."""
         return {"skill": [{"hazard": str(h), "level": lv.en, **asdict(s)} for (h, lv), s in self.skills.items()],
                 "by_town": [{"hazard": str(h), "level": lv.en, "town": town, **asdict(skill([o for o in found if o.town == town]))}
                             for (h, lv), found in self.outcomes.items() for town in sorted({o.town for o in found})],
+                "leads_h": [{"hazard": str(h), "level": lv.en, "town": town or None, "hours": list(hours)} for h, lv, town, hours in leads(self.outcomes)],
+                "reliability": [asdict(b) for b in reliability(self.warned, self.happened)],
+                "sensitivity_csi": {str(h): self.sensitivity(h) for h in self.hazards},
                 "outcomes": [{"hazard": str(h), "level": lv.en, "kind": o.kind, "town": o.town, "at": iso(o.at), "lead_s": o.lead_s}
                              for (h, lv), found in self.outcomes.items() for o in found]}
 
@@ -65,11 +81,14 @@ def html(found: Verification, title: str) -> str:
     parts = [f"<!doctype html><html lang='zh-CN'><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
              f"<style>{STYLE}</style><h1>{escape(title)}</h1>", _table(found)]
     points = [(f"{h.zh}{lv.zh}", 1 - s.far, s.pod, lv) for (h, lv), s in found.skills.items() if s.far is not None and s.pod is not None]
-    parts.append(pictures.performance(points))
-    for hazard in sorted({h for h, _ in found.outcomes}):
+    parts += ["<h2>命中率与成功率 performance</h2>", pictures.performance(points), *_reliability(found), *_leads(found)]
+    names = [lv.zh for lv in COLOURS]
+    for hazard in found.hazards:
         level = min(lv for h, lv in found.outcomes if h is hazard)
-        warned, happened = ([s for s in group if s.hazard is hazard] for group in (found.warned, found.happened))
-        parts.append(f"<h2>{hazard.zh}（{level.zh}以上）</h2>" + pictures.timeline(warned, happened, found.outcomes[hazard, level]))
+        parts.append(f"<h2>{hazard.zh}（{level.zh}以上）时间线 timeline</h2>" + pictures.timeline(*found.of(hazard), found.outcomes[hazard, level]))
+        parts.append(f"<h2>{hazard.zh} 门槛敏感性 sensitivity</h2>" + pictures.heat_map(
+            names, names, found.sensitivity(hazard), (f"{hazard.zh}：预警与实况各按几级算，CSI", "预警达到", "实况达到")))
+    parts += ["<h2>按镇街 by town</h2>", *_towns(found)]
     parts.append("<h2>逐次结果</h2><table><tr><th>灾种<th>级别<th>镇街<th>时间<th>结果<th>提前量（时）</tr>")
     for (hazard, level), group in found.outcomes.items():
         for o in group:
@@ -86,6 +105,31 @@ def _table(found: Verification) -> str:
         lead = f"{s.lead_h[1]:.1f}" if s.lead_h else "—"
         rows.append(f"<tr><td>{hazard.zh}{level.zh}以上{note}<td>{s.hits}<td>{s.near}<td>{s.misses}<td>{s.false}{scores}<td>{lead}</tr>")
     return "".join([*rows, "</table>"])
+
+
+def _reliability(found: Verification) -> list[str]:
+    bins = reliability(found.warned, found.happened)
+    told = pictures.reliability([(b.chance, b.share, b.cases) for b in bins]) if bins else \
+        "<p>预警没有给出可能性（chance 列），不能检验可靠性 / no chances were given</p>"
+    return ["<h2>可靠性 reliability</h2>", told]
+
+
+def _leads(found: Verification) -> list[str]:
+    rows = [(f"{h.zh}{lv.zh}以上{'：' + town if town else ''}", hours) for h, lv, town, hours in leads(found.outcomes)]
+    return ["<h2>提前量分布 lead times</h2>", pictures.lead_times(rows)]
+
+
+def _towns(found: Verification) -> list[str]:
+    """One row a hazard, level and town; too few events are said here too, for here they are the rule."""
+    rows = ["<table><tr><th>灾种与级别<th>镇街<th>命中<th>险中<th>漏报<th>空报<th>POD<th>FAR<th>提前量 四分位（时）</tr>"]
+    for (hazard, level), group in found.outcomes.items():
+        for town in sorted({o.town for o in group}):
+            s = skill([o for o in group if o.town == town])
+            lead = f"{s.lead_h[1]:.1f}（{s.lead_h[0]:.1f}–{s.lead_h[2]:.1f}）" if s.lead_h else "—"
+            few = " <span class='few'>事件太少</span>" if s.few else ""
+            rows.append(f"<tr><td>{hazard.zh}{level.zh}以上<td>{escape(town)}{few}<td>{s.hits}<td>{s.near}<td>{s.misses}<td>{s.false}"
+                        f"<td>{_number(s.pod)}<td>{_number(s.far)}<td>{lead}</tr>")
+    return [*rows, "</table>"]
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,68 @@
+"""Every comparison of a rule for one town: what is compared, its value now, the threshold after parameters, and whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.model import Level
+from rules.findings import Finding
+from rules.language import Columns, evaluate, number
+from rules.language.nodes import Compare, Name, Node, Number, walk
+from rules.scoring import amount, spell
+
+TRUTHS = {True: "成立", False: "不成立", None: "未知"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One comparison of the condition for `level`. `value` is what is proved of the left side, `possible` what cannot be excluded (None: no
+    bound), `threshold` the right side, all in `unit`; `truth` None is undecided."""
+
+    level: Level
+    text: str
+    value: float | None
+    possible: float | None
+    threshold: float | None
+    unit: str
+    truth: bool | None
+
+    def line(self) -> str:
+        """As `rules explain` prints it."""
+        now = "未知" if self.value is None else amount(self.value, self.unit)
+        least = "" if self.possible == self.value else f"，不能排除 {'任何值' if self.possible is None else amount(self.possible, self.unit)}"
+        return f"{self.text}：现 {now}{least}，阈值 {'未知' if self.threshold is None else amount(self.threshold, self.unit)}，{TRUTHS[self.truth]}"
+
+
+def comparisons(finding: Finding, columns: Columns, town: int, units: dict[str, str]) -> tuple[Comparison, ...]:
+    """All comparisons of a rule at the last tick, by level, in order of writing; `units` by indicator name."""
+    return tuple(_one(level, leaf, columns, town, units) for level, (_, tree) in sorted(finding.rule.conditions.items()) for leaf in leaves(tree))
+
+
+def leaves(tree: Node) -> Iterator[Compare]:
+    """The comparisons of a condition in order of writing."""
+    return (node for node in walk(tree) if isinstance(node, Compare))
+
+
+def _one(level: Level, leaf: Compare, columns: Columns, town: int, units: dict[str, str]) -> Comparison:
+    left, right, truth = number(leaf.left, columns), number(leaf.right, columns), evaluate(leaf, columns)
+    rising = leaf.op[0] != "<"
+    proved, possible = (left.lo, left.hi) if rising else (left.hi, left.lo)
+    return Comparison(
+        level=level, text=spell(leaf), value=_finite(proved[-1, town]), possible=_finite(possible[-1, town]),
+        threshold=_finite((right.lo if rising else right.hi)[-1, town]), unit=unit_of(leaf, units),
+        truth=True if truth.must[-1, town] else None if truth.may[-1, town] else False,
+    )
+
+
+def unit_of(leaf: Compare, units: dict[str, str]) -> str:
+    """Unit of a comparison: that of its number, else of the first indicator it names."""
+    parts = [*walk(leaf.right), *walk(leaf.left)]
+    return next((part.unit for part in parts if isinstance(part, Number) and part.unit not in ("", "1")),
+                next((units.get(part.name, "") for part in parts if isinstance(part, Name)), ""))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
