@@ -86,7 +86,8 @@ def test_what_as_a_whole_cannot_be_used_is_refused_and_nothing_is_kept(gateway, 
 
 @pytest.mark.parametrize(("kind", "body"), [
     ("application/xml", b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><alert>&x;</alert>'), ("application/xml", b"<a>" * 50_000), ("application/xml", b"<a/>"),
-    ("application/xml", '<?xml version="1.0" encoding="GBK"?><alert/>'.encode("gbk")), ("application/cap+xml", CAP.replace(b"<expires>2021-07-26T21:00:00+08:00</expires>", b"")),
+    ("application/xml", '<?xml version="1.0" encoding="GBK"?><alert/>'.encode("gbk")),
+    ("application/cap+xml", CAP.replace(b"<expires>2021-07-26T21:00:00+08:00</expires>", b"")),
     ("text/csv", b"a,b\n1,2\n"), ("text/csv", "站,值\n".encode("gbk")), ("text/csv", b"station,property,time,value,unit\nD1,stage,2021-07-26T07:00:00Z,\x00,m\n"),
 ])
 def test_hostile_xml_and_csv_are_refused(gateway, kind, body) -> None:
@@ -317,8 +318,10 @@ def test_pages_and_addresses(gateway) -> None:
 def test_no_key_and_no_number_in_log_or_answer(gateway, caplog) -> None:
     number = "13812345678"
     with caplog.at_level(logging.DEBUG):
-        answers = [one(gateway, {"reports": [pw.seen(reporter=number)]}), one(gateway, {"reports": [pw.seen(note=f"电话{number}"), pw.seen(town=number, village=number)]}),
-                   one(gateway, {"observations": [pw.reading(unit=number)]}), one(gateway, b"{" + number.encode()), one(gateway, {}, Authorization=f"Bearer {pw.NAME}.{number}")]
+        answers = [one(gateway, {"reports": [pw.seen(reporter=number)]}),
+                   one(gateway, {"reports": [pw.seen(note=f"电话{number}"), pw.seen(town=number, village=number)]}),
+                   one(gateway, {"observations": [pw.reading(unit=number)]}), one(gateway, b"{" + number.encode()),
+                   one(gateway, {}, Authorization=f"Bearer {pw.NAME}.{number}")]
     gateway.drain()
     secret = gateway.key.partition(".")[2]
     said = caplog.text + repr(answers) + repr(gateway.reports().to_dict())
