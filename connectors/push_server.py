@@ -61,7 +61,7 @@ class PushServer:
         if not isinstance(body, str) and status >= 400 and not request.path.startswith("/push/"):  # a person is looking
             kind, body = "text/html", draw("told.html.j2", self.door.county, self.door.settings, told=body["error"])
         self.told[str(status)] += 1
-        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False) + "\n"
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, sort_keys=True) + "\n"
         response = web.Response(status=status, text=text, content_type=kind, charset="utf-8", headers=HEADERS | more)
         if status >= 400:
             response.force_close()
