@@ -1,7 +1,7 @@
 """The inbox: what officers and neighbouring departments have sent, as an ordinary feed.
 
 Whoever receives messages answers for one when it is durable in the spool; this drains the spool through the same stages as every feed, so that raw bytes, flags and
-health hold. Where the feed has an http address, one CSV list of field reports is pulled from there instead. A message is
+health hold. Where the feed has an http address, one CSV list of field reports is pulled from there once the spool is empty. A message is
 {at, kind, by, body}: kind json, csv, cap, sms or beidou; `by` the department, or for sms and beidou the reporter.
 """
 
@@ -36,21 +36,23 @@ def spool_of(feed: Feed, settings: Settings) -> Spool:
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
-    """What waits in the spool; its files go when the lake has them. None when nothing waits."""
-    if feed.address or (settings.mode == "sandbox" and feed.sandbox):
+    """What waits in the spool; its files go when the lake has them. Then the list, where the feed has one; None when nothing waits."""
+    listed = bool(settings.sandbox_url and feed.sandbox) if settings.mode == "sandbox" else bool(feed.address)
+    spool = spool_of(feed, settings)
+    messages, files = spool.read()
+    if messages:
+        body = canonical({"messages": messages}).encode()
+        more = listed or len(spool.waiting()) > len(files)
+        return Payload(body=body, content_type="application/json", again=more, acknowledge=lambda: Spool.forget(files))
+    if listed:
         answer = http.get(feed, feed.url(settings), settings=settings, conditional=conditional)
         if answer is None:
             return None
         message = {"at": iso(now), "by": "", "kind": "csv", "body": answer.body.decode(errors="strict")}
         return replace(answer, body=canonical({"messages": [message]}).encode())
-    spool = spool_of(feed, settings)
     if not spool.folder.is_dir():
         raise FetchError(f"{feed.feed}: 还没有接收服务写入 / no receiver has written here yet", layer="source")
-    messages, files = spool.read()
-    if not messages:
-        return None
-    body = canonical({"messages": messages}).encode()
-    return Payload(body=body, content_type="application/json", again=len(spool.waiting()) > len(files), acknowledge=lambda: Spool.forget(files))
+    return None
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:

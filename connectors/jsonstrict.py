@@ -19,6 +19,7 @@ _MAX_DIGITS = 40
 # A text is taken possessively, or a long one would cost ninety times its size; one that never ends is taken to the end, or each of its
 # escaped quotes would begin a search of its own.
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+_UNSTORABLE = re.compile(rb"\\u[dD][89a-fA-F]")
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,99}")
 
 
@@ -31,13 +32,18 @@ def loads(body: bytes, *, feed: str) -> Any:
     except UnicodeDecodeError as error:
         raise ParseError(f"not UTF-8 at byte {error.start}", where=feed) from error
     try:
-        return json.loads(
+        found = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite, parse_int=_short_int,
         )
+        if _UNSTORABLE.search(body):  # a text that cannot be written down again would stop the store, long after its sender was answered
+            json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ParseError("a text holds half of a surrogate pair", where=feed) from error
     except json.JSONDecodeError as error:
         raise ParseError(f"not JSON: {error.msg}", where=f"{feed}:{error.lineno}:{error.colno}") from error
     except ValueError as error:
         raise ParseError(str(error), where=feed) from error
+    return found
 
 
 def unwrap(body: bytes, *, feed: str) -> Any:

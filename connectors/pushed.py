@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from connectors import cap_feed
 from connectors.field_reports import read_record, rows_of
@@ -26,6 +28,8 @@ from core.units import PROPERTIES, UnknownUnit, convert
 LISTS = ("observations", "signals", "reports")
 OBSERVATION_COLUMNS = ("station", "property", "time", "value", "unit")
 MAX_RECORDS = 10_000
+#: A reading older than this is a mistake of the clock or the year; a text of a signal longer than this is none.
+OLDEST, MAX_TEXT = timedelta(days=3660), 200
 _FIELD = re.compile(r"field (\w+)")
 
 
@@ -100,11 +104,16 @@ def _observation(gather: Gather, stations: Stations, fields: Fields) -> Iterator
         value = None if value is None else round(convert(value, unit, PROPERTIES[observed]), 6)
     except UnknownUnit as error:
         raise Refused(f"field unit: {error}") from error
+    if value is not None and not math.isfinite(value):
+        raise Refused("field value is not finite")
     interval = fields.number("interval_s") or 0
     if interval != int(interval) or not 0 <= interval <= 31 * 86400:
         raise Refused("field interval_s is no whole number of seconds up to 31 days")
+    time = fields.zoned("time")
+    if gather.received - time > OLDEST:
+        raise Refused(f"field time: seen {time.isoformat()}, over {OLDEST.days} days before it arrived")
     yield gather.observation(
-        name, observed, fields.zoned("time"), value, interval_s=int(interval), datum=station.datum, synthetic=fields.yes("synthetic") or station.synthetic,
+        name, observed, time, value, interval_s=int(interval), datum=station.datum, synthetic=fields.yes("synthetic") or station.synthetic,
     )
 
 
@@ -122,12 +131,15 @@ def _signal(gather: Gather, fields: Fields) -> Iterator[OfficialSignal]:
     issued, expires = fields.zoned("issued"), fields.zoned("expires")
     if expires <= issued:
         raise Refused("field expires must be later than issued")
+    title = str(fields.maybe("title") or event)
+    if max(map(len, (identifier, event, title, *references))) > MAX_TEXT:
+        raise Refused(f"field title, event, identifier or references: a text of over {MAX_TEXT} characters")
     try:
         codes = tuple(area(code, gather.feed) for code in areas)
     except Refused as error:
         raise Refused(f"field areas: {error}") from error
     yield OfficialSignal(
         feed=gather.feed.feed, identifier=identifier, event=event, hazard=hazard_of(event), level=Level[colour], areas=codes,
-        title=str(fields.maybe("title") or event), issued=issued, received=gather.received, raw=gather.raw, expires=expires, msg_type=MsgType(kind),
+        title=title, issued=issued, received=gather.received, raw=gather.raw, expires=expires, msg_type=MsgType(kind),
         references=tuple(references), synthetic=fields.yes("synthetic"),
     )

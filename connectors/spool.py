@@ -30,21 +30,24 @@ class Spool:
 
     def keep(self, messages: list[dict[str, Any]], now: datetime) -> None:
         """Write these messages durably as one file; StoreError (nothing kept) when the spool is full or the disk refuses."""
-        body = canonical(messages).encode()
-        name = f"{now:%Y%m%dT%H%M%S%f}-{digest(body)[:16]}.json"
+        body, path = canonical(messages).encode(), self.path(messages, now)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             if self.size() + len(body) > self.max_bytes:
                 raise StoreError(f"暂存已满 / the spool is full: over {self.max_bytes} bytes")
-            part = self.folder / f"{name}.part"
+            part = path.with_name(f"{path.name}.part")
             with part.open("wb") as out:
                 out.write(body)
                 out.flush()
                 os.fsync(out.fileno())
-            part.rename(self.folder / name)
+            part.rename(path)
             flush_folder(self.folder)
         except OSError as error:
             raise StoreError(f"暂存不可写 / the spool cannot be written: {error.strerror}") from error
+
+    def path(self, messages: list[dict[str, Any]], now: datetime) -> Path:
+        """The file that these messages have or will have: the same messages of the same moment are one file."""
+        return self.folder / f"{now:%Y%m%dT%H%M%S%f}-{digest(canonical(messages))[:16]}.json"
 
     def size(self) -> int:
         """Bytes that wait."""
@@ -90,6 +93,14 @@ class Spool:
         """The lake has these."""
         for path in files:
             path.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder whose own name survives a power cut too."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
 
 
 def flush_folder(folder: Path) -> None:

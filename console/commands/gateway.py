@@ -1,4 +1,4 @@
-"""`fengsui gateway`: the centre's end of telemetry, a process of its own beside Airflow."""
+"""`fengsui gateway`: the centre's end of telemetry and of pushes, a process of its own beside Airflow."""
 
 from __future__ import annotations
 
@@ -26,19 +26,24 @@ def add(app: typer.Typer) -> None:
 
 
 def gateway(
-    feed: Annotated[str, typer.Argument(help="数据源名（连接器 sl651 或 mqtt_sensors）/ the feed's name")],
+    feed: Annotated[str, typer.Argument(help="数据源名（连接器 sl651 或 mqtt_sensors），或 push / the feed's name, or push")],
     host: Annotated[str, typer.Option(help="监听地址 / address to listen on")] = "",
     port: Annotated[int, typer.Option(help="监听端口 / port to listen on")] = 0,
     every: Annotated[float, typer.Option(help="入湖间隔秒 / seconds between drains")] = EVERY_S,
 ) -> None:
-    """遥测接入：SL 651 测站经 TCP 连来，先落盘再应答；MQTT 传感器读后入湖再应答 / take telemetry: keep, answer, move into the lake.
+    """接入网关：SL 651 测站与部门推送（push）先落盘再应答；MQTT 传感器读后入湖再应答 / take telemetry or pushes: keep, answer, move into the lake.
 
-    Address and port default to the feed's `address` (tcp://host:port); a sandbox listens on loopback only.
+    Address and port default to the feed's `address` (tcp://host:port); a sandbox listens on loopback only. `push` speaks plain HTTP: put a proxy that ends TLS before it.
     """
     from console.context import Context
     from core.errors import ConfigError
 
     ctx = Context.load()
+    if feed == "push":
+        from console.pushing import run
+
+        asyncio.run(run(ctx, host, port, every))
+        return
     row = ctx.county.feed(feed)
     if row.connector not in TELEMETRY:
         raise ConfigError(f"数据源 {feed} 不是遥测 / not a telemetry feed", hint=f"connector: {' | '.join(TELEMETRY)}")

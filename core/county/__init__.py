@@ -1,8 +1,10 @@
 """The county folder: one county's data, read strictly."""
 
 from core.county.county import County
+from core.county.departments import Department
 from core.county.feeds import CONNECTOR_KINDS
 from core.county.loader import load_county
+from core.county.people import Reporter
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
 from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, Town
 
@@ -11,12 +13,14 @@ __all__ = [
     "ApprovalRule",
     "Column",
     "County",
+    "Department",
     "Feed",
     "Group",
     "Loudspeaker",
     "Officer",
     "Policy",
     "QuietHours",
+    "Reporter",
     "Station",
     "Table",
     "Town",

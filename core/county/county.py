@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from core.county.departments import Department
 from core.county.people import Reporter
 from core.county.policy import Policy
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
@@ -39,6 +40,7 @@ class County:
     climate: tuple[Climate, ...] = ()
     links: tuple[Link, ...] = ()
     reporters: tuple[Reporter, ...] = ()
+    departments: tuple[Department, ...] = ()
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:
@@ -67,6 +69,10 @@ class County:
     def reporter(self, name: str) -> Reporter | None:
         """A reporter by id, None when the county does not know it."""
         return next((r for r in self.reporters if r.reporter == name), None)
+
+    def department(self, name: str) -> Department | None:
+        """A neighbouring department by id, None when the county does not know it."""
+        return next((d for d in self.departments if d.department == name), None)
 
     def station(self, name: str) -> Station | None:
         """A station by id, None when the county does not know it."""

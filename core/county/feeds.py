@@ -43,7 +43,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "sensorthings": (HTTP, {"properties": str, "station_key": str, "hours": int}),
     "firms": (HTTP, {"reach_km": float}),
     "hazard_layer": (HTTP, {"fields": str, "reach_km": float}),
-    "inbox": (HTTP, {"renamed": str}),
+    "inbox": (HTTP, {"renamed": str, "page": bool}),
     "file_drop": (("file", "sftp", "ftp", "s3"), {"renamed": str}),
 }
 CONNECTOR_KINDS = tuple(KINDS)
@@ -55,11 +55,18 @@ _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 def read_feeds(problems: Problems) -> tuple[Feed, ...]:
     """All rows of feeds.yaml, the wrong ones too (so that nobody else is blamed for them)."""
-    return tuple(_feed(name, node) for name, node in Node.read(problems, "feeds.yaml").items())
+    rows = list(Node.read(problems, "feeds.yaml").items())
+    feeds = tuple(_feed(name, node) for name, node in rows)
+    pages = [(feed, node) for feed, (_, node) in zip(feeds, rows, strict=True) if feed.options.get("page")]
+    for _, node in pages[1:]:
+        node.refuse(f"与 {pages[0][0].feed} 都写了 page / two feeds have the reporters' page", "只留一个 page: true / leave one")
+    return feeds
 
 
 def _feed(name: str, node: Node) -> Feed:
     row = node.fields(REQUIRED, OPTIONAL)
+    if name == "push":
+        node.refuse("是推送网关的名字 / the name of the push gateway", "换一个编号 / choose another id")
     connector = row["connector"].word(CONNECTOR_KINDS)
     schemes, known = KINDS.get(connector, ((*HTTP, "mqtt", "mqtts"), {}))
     interval, max_age = row["interval_s"].whole(1, 604_800, " 秒"), row["max_age_s"].whole(1, 2_592_000, " 秒")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.county.county import County
 from core.county.decisions import read_groups, read_policy
+from core.county.departments import read_departments
 from core.county.feeds import read_feeds
 from core.county.outline import read_outline, with_cells
 from core.county.people import read_reporters
@@ -61,6 +62,7 @@ def _read(root: Path, version: str) -> County:
     known = {station.station: station for station in stations}
     maintenance, climate, links = read_maintenance(problems, known), read_climate(problems, known), read_links(problems, known)
     reporters = read_reporters(problems, keys)
+    departments = read_departments(problems, feeds)
     groups = read_groups(problems)
     policy = read_policy(problems, [group.group for group in groups])
     templates = read_templates(problems)
@@ -73,7 +75,7 @@ def _read(root: Path, version: str) -> County:
     return County(
         code=code, prefecture=prefecture, datum=datum, root=root, version=version, towns=with_cells(towns, outline), stations=stations,
         feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
-        maintenance=maintenance, climate=climate, links=links, reporters=reporters, **said,
+        maintenance=maintenance, climate=climate, links=links, reporters=reporters, departments=departments, **said,
     )
 
 

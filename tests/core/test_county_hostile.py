@@ -45,6 +45,19 @@ EDITS = [
     ("links.csv", "SXZ,CLZ,stage", "SXZ,NOPE,stage", "NOPE"),
     ("reporters.csv", "hm-bc-t1,town,baochang", "hm-bc-t1,town,nowhere", "nowhere"),
     ("reporters.csv", "hm-bc-t1,town", "hm-bc-t1,tow", "tow"),
+    # departments.yaml
+    ("departments.yaml", "report-platform:", "Report Platform:", "Report Platform"),
+    ("departments.yaml", "report-platform:\n", "report-platform: yes\nx:\n", "report-platform"),
+    ("departments.yaml", "feeds: {reports: [reports]}", "feeds: {report: [reports]}", "report"),
+    ("departments.yaml", "feeds: {reports: [reports]}", "feeds: {weather: [reports]}", "inbox"),
+    ("departments.yaml", "feeds: {reports: [reports]}", "feeds: {reports: [everything]}", "everything"),
+    ("departments.yaml", "feeds: {reports: [reports]}", "feeds: {reports: []}", "feeds.reports"),
+    ("departments.yaml", "feeds: {reports: [reports]}", "feeds: reports", "feeds"),
+    ("departments.yaml", "feeds: {reports", "feed: {reports", "feeds"),
+    ("departments.yaml", "rate_per_min: 120", "rate_per_min: fast", "rate_per_min"),
+    ("departments.yaml", "rate_per_min: 120", "rate_per_min: 0", "rate_per_min"),
+    ("departments.yaml", "burst: 40", "burst: 1.5", "burst"),
+    ("departments.yaml", "burst: 40", "key: tHhT8aTfQ5aIFWYs0GYMQ6eS", "key"),
     # county.yaml
     ("county.yaml", 'code: "320614"', "code: 320614", "code"),
     ("county.yaml", 'code: "320614"', 'code: "３２０６１４"', "code"),
@@ -138,6 +151,10 @@ EDITS = [
     ("feeds.yaml", "water:\n  title: 水情库（SL 323）", "water:\n  title: [水情库", "YAML"),
     ("feeds.yaml", "water:\n", "weather:\n", "YAML"),
     ("feeds.yaml", "power:\n", "Power:\n", "Power"),
+    ("feeds.yaml", "warnings_cap:\n", "push:\n", "push"),
+    ("feeds.yaml", "{page: true}", "{page: yes}", "page"),
+    ("feeds.yaml", "  options: {page: true}", "  options: {page: true}\nagain:\n  title: x\n  sector: people\n  connector: inbox\n  cron: \"*/5 * * * *\"\n"
+     "  interval_s: 3600\n  max_age_s: 12600\n  expected: 0\n  options: {page: true}", "page"),
     # policy.yaml
     ("policy.yaml", "deadline_s: 1800", "deadline_s: soon", "deadline_s"),
     ("policy.yaml", "deadline_s: 1800", "deadline_s: 0", "deadline_s"),

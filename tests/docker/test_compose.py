@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILES = ("compose.yaml", "compose.celery.yaml")
-ONE_MACHINE = {"postgres", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
+ONE_MACHINE = {"postgres", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
+               "push-gateway"}
 SECRETS = ("FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "BROKER_PASSWORD", "TWILIO_TOKEN", "SEAL_KEY")
 
 
@@ -65,6 +66,21 @@ def test_fengsui_variables_are_ones_that_settings_know(compose: dict[str, Any]) 
 
     given = {key.removeprefix("FENGSUI_").lower() for key in compose["x-airflow-common"]["environment"] if key.startswith("FENGSUI_")}
     assert given <= set(Settings.model_fields)
+
+
+def test_the_push_gateway_is_a_command_of_ours_and_shares_the_state(compose: dict[str, Any]) -> None:
+    import importlib
+
+    import click
+    import typer.main
+
+    service = compose["services"]["push-gateway"]
+    module = importlib.import_module(service["entrypoint"][-1])
+    context = typer.main.get_command(module.app).make_context("fengsui", list(service["command"]), resilient_parsing=False)
+    command = context.command.commands[service["command"][0]]  # type: ignore[attr-defined]
+    given = command.make_context("gateway", list(service["command"][1:]), parent=click.Context(context.command)).params
+    assert (given["feed"], given["port"]) == ("push", 8090) and service["ports"] == [f"127.0.0.1:{given['port']}:{given['port']}"]
+    assert "fengsui-state:/var/lib/fengsui" in service["volumes"]
 
 
 def test_ports_stay_on_this_machine(compose: dict[str, Any]) -> None:
