@@ -50,12 +50,13 @@ def follow(course: Course, hold: Hold, state: HoldState | None) -> tuple[Levels,
 def _jump(course: Course, hold: Hold, state: HoldState | None) -> tuple[Levels, HoldState | None]:
     target = np.maximum(course.proved, course.heading)
     possible = np.maximum(target, course.ceiling)
-    since = [_since(possible < colour, course.seen_us, state.excluded[colour - 1] if state else None) for colour in range(1, Level.RED + 1)]
+    level, tick = state.level if state else 0, 0
+    top = max(level, int(target.max()))  # a colour above all that is held or proved has nothing to fall from
+    since = [_since(possible < colour, course.seen_us, state.excluded[colour - 1] if state else None) for colour in range(1, top + 1)]
     falls = [(possible < colour) & (course.seen_us - clock >= hold.keep_s * 1_000_000) for colour, clock in enumerate(since, start=1)]
     # for each level that may be held: where it is left, upwards or downwards
-    leaves = [np.flatnonzero((target > level) | (falls[level - 1] if level else False)) for level in range(Level.RED + 1)]
+    leaves = [np.flatnonzero((target > held) | (falls[held - 1] if held else False)) for held in range(top + 1)]
     out = np.empty(len(target), dtype=np.int8)
-    level, tick = state.level if state else 0, 0
     while tick < len(target):
         later = leaves[level]
         at = int(np.searchsorted(later, tick))
@@ -68,7 +69,7 @@ def _jump(course: Course, hold: Hold, state: HoldState | None) -> tuple[Levels, 
     if not level:
         return out, None
     last = [EPOCH + int(clock[-1]) * _US if possible[-1] < colour else None for colour, clock in enumerate(since, start=1)]
-    return out, HoldState(level=level, excluded=tuple(last), updated_at=course.ticks[-1])
+    return out, HoldState(level=level, excluded=(*last, *(None,) * (Level.RED - top)), updated_at=course.ticks[-1])
 
 
 def _since(below: NDArray[np.bool_], seen_us: Ints, carried: datetime | None) -> Ints:

@@ -30,6 +30,7 @@ _RADII = tuple(f"r{force}_{quadrant}" for force in (7, 10, 12) for quadrant in (
 #: Circles are taken from the last of so many positions that tells them.
 _RADII_BACK = 5
 _US_PER_H = 3_600_000_000
+_EDGES = np.array([[CIRCLE_SPEED[force]] for force in (7, 10, 12)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class _Points:
 
     def where(self, keep: Bools | Ints | slice | list[int]) -> _Points:
         """Some of the points."""
-        return _Points(*(getattr(self, name)[keep] for name in self.__slots__))
+        return _Points(self.time[keep], self.issued[keep], self.lat[keep], self.lon[keep], self.wind[keep], self.pressure[keep], self.radii[keep],
+                       self.speed[keep], self.bearing[keep], self.agency[keep], self.row[keep])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,9 @@ def _carried(analysed: _Points, at: int) -> _Points:
 def _along(storm: str, analysed: _Points, ahead: _Points, at: int, *, home: bool) -> StormPath:
     """Positions every STEP_H hours, linear between points; wind and pressure too, the last known filling gaps; circles as last analysed,
     dropped where the wind no longer supports them."""
-    time, lat, lon, wind, pressure, row = (
-        np.append(getattr(analysed, name)[-1:], getattr(ahead, name)) for name in ("time", "lat", "lon", "wind", "pressure", "row"))
+    time, row = (np.concatenate(pair) for pair in ((analysed.time[-1:], ahead.time), (analysed.row[-1:], ahead.row)))
+    lat, lon, wind, pressure = (np.concatenate(pair) for pair in (
+        (analysed.lat[-1:], ahead.lat), (analysed.lon[-1:], ahead.lon), (analysed.wind[-1:], ahead.wind), (analysed.pressure[-1:], ahead.pressure)))
     hours = (time - at) / 1_000_000 / 3600
     lead = np.arange(0.0, min(HORIZON_H, max(0.0, float(hours[-1]))) + STEP_H / 2, STEP_H)
     wind, pressure = _filled(wind), _filled(pressure)
@@ -179,8 +182,7 @@ def _along(storm: str, analysed: _Points, ahead: _Points, at: int, *, home: bool
     radii = analysed.radii[-_RADII_BACK:]
     told = np.maximum.accumulate(np.where(np.isnan(radii), -1, np.arange(len(radii))[:, None]))[-1]
     reported = np.where(told >= 0, radii[told, np.arange(radii.shape[1])], np.nan).reshape(3, 1, 4)
-    edges = np.array([CIRCLE_SPEED[force] for force in (7, 10, 12)])
-    circles = np.where((speed >= edges[:, None])[:, :, None], reported, np.nan)
+    circles = np.where((speed >= _EDGES)[:, :, None], reported, np.nan)
     return StormPath(
         storm=storm, home=home, lead=lead, lat=np.interp(lead, hours, lat), lon=np.interp(lead, hours, lon), wind=speed,
         pressure=np.interp(lead, hours, np.where(np.isnan(pressure), 1000.0, pressure)), circles=circles, rows=tuple(row.tolist()),

@@ -56,6 +56,7 @@ class Readings:
         self.log, self._ticks_s = Log.of(frame), ticks_s
         self._grids: dict[tuple[str, tuple[str, ...]], tuple[Grid, Position]] = {}
         self._values: dict[str, tuple[tuple[Station, ...], StationValues]] = {}
+        self._reaches: dict[str, Reach] = {}
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
         """Grid of one property over some stations and the stations' positions at the ticks."""
@@ -107,16 +108,22 @@ class Readings:
         stations, values = self.station_values(indicator)
         silent = np.array([s.feed in self.silent for s in stations], dtype=bool)
         values = StationValues(values.lo, np.where(silent, np.inf, values.hi), values.heading, values.stale | silent, values.age_s)
-        found = reach_of(self.county, indicator, stations)
+        found = self._reach(indicator, stations)
         feeds = tuple(dict.fromkeys(s.feed for s in stations))
         mean = indicator.reach in ("idw", "mean")
         told = _mean(values, found, len(stations), indicator, feeds) if mean else _worst(values, found, _paths(stations), silent, feeds)
         return replace(told, sinking=indicator.sinking)
 
+    def _reach(self, indicator: Indicator, stations: tuple[Station, ...]) -> Reach:
+        """reach_of, looked up once an assessment however many towns ask."""
+        if indicator.name not in self._reaches:
+            self._reaches[indicator.name] = reach_of(self.county, indicator, stations)
+        return self._reaches[indicator.name]
+
     def binding(self, indicator: Indicator, town: int) -> Station | None:
         """The station that makes a town's newest value: the worst of its core stations, the nearest among equals; None where there is none."""
         stations, values = self.station_values(indicator)
-        found = reach_of(self.county, indicator, stations)
+        found = self._reach(indicator, stations)
         core = [int(s) for s in found.member[found.core[:, town], town]]
         if not core:
             return None
@@ -162,8 +169,9 @@ def _paths(stations: tuple[Station, ...]) -> Ints:
 @functools.lru_cache(maxsize=256)
 def _reach_cached(version: str, towns: tuple[tuple[str, float, float], ...], stations: tuple[tuple[str, float, float], ...], how: tuple[str, float, float]) -> Reach:
     points = [unit_vectors(np.array([t[1] for t in group]), np.array([t[2] for t in group])) if group else np.zeros((0, 3)) for group in (towns, stations)]
-    own = np.array([[t[0] == s[0] for s in stations] for t in towns], dtype=bool).reshape(len(towns), len(stations))
-    return reach(points[0], points[1], own, *how)
+    number = {town[0]: n for n, town in enumerate(towns)}
+    own = [(number[station[0]], n) for n, station in enumerate(stations) if station[0] in number]
+    return reach(points[0], points[1], np.array(own, dtype=np.int64).reshape(-1, 2), *how)
 
 
 def reach_of(county: County, indicator: Indicator, stations: tuple[Station, ...]) -> Reach:
@@ -231,8 +239,9 @@ def _two_paths(lo: Floats, found: Reach, paths: Ints) -> tuple[Floats, Floats]:
 
 
 def _path_count(found: Reach, paths: Ints) -> Ints:
-    own = [set(np.append(paths, -1)[found.member[:, town]].tolist()) - {-1} for town in range(found.member.shape[1])]
-    return np.array([len(p) for p in own], dtype=np.int64)
+    """(N,) independent paths of a town's stations."""
+    path = np.sort(np.append(paths, -1)[found.member], axis=0)
+    return np.asarray((np.diff(path, axis=0, prepend=-1) != 0).sum(axis=0))
 
 
 def _mean(values: StationValues, found: Reach, stations: int, indicator: Indicator, feeds: tuple[str, ...]) -> TownValues:

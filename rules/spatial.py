@@ -61,8 +61,9 @@ class Reach:
         return np.asarray(~self.core.any(axis=0))
 
 
-def reach(town_points: Floats, station_points: Floats, own: Bools, kind: str, km: float, witness_km: float) -> Reach:
-    """Neighbours of N towns among S stations. `own` (N, S): the station stands in the town (and speaks for it whatever its distance).
+def reach(town_points: Floats, station_points: Floats, own: Ints, kind: str, km: float, witness_km: float) -> Reach:
+    """Neighbours of N towns among S stations. `own` (P, 2): town and station, where the station stands in the town (and speaks for it whatever its
+    distance). Work and memory grow with the pairs within reach, not with N x S.
 
     kind own: own stations; nearest: own, else the nearest within km; within, idw, mean: own and all within km.
     """
@@ -70,26 +71,34 @@ def reach(town_points: Floats, station_points: Floats, own: Bools, kind: str, km
     if not stations:
         empty = np.zeros((1, towns))
         return Reach(empty.astype(np.int64), empty.astype(bool), empty)
-    found = cKDTree(station_points).query_ball_point(town_points, chord(max(km, witness_km)), return_sorted=True)
-    lists: list[list[tuple[float, int, bool]]] = []
-    for town in range(towns):
-        candidates = sorted(set(found[town]) | set(np.flatnonzero(own[town]).tolist()))
-        arcs = _arcs(town_points[town], station_points[candidates])
-        rows = sorted(zip(arcs.tolist(), candidates, strict=True))
-        inner = [s for d, s in rows if own[town, s]] if kind in ("own", "nearest") else [s for d, s in rows if own[town, s] or d <= km]
-        if kind == "nearest" and not inner:
-            inner = [s for d, s in rows if d <= km][:1]
-        lists.append([(d, s, s in inner) for d, s in rows if s in inner or d <= witness_km])
-    layers = max(1, *map(len, lists))
-    member, core, arc = np.full((layers, towns), stations), np.zeros((layers, towns), dtype=bool), np.full((layers, towns), np.inf)
-    for town, entries in enumerate(lists):
-        for layer, (d, s, inside) in enumerate(entries):
-            member[layer, town], core[layer, town], arc[layer, town] = s, inside, d
-    return Reach(member.astype(np.int64), core, arc)
+    near = cKDTree(town_points).sparse_distance_matrix(cKDTree(station_points), chord(max(km, witness_km)), output_type="ndarray")
+    mine = own[:, 0].astype(np.int64) * stations + own[:, 1]
+    town, station = np.divmod(np.union1d(near["i"].astype(np.int64) * stations + near["j"], mine), stations)
+    arc = _arcs(town_points[town], station_points[station])
+    order = np.lexsort((station, arc, town))
+    town, station, arc = town[order], station[order], arc[order]
+    is_own = np.isin(town * stations + station, mine)
+    inner = is_own if kind in ("own", "nearest") else is_own | (arc <= km)
+    if kind == "nearest":
+        alone = np.bincount(town[is_own], minlength=towns)[town] == 0
+        inner = inner | (alone & (arc <= km) & (_rank(town) == 0))
+    keep = inner | (arc <= witness_km)
+    town, station, arc, inner = town[keep], station[keep], arc[keep], inner[keep]
+    layer = _rank(town)
+    shape = (int(layer.max()) + 1 if len(layer) else 1, towns)
+    member, core, away = np.full(shape, stations), np.zeros(shape, dtype=bool), np.full(shape, np.inf)
+    member[layer, town], core[layer, town], away[layer, town] = station, inner, arc
+    return Reach(member.astype(np.int64), core, away)
 
 
-def _arcs(point: Floats, others: Floats) -> Floats:
-    return np.asarray(2 * EARTH_KM * np.arcsin(np.clip(np.linalg.norm(others - point, axis=-1) / 2, 0, 1)))
+def _rank(group: Ints) -> Ints:
+    """[4, 4, 7, 7, 7] -> [0, 1, 0, 1, 2]; equal numbers stand together."""
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    return np.arange(len(group)) - np.repeat(first, np.diff(np.append(first, len(group))))
+
+
+def _arcs(points: Floats, others: Floats) -> Floats:
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.clip(np.linalg.norm(others - points, axis=-1) / 2, 0, 1)))
 
 
 def weights(found: Reach, stations: int, *, inverse_distance: bool) -> csr_array:
@@ -112,5 +121,9 @@ def over_towns(values: Floats, found: Reach, keep: Sequence[Bools] | None = None
     for layer in range(found.member.shape[0]):
         # a station that is not kept for a town is no station
         member = found.member[layer] if keep is None else np.where(keep[layer], found.member[layer], values.shape[1])
-        np.maximum(best, np.take(wide, member, axis=1), out=best)
+        has = np.flatnonzero(member < values.shape[1])
+        if len(has) == len(member):
+            np.maximum(best, np.take(wide, member, axis=1), out=best)
+        elif len(has):
+            best[:, has] = np.maximum(best[:, has], np.take(wide, member[has], axis=1))
     return best

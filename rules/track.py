@@ -28,10 +28,19 @@ class _View:
     """One path seen from N towns: distances and modelled wind, worked out once however many indicators ask."""
 
     def __init__(self, path: StormPath, lat: Floats, lon: Floats) -> None:
-        self.path = path
-        centre = (path.lat[:, None], path.lon[:, None])
-        self.km = distance_km(*centre, lat[None, :], lon[None, :])
-        self.bearing = bearing_deg(*centre, lat[None, :], lon[None, :])
+        self.path, self._lat, self._lon = path, lat, lon
+        self.km = distance_km(path.lat[:, None], path.lon[:, None], lat[None, :], lon[None, :])
+
+    @functools.cached_property
+    def quiet(self) -> bool:
+        """Whether the path says all of the horizon and comes nowhere near: no circle, no modelled wind reaches any town."""
+        widest = np.nanmax(self.path.circles, initial=CULL_KM)
+        return bool(self.path.lead[-1] >= HORIZON_H and self.km.min() > widest)
+
+    @functools.cached_property
+    def bearing(self) -> Floats:
+        """(H, N) degrees, seen from the centre."""
+        return bearing_deg(self.path.lat[:, None], self.path.lon[:, None], self._lat[None, :], self._lon[None, :])
 
     @functools.cached_property
     def _quadrant(self) -> Ints:
@@ -62,6 +71,9 @@ def _value(indicator: Indicator, view: _View) -> tuple[Floats, Floats]:
     path, km = view.path, view.km
     if indicator.quantity == "distance":
         return np.round(km[0], 1), np.round(km[0], 1)
+    if view.quiet:
+        calm = np.full(km.shape[1], np.inf if indicator.quantity == "eta" else 0.0)
+        return calm, calm
     if indicator.quantity == "eta":
         radius = view.radius(indicator.force)
         inside = km <= radius

@@ -139,9 +139,9 @@ def test_neighbours_are_found_on_the_sphere() -> None:
     towns, stations = unit_vectors(lat[:10], lon[:10]), unit_vectors(lat[10:], lon[10:])
     own = np.zeros((10, 50), dtype=bool)
     km = distance_km(lat[:10, None], lon[:10, None], lat[None, 10:], lon[None, 10:])
-    found = reach(towns, stations, own, "nearest", 2000.0, 0.0)
+    found = reach(towns, stations, np.argwhere(own), "nearest", 2000.0, 0.0)
     assert found.member[0].tolist() == km.argmin(axis=1).tolist()
-    within = reach(towns, stations, own, "within", 150.0, 0.0)
+    within = reach(towns, stations, np.argwhere(own), "within", 150.0, 0.0)
     for town in range(10):
         assert set(within.member[within.core[:, town], town].tolist()) == set(np.flatnonzero(km[town] <= 150.0).tolist())
     values = rng.uniform(0, 9, (3, 50))
