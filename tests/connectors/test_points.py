@@ -88,11 +88,11 @@ def test_points_that_cannot_be_read(elsewhere, text) -> None:
         points(elsewhere("open_meteo", points=text)[1])
 
 
-def test_a_forecast_does_not_make_a_feed_look_fresh(meteo, lake, ledger, settings) -> None:
+def test_a_forecast_is_as_fresh_as_its_issue_and_never_as_what_it_speaks_of(meteo, lake, ledger, settings) -> None:
     work = Work(feed=meteo[1], connector=CONNECTORS["open_meteo"], now=NOW, county=meteo[0], lake=lake, ledger=ledger, settings=settings, former=None)
     work.batch = read(open_meteo, meteo, om(hours()))
     store(work)
-    assert work.newest is None  # such a feed row says age_from: fetch
+    assert work.newest == datetime(2021, 7, 26, tzinfo=UTC)
 
 
 HOURLY = (DATA / "qweather" / "hourly.json").read_bytes()
