@@ -24,6 +24,6 @@ class Buckets:
             return max(1, math.ceil((1 - level) * 60 / rate_per_min))
         self._held[name] = (level - cost, at)
         if len(self._held) > MAX_NAMES:
-            full = sorted(self._held, key=lambda one: -self._held[one][0])[: MAX_NAMES // 2]
-            self._held = {one: held for one, held in self._held.items() if one not in set(full)}
+            emptiest = sorted(self._held.items(), key=lambda one: one[1][0])
+            self._held = dict(emptiest[: MAX_NAMES // 2])
         return 0
