@@ -97,11 +97,14 @@ def _observation(gather: Gather, stations: Stations, fields: Fields) -> Iterator
         station = stations.known(name)
     except Refused as error:
         raise Refused(f"field station: {error}") from error
+    if not fields.has("value"):  # a slip of the pen in its name is not the same as no value
+        raise Refused("field value is missing")
     observed, value = fields.text("property"), fields.number("value")
     if observed not in PROPERTIES or observed not in station.properties:
         raise Refused(f"field property: station {name[:20]} does not measure {observed[:30]!r}")
     try:
-        value = None if value is None else round(convert(value, unit, PROPERTIES[observed]), 6)
+        converted = convert(value or 0.0, unit, PROPERTIES[observed])
+        value = None if value is None else round(converted, 6)
     except UnknownUnit as error:
         raise Refused(f"field unit: {error}") from error
     if value is not None and not math.isfinite(value):
@@ -125,7 +128,7 @@ def _signal(gather: Gather, fields: Fields) -> Iterator[OfficialSignal]:
         raise Refused("field level is none of blue, yellow, orange, red")
     if kind not in tuple(MsgType) or not isinstance(areas, list) or not areas or not all(isinstance(code, str) for code in areas):
         raise Refused("field areas must be a list of codes, field msg_type one of Alert, Update, Cancel")
-    references = fields.maybe("references") or []
+    references = [] if (given := fields.maybe("references")) is None else given
     if not isinstance(references, list) or not all(isinstance(name, str) for name in references):
         raise Refused("field references must be a list of identifiers")
     issued, expires = fields.zoned("issued"), fields.zoned("expires")

@@ -86,5 +86,5 @@ async def drain(ctx: Context, feeds: list[Feed]) -> None:
             continue
         report = await asyncio.to_thread(
             ingest, feed.feed, now=edge_now(None), county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, settings=ctx.settings)
-        if report.records or report.outcome == "failed":
-            typer.echo(f"{feed.feed} {report.outcome}: {report.records} 条 records, {report.set_aside} 条搁置 set aside {report.error}")
+        if report.records or report.set_aside or report.outcome == "failed":
+            typer.echo(f"{feed.feed} {report.outcome}: {report.records} 条 records, {report.set_aside} 条搁置 set aside {report.error}".rstrip())

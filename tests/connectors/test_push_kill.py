@@ -23,7 +23,7 @@ from core.access import Access
 from core.lake import Lake
 
 ROOT = Path(__file__).parents[2]
-BODIES, EACH, CLIENTS, KILLS = 160, 5, 16, 3
+BODIES, EACH, CLIENTS, KILLS = 120, 5, 16, 2
 STATIONS = 10
 
 
