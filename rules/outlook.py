@@ -85,14 +85,14 @@ class Outlook:
 
 def _last(table: Table) -> Table:
     """The last tick alone."""
-    columns = {side: _columns(getattr(table, side), {}) for side in ("plain", "heading", "corroborated")}
-    return replace(table, **columns, age_s={name: age[-1:] for name, age in table.age_s.items()})
+    return replace(_with(table, {}), age_s={name: age[-1:] for name, age in table.age_s.items()})
 
 
 def _with(table: Table, values: dict[str, Interval]) -> Table:
-    return replace(table, **{side: _columns(getattr(table, side), values) for side in ("plain", "heading", "corroborated")})
+    """The table at its last tick with other values of some indicators: what the storm does, no matter whose readings are lost or alone."""
+    return replace(table, plain=_cut(table.plain, values), heading=_cut(table.heading, values), corroborated=_cut(table.corroborated, values))
 
 
-def _columns(columns: Columns, values: dict[str, Interval]) -> Columns:
+def _cut(columns: Columns, values: dict[str, Interval]) -> Columns:
     cut = {name: Interval(v.lo[-1:], v.hi[-1:]) for name, v in (dict(columns.values) | values).items()}
     return Columns(cut, columns.absent, (1, columns.shape[1]))
