@@ -137,6 +137,12 @@ def _town_geometry(path: StormPath, lat: Floats, lon: Floats) -> tuple[Floats, F
     return distance_km(*centre, lat[None, :], lon[None, :]), bearing_deg(*centre, lat[None, :], lon[None, :])
 
 
+def along(path: StormPath, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
+    """What N towns see of one path: (H, N) distance in km and modelled wind in m/s, at the hours of `path.lead`."""
+    km, bearing = _town_geometry(path, lat, lon)
+    return np.round(km, 1), np.round(_modelled(path, km, bearing), 1)
+
+
 def _value(indicator: Indicator, path: StormPath, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
     """The indicator on one path, (N,): what the path says, and the worst that may follow where the path ends before the indicator's horizon."""
     km, bearing = _town_geometry(path, lat, lon)
