@@ -169,12 +169,13 @@ def score_one(judged: Judged, holds: dict[tuple[str, str], HoldState], hazard: H
     ceiling = max([level, floor_possible, *(int(f.ceiling[-1, number]) for f in counted)])
     proofs = tuple(evidence(f, number, judged.tracer) for f in findings)
     toward = max((_toward(f, number, level) for f in counted), default=0.0)
+    known = situation.catalogue.indicators
     impact = max((int(f.proved[-1, number]) for f in findings if f.rule.role == "impact" and f.rule.stage == "live"), default=0)
     return RiskScore(
         town=town.key, hazard=hazard, time=situation.now, level=Level(level), ceiling=Level(ceiling), proved=Level(proved), floor=Level(floor_known),
         score=with_impact(score(level, toward), level, impact), evidence=proofs, silent=_silent(judged, counted),
-        reason=reason(situation, number, hazard, Level(level), Level(floor_known), counted), basis=basis(number, counted),
-        counterfactual=next_level(number, Level(level), counted, judged.tracer.units), outlook=ahead(judged.outlook, hazard, number),
+        reason=reason(situation, number, hazard, Level(level), Level(floor_known), counted), basis=basis(number, counted, known),
+        counterfactual=next_level(number, Level(level), counted, known), outlook=ahead(judged.outlook, hazard, number),
         chances=judged.outlook.agencies(hazard).chances(number),
     )
 

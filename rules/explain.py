@@ -17,6 +17,7 @@ from core.times import iso, people
 from rules.assess import Judged, judge, read, score_one
 from rules.comparisons import TRUTHS, Comparison, comparisons
 from rules.hold import HoldState
+from rules.outlook import Hourly
 from rules.scoring import amount
 
 #: What a recomputation must reproduce; the level itself also remembers (hold) and is checked against what is proved.
@@ -30,7 +31,7 @@ LABELS = {"reason": "理由", "rule": "规则", "counterfactual": "差多少"}
 class Explanation:
     """The stored score of one town and hazard; `matches` says whether the lake gives it again, `differences` what does not.
 
-    `compared`: by rule id the comparisons of the recomputation, with thresholds after parameters.
+    `compared`: by rule id the comparisons of the recomputation, with thresholds after parameters; `hours`: along every agency's storm track.
     """
 
     town: str
@@ -41,6 +42,7 @@ class Explanation:
     matches: bool
     differences: tuple[str, ...]
     compared: dict[str, tuple[Comparison, ...]]
+    hours: tuple[Hourly, ...] = ()
 
     def text(self) -> str:
         """The explanation as the command line prints it: Chinese, with rule, values, thresholds, flags, readings and payloads."""
@@ -49,7 +51,7 @@ class Explanation:
             f"{self.town_name} {self.hazard.zh} {people(self.at)}：{s.level.zh}（{s.level.en}），评分 {s.score:g}，不能排除 {s.ceiling.zh}",
             f"  数据证明 {s.proved.zh}，官方下限 {s.floor.zh}" + (f"，静默数据源 {'、'.join(s.silent)}" if s.silent else ""),
             *(f"  {LABELS[name]} {text}" for name, text in s.told().items()),
-            *([f"  展望 {s.outlook}"] if s.outlook else []),
+            *([f"  展望 {s.outlook}"] if s.outlook else []), *(f"  {hourly.line()}" for hourly in self.hours),
             *(line for e in s.evidence for line in _lines(e, self.compared.get(e.rule, ()))),
             "重算一致 / recomputed: the same" if self.matches else "重算不一致 / recomputed: differs in " + "、".join(self.differences),
         ]
@@ -60,6 +62,7 @@ class Explanation:
         return {
             "hazard": str(self.hazard), "matches": self.matches, "differences": list(self.differences), "told": self.score.told(),
             "score": json.loads(score_to_json(self.score)),
+            "tracks": [asdict(hourly) for hourly in self.hours],
             "comparisons": {rule: [asdict(c) | {"level": c.level.en} for c in found] for rule, found in self.compared.items()},
         }
 
@@ -104,7 +107,7 @@ def _one(judged: Judged, stored: RiskScore, county: County, at: datetime) -> Exp
     differences = _differences(stored, score_one(judged, memory, stored.hazard, number))
     compared = {f.rule.id: comparisons(f, judged.table.plain, number, judged.tracer.units) for f in judged.findings if stored.hazard in f.rule.hazards}
     return Explanation(town=stored.town, town_name=county.town(stored.town).name, hazard=stored.hazard, at=at, score=stored,
-                       matches=not differences, differences=differences, compared=compared)
+                       matches=not differences, differences=differences, compared=compared, hours=judged.outlook.hours(stored.hazard, number))
 
 
 def _differences(stored: RiskScore, again: RiskScore) -> tuple[str, ...]:

@@ -40,6 +40,23 @@ class Agencies:
         return {level.en: (n, len(self.names)) for level, n in reached.items() if n}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hourly:
+    """One town along one agency's track of one storm, hour by hour from now: hours ahead, distance in km, modelled wind over open ground in m/s."""
+
+    storm: str
+    agency: str
+    lead_h: tuple[float, ...]
+    km: tuple[float, ...]
+    wind: tuple[float, ...]
+
+    def line(self) -> str:
+        """The worst hour, as `rules explain` prints it."""
+        worst = max(range(len(self.wind)), key=lambda n: (self.wind[n], -self.km[n]))
+        return (f"路径 {self.storm} {self.agency or '外推'}：{self.lead_h[worst]:g} 小时后最大模拟风速 {self.wind[worst]:g} m/s（距中心 {self.km[worst]:g} km），"
+                f"最近 {min(self.km):g} km")
+
+
 class Outlook:
     """Made once an assessment, at its last tick, each part when first asked for."""
 
@@ -64,6 +81,19 @@ class Outlook:
             self._soon = hours.hi[-1]
         left = float(self._soon[town])
         return left if left <= SOON_H else None
+
+    def hours(self, hazard: Hazard, town: int) -> tuple[Hourly, ...]:
+        """The town along every agency's track, on the whole hours; empty where no rule of the hazard looks at a storm."""
+        now = self.situation
+        if not any(hazard in rule.hazards and self._storms(rule) for rule in self._rules):
+            return ()
+        found = []
+        for path in now.track_states()[-1].paths:
+            km, wind = track.along(path, now.lat, now.lon)
+            whole = np.flatnonzero(path.lead % 1 == 0)
+            found.append(Hourly(storm=path.storm, agency=path.agency, lead_h=tuple(path.lead[whole].tolist()), km=tuple(km[whole, town].tolist()),
+                                wind=tuple(wind[whole, town].tolist())))
+        return tuple(found)
 
     def _storms(self, rule: Rule) -> list[str]:
         known = self.situation.catalogue.indicators
@@ -90,9 +120,10 @@ def _last(table: Table) -> Table:
 
 
 def _with(table: Table, values: dict[str, Interval]) -> Table:
-    return replace(table, plain=_columns(table.plain, values), heading=_columns(table.heading, values), corroborated=_columns(table.corroborated, values))
+    """The table at its last tick with other values of some indicators: what the storm does, no matter whose readings are lost or alone."""
+    return replace(table, plain=_cut(table.plain, values), heading=_cut(table.heading, values), corroborated=_cut(table.corroborated, values))
 
 
-def _columns(columns: Columns, values: dict[str, Interval]) -> Columns:
+def _cut(columns: Columns, values: dict[str, Interval]) -> Columns:
     cut = {name: Interval(v.lo[-1:], v.hi[-1:]) for name, v in (dict(columns.values) | values).items()}
     return Columns(cut, columns.absent, (1, columns.shape[1]))

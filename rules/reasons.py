@@ -3,13 +3,17 @@ stored with the score: what the CAP message, the board and `rules explain` say i
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from core.model import Hazard, Level
 from rules import official
 from rules.catalogue import Indicator
 from rules.findings import Finding
 from rules.language.nodes import names
 from rules.outlook import Outlook
-from rules.scoring import amount, counterfactual, proving, spell
+from rules.plain import plain
+from rules.scoring import amount, counterfactual, proving
 from rules.situation import Situation
 
 _MARKS = {"warning_stage": "警戒水位", "guaranteed_stage": "保证水位", "record_stage": "历史最高水位"}
@@ -34,21 +38,22 @@ def reason(situation: Situation, town: int, hazard: Hazard, level: Level, floor:
     return "；".join(parts)
 
 
-def basis(town: int, findings: list[Finding]) -> str:
+def basis(town: int, findings: list[Finding], known: Mapping[str, Indicator]) -> str:
     """The rules that prove anything, the highest first: title, id, colour, the comparisons that hold, and whether the numbers were checked."""
     proved = _proving(findings, town)
-    told = [_basis(finding, town) for finding in proved[:MOST_RULES]]
+    told = [_basis(finding, town, known) for finding in proved[:MOST_RULES]]
     return _short("；".join([*told, *([f"另有 {len(proved) - MOST_RULES} 条规则"] if len(proved) > MOST_RULES else [])]))
 
 
-def next_level(town: int, level: Level, findings: list[Finding], units: dict[str, str]) -> str:
+def next_level(town: int, level: Level, findings: list[Finding], known: Mapping[str, Indicator]) -> str:
     """What the next level over `level` would take by the rule that is nearest to it; "" for RED, or when no rule knows that level."""
     if level >= Level.RED:
         return ""
     goal = Level(level + 1)
     near = sorted((f for f in findings if goal in f.rule.conditions), key=lambda f: (-float(f.progress[goal][-1, town]), f.rule.id))
+    units = {name: indicator.unit for name, indicator in known.items()}
     ways = (counterfactual(goal, f.rule.conditions[goal][1], f.reader, (-1, town), units) for f in near)
-    return _short(next((f"{way}（{f.rule.id}）" for f, way in zip(near, ways, strict=True) if way), ""))
+    return _short(next((f"{_titled(way, known)}（{f.rule.id}）" for f, way in zip(near, ways, strict=True) if way), ""))
 
 
 def ahead(outlook: Outlook, hazard: Hazard, town: int) -> str:
@@ -70,10 +75,15 @@ def _proving(findings: list[Finding], town: int) -> list[Finding]:
     return sorted((f for f in findings if f.proved[-1, town]), key=lambda f: (-int(f.proved[-1, town]), f.rule.id))
 
 
-def _basis(finding: Finding, town: int) -> str:
+def _titled(text: str, known: Mapping[str, Indicator]) -> str:
+    """The sentence with every indicator by its title instead of its name."""
+    return re.sub(r"[a-z][a-z0-9_]+", lambda word: known[word[0]].title if word[0] in known else word[0], text)
+
+
+def _basis(finding: Finding, town: int, known: Mapping[str, Indicator]) -> str:
     rule, level = finding.rule, Level(int(finding.proved[-1, town]))
-    leaves = [spell(leaf) for leaf in proving(rule.conditions[level][1], finding.reader, (-1, town))]
-    shown = " 且 ".join(leaves[:MOST_COMPARISONS]) + (" 等" if len(leaves) > MOST_COMPARISONS else "")
+    leaves = [plain(leaf, known) for leaf in proving(rule.conditions[level][1], finding.reader, (-1, town))]
+    shown = "，".join(leaves[:MOST_COMPARISONS]) + (" 等" if len(leaves) > MOST_COMPARISONS else "")
     return f"{rule.title}（{rule.id}）{level.zh}" + (f"：{shown}" if shown else "") + ("" if rule.verified else "，数值未经核实")
 
 

@@ -66,6 +66,12 @@ class _View:
         return np.where(beyond, 0.0, speed)
 
 
+def along(path: StormPath, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
+    """What N towns see of one path: (H, N) distance in km and modelled wind in m/s, at the hours of `path.lead`."""
+    view = _View(path, lat, lon)
+    return np.round(view.km, 1), np.round(view.speed, 1)
+
+
 def _value(indicator: Indicator, view: _View) -> tuple[Floats, Floats]:
     """The indicator on one path, (N,): what the path says, and the worst that may follow where the path ends before the indicator's horizon."""
     path, km = view.path, view.km

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +10,8 @@ from urllib.parse import urlsplit
 import typer
 
 if TYPE_CHECKING:
+    import asyncio
+
     from connectors.sl651_gateway import Gateway
     from console.context import Context
 
@@ -35,6 +35,8 @@ def gateway(
 
     Address and port default to the feed's `address` (tcp://host:port); a sandbox listens on loopback only. `push` speaks plain HTTP: put a proxy that ends TLS before it.
     """
+    import asyncio
+
     from console.context import Context
     from core.errors import ConfigError
 
@@ -77,6 +79,9 @@ async def _listen(ctx: Context, centre: Gateway, host: str, port: int) -> tuple[
 
 async def _run(ctx: Context, feed: str, centre: Gateway | None, host: str, port: int, every: float) -> None:
     """Serve until SIGTERM or SIGINT; what waits moves into the lake meanwhile, and once more at the end."""
+    import asyncio
+    import signal
+
     from connectors import ingest
     from console.context import edge_now
 

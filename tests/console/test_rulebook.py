@@ -92,7 +92,8 @@ def test_a_town_with_other_numbers_is_shown_apart() -> None:
      "或者0.7 × 24小时内最大模拟风速达到 10.8 m/s（6 级风））", "distance to the typhoon at most 800 km and (highest mean wind in 1 h at least 10.8 m/s (force 6)"),
     ("flood.stage", Level.BLUE, "水位距警戒不到 0.3 m（或已超过）", "stage within 0.3 m of the warning stage, or over it"),
     ("flood.stage_outlook", Level.YELLOW, "外推6小时水位超警戒 0.3 m 以上，并且到警戒水位的时间不超过 3 h", "stage in 6 h 0.3 m or more over the warning stage"),
-    ("flood.surge", Level.ORANGE, "（官方风暴潮信号达到 橙色，并且（沿海，或者沿江）），或者（官方海浪信号达到 橙色，并且沿海）", "official storm-surge signal at least orange"),
+    ("flood.surge", Level.ORANGE, "（官方风暴潮信号达到 橙色，并且（沿海，或者沿江）），或者（官方海浪信号达到 橙色，并且沿海）",
+     "official storm-surge signal at least orange"),
     ("flood.ponding", Level.ORANGE, "停电台区占比达到 30 %", "share of transformer areas out at least 30 %"),
     ("heat.temperature", Level.ORANGE, "24小时最高气温达到 37 °C", "highest temperature in 24 h at least 37 °C"),
 ])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rules_world import beijing, make, reading
 
 import rules
 from core.model import Batch, Circle, Hazard, Level, TrackPoint
+from rules import track
 from rules.assess import Judged, judge
 from rules.packs import FOLDER, load_pack
 from rules.testworld import START, sources, world
@@ -39,6 +41,22 @@ def test_each_agency_is_judged_on_its_own_track_alone() -> None:
     assert dict(zip(found.names, found.levels[:, 0].tolist(), strict=True)) == wanted
     assert found.chances(0) == {lv.en: (n, 5) for lv in Level if lv and (n := sum(v >= lv for v in wanted.values()))}
     assert found.chances(0)["blue"] == (3, 5) and judged.findings[0].proved[-1, 0] == Level.NONE, "the home agency says none: the spread moves nothing"
+
+
+def test_a_town_is_followed_hour_by_hour_along_every_track() -> None:
+    judged = storm(中国=AWAY, 日本=INTO)
+    rows = {h.agency: h for h in judged.outlook.hours(Hazard.TYPHOON, 0)}
+    assert set(rows) == {"中国", "日本"} and judged.outlook.hours(Hazard.FLOOD, 0) == ()
+    near, far = rows["日本"], rows["中国"]
+    assert near.lead_h == tuple(float(n) for n in range(25)) == far.lead_h and near.km[0] == far.km[0] == pytest.approx(508, abs=5)
+    assert near.km[-1] == pytest.approx(9.5, abs=1) and far.km[-1] > 1500, "0.1 degree of longitude beside the town, and far out at sea"
+    worst = max(near.wind)
+    said = judged.situation.catalogue.indicators["typhoon_wind_24h"]
+    state = judged.situation.track_states()[-1]
+    whole = track.interval(said, replace(state, paths=tuple(replace(p, home=True) for p in state.paths if p.agency == "日本")), judged.situation.lat,
+                           judged.situation.lon).lo[0]
+    assert worst <= whole <= worst + 3.0 and max(far.wind[12:]) == 0.0, "the hours are those that the indicator takes the highest of"
+    assert f"最大模拟风速 {worst:g} m/s" in near.line() and "路径 T1 日本" in near.line()
 
 
 def test_one_agency_has_no_spread_and_one_agency_by_two_names_is_one() -> None:
