@@ -14,7 +14,7 @@ from rules.packs import Rule
 from rules.scoring import Reader
 from rules.situation import Table
 
-Ints = NDArray[np.int64]
+Levels = NDArray[np.int8]
 Floats = NDArray[np.float64]
 
 
@@ -24,9 +24,9 @@ class Finding:
     the indicator that is worst off."""
 
     rule: Rule
-    proved: Ints
-    ceiling: Ints
-    heading: Ints
+    proved: Levels
+    ceiling: Levels
+    heading: Levels
     truths: dict[Level, Truth]
     reader: Reader
     age_s: Floats
@@ -41,7 +41,7 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     """Evaluate one rule. A level holds where its condition does; from `corroborate` on only what two paths support counts as proof."""
     absent = {name: table.absent[name] for name in rule.optional if name in table.absent}
     plain, heading, corroborated = (Columns(c.values, absent, c.shape) for c in (table.plain, table.heading, table.corroborated))
-    proved, ceiling, headed = (np.zeros(plain.shape, dtype=np.int64) for _ in range(3))
+    proved, ceiling, headed = (np.zeros(plain.shape, dtype=np.int8) for _ in range(3))
     truths: dict[Level, Truth] = {}
     unlost = all(heading.values[name] is plain.values[name] for name in rule.indicators)
     for level, (_, tree) in sorted(rule.conditions.items()):

@@ -54,6 +54,8 @@ class Log:
     by_property: Mapping[str, Ints]
     names: tuple[str, ...]
     place: Ints
+    #: Each row's feed by its place in the alphabet.
+    feed_rank: Ints
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Log:
@@ -67,6 +69,7 @@ class Log:
             flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64), raw=texts["raw"],
             reasons=texts["reasons"], datum=texts["datum"], synthetic=frame["synthetic"].to_numpy(dtype=bool),
             by_property={name: np.flatnonzero(number == n) for n, name in enumerate(properties)}, names=tuple(names), place=place,
+            feed_rank=pd.factorize(texts["feed"], sort=True)[0],
         )
 
 
@@ -119,21 +122,26 @@ def build(
 
 
 def _lay(grid: Grid, log: Log, rows: Ints, columns: Ints, now: datetime) -> None:
-    """Scatter the readings; later writes win, so coarse before fine and old before new."""
+    """Scatter the readings; where several fall into one place the finer wins, then the newer. Sorted only when some do."""
     lengths = np.maximum(1, -(-log.interval_s[rows] // grid.step_s))
     last = grid.ticks - 1 - (microseconds(now) - log.time_us[rows]) // (grid.step_s * 1_000_000)
     value = log.value[rows]
+    inside = np.flatnonzero((last >= 0) & (last < grid.ticks) & np.isfinite(value))
     good = (log.flag[rows] == Flag.GOOD) & np.isfinite(value)
-    inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
-    order = np.lexsort((value, log.feed[rows].astype(str), good, log.time_us[rows], -lengths))
-    order = order[inside[order]]
-    repeats = lengths[order]
-    which = np.repeat(order, repeats)
-    slot = np.repeat(last[order], repeats) - _countdown(repeats)
-    which, slot = which[slot >= 0], slot[slot >= 0]
-    at = (slot, columns[which])
-    grid.value[at] = np.where(good[which], value[which] / lengths[which], np.nan)
-    grid.row[at] = rows[which]
+
+    def scatter(order: Ints) -> bool:
+        """Later writes win; whether any reading was written over."""
+        repeats = lengths[order]
+        which = np.repeat(order, repeats)
+        slot = np.repeat(last[order], repeats) - _countdown(repeats)
+        which, slot = which[slot >= 0], slot[slot >= 0]
+        at = (slot, columns[which])
+        grid.value[at] = np.where(good[which], value[which] / lengths[which], np.nan)
+        grid.row[at] = rows[which]
+        return bool((grid.row[at] != rows[which]).any())
+
+    if scatter(inside):
+        scatter(inside[np.lexsort((value[inside], log.feed_rank[rows[inside]], good[inside], log.time_us[rows[inside]], -lengths[inside]))])
 
 
 def _countdown(repeats: Ints) -> Ints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,8 +23,6 @@ Seconds = NDArray[np.int32]
 Source = Callable[[list[datetime]], Sources]
 #: What a block is judged with.
 Ground = tuple[County, tuple[Rule, ...], Source]
-#: Blocks handed to a process at once when they are single steps.
-_CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,19 @@ class Piece:
 
 
 def judged_in_turn(parts: list[list[datetime]], ground: Ground, workers: int) -> Iterator[Piece]:
-    """The pieces of all blocks, in order. Processes are forked, so that nothing of the ground is copied through a pipe but the levels."""
+    """The pieces of all blocks, in order. Each process takes one run of neighbouring blocks, because they read the same days; it is forked, so that
+    nothing but the levels goes through a pipe."""
     if workers < 2 or len(parts) < 2 or "fork" not in multiprocessing.get_all_start_methods():
         for part in parts:
             yield judged(part, ground)
         return
-    with ProcessPoolExecutor(min(workers, len(parts)), multiprocessing.get_context("fork"), _adopt, (ground,)) as pool:
-        yield from pool.map(_judged, parts, chunksize=min(_CHUNK, max(1, len(parts) // (workers * 4))))
+    with ExitStack() as stack:
+        futures = []
+        for run in np.array_split(np.arange(len(parts)), min(workers, len(parts))):
+            pool = stack.enter_context(ProcessPoolExecutor(1, multiprocessing.get_context("fork"), _adopt, (ground,)))
+            futures += [pool.submit(_judged, parts[number]) for number in run]
+        while futures:  # a piece that was followed is not kept
+            yield futures.pop(0).result()
 
 
 _given: list[Ground] = []

@@ -143,10 +143,13 @@ def intervals(indicators: list[Indicator], states: list[TrackState], lat: Floats
     place = {key: number for number, key in enumerate(distinct)}
     which = np.array([place[id(state)] for state in states])
     rows: dict[str, list[Interval]] = {i.name: [] for i in indicators}
+    nothing = {i.name: _interval(i, [], False, len(lat)) for i in indicators if i.quantity != "distance"}
     for state in distinct.values():
         views = [_View(path, lat, lon) for path in state.paths]
+        quiet = not state.outdated and all(view.quiet for view in views)  # only the distance differs from no storm at all
         for indicator in indicators:
-            rows[indicator.name].append(_interval(indicator, views, state.outdated, len(lat)))
+            known = nothing.get(indicator.name) if quiet else None
+            rows[indicator.name].append(known or _interval(indicator, views, state.outdated, len(lat)))
     out = {}
     for indicator in indicators:
         lo, hi = (np.stack([getattr(r, side) for r in rows[indicator.name]])[which] for side in ("lo", "hi"))

@@ -145,7 +145,8 @@ class Days:
         rows = [table for table in tables.values() if table is not None]
         empty = kept.empty | {name for name, table in tables.items() if table is not None and not len(table)}
         sound = {name for name, table in tables.items() if table is not None}
-        table = pa.concat_tables([kept.table, *rows]).combine_chunks()
+        parts = [part for part in (kept.table, *rows) if len(part)]
+        table = parts[0] if len(parts) == 1 else pa.concat_tables([kept.table, *rows]).combine_chunks()
         return _Day(kept.files | sound, empty, table, table.nbytes)
 
     def _keep(self, folder: str, day: _Day) -> _Day:

@@ -46,7 +46,8 @@ def county(folder: Path) -> Path:
         with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         over = {"code_shared": "true"} if name == "towns" else {}
-        twice = [row | over | {"name": row["name"] + "二" * n} | {k: f"{row[k]}{n}" if n and row[k] else row[k] for k in keys} | {"lon": f"{float(row['lon']) + 0.3 * n:.4f}"} for n in (0, 1) for row in rows]
+        twice = [row | over | {"name": row["name"] + "二" * n, "lon": f"{float(row['lon']) + 0.3 * n:.4f}"} |
+                 {k: f"{row[k]}{n}" if n and row[k] else row[k] for k in keys} for n in (0, 1) for row in rows]
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
