@@ -39,6 +39,8 @@ class Signal:
 
 def in_force(frame: pd.DataFrame, *, now: datetime, county: County, catalogue: Catalogue) -> tuple[Signal, ...]:
     """Signals in force at `now` for at least one town; `frame` as lake.signals gives it. Sorted by identifier."""
+    if frame.empty:
+        return ()
     rows: list[Any] = list(frame.sort_values(["identifier", "feed"], kind="stable").itertuples())
     ended = {name for row in rows for name in _ended(row)}
     found = []

@@ -44,7 +44,7 @@ def _say(indicator: Indicator, value: float) -> str:
     if indicator.kind in ("town", "official"):
         return ""
     if indicator.kind == "report":
-        return f"{indicator.title} {Level(int(value)).zh}级"
+        return f"{indicator.title} {Level(int(value)).zh}"
     if indicator.above and indicator.unit == "m":
         return f"水位{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
     if indicator.quantity == "eta":
