@@ -40,8 +40,8 @@ def _proof(situation: Situation, finding: Finding, town: int) -> str:
 
 
 def _say(indicator: Indicator, value: float) -> str:
-    """An indicator's value as people would say it; "" for what only places the town."""
-    if indicator.kind in ("town", "official"):
+    """An indicator's value as people would say it; "" for what only places the town, or is a threshold."""
+    if indicator.kind in ("town", "official", "mark"):
         return ""
     if indicator.kind == "report":
         return f"{indicator.title} {Level(int(value)).zh}"

@@ -3,6 +3,7 @@
 from core.county.county import County
 from core.county.feeds import CONNECTOR_KINDS
 from core.county.loader import load_county
+from core.county.overrides import Override
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
 from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, Town
 
@@ -15,6 +16,7 @@ __all__ = [
     "Group",
     "Loudspeaker",
     "Officer",
+    "Override",
     "Policy",
     "QuietHours",
     "Station",

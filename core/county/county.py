@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import Policy
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
@@ -39,6 +40,7 @@ class County:
     climate: tuple[Climate, ...] = ()
     links: tuple[Link, ...] = ()
     reporters: tuple[Reporter, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:

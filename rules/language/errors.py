@@ -30,8 +30,8 @@ class RuleError(ConfigError):
     """A pack, an indicator or an expression is wrong; carries file, line and column (both 1-based)."""
 
     def __init__(self, zh: str, en: str, place: Place, *, hint: str = "") -> None:
-        super().__init__(f"{zh} / {en}", path=place.path, line=place.line, hint=hint)
-        self.column, self.place = place.column, place
+        super().__init__(f"{zh} / {en}", path=place.path, line=place.line, column=place.column, hint=hint)
+        self.place = place
 
     def __str__(self) -> str:
         text = f"{self.place.path}:{self.place.line}:{self.place.column}: {self.message}"
