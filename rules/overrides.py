@@ -100,7 +100,7 @@ def _with_own(rule: Rule, rows: list[Override], county: County, errors: list[Con
         rule, conditions={level: (text, _folded(tree)) for level, (text, tree) in conditions.items()}, own=tuple(own), optional=rule.optional | more,
         indicators=tuple(dict.fromkeys(name for _, tree in conditions.values() for name in names(tree))),
     )
-    errors += _unsound(rule, changed, rows)
+    errors += _unsound(rule, changed)
     return changed
 
 
@@ -222,8 +222,9 @@ def _folded(tree: Node) -> Node:
     return replace(tree.operand, value=-tree.operand.value) if isinstance(tree, Negative) and isinstance(tree.operand, Number) else tree
 
 
-def _unsound(rule: Rule, changed: Rule, rows: list[Override]) -> list[ConfigError]:
+def _unsound(rule: Rule, changed: Rule) -> list[ConfigError]:
     """Levels that a town's or a station's own numbers make weaker than the one below, out of reach, or invisible."""
+    rows = sorted({row.line: row for word in changed.own if word.mark is not None for row in word.mark.where.values()}.values(), key=lambda row: row.line)
     usual = {fault.message for fault in _faults(rule, rule.conditions, lambda _: Place())}
     found: list[ConfigError] = []
     for where in dict.fromkeys(row.town or row.station for row in rows):
