@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +147,8 @@ def _series(document: Document, problems: Problems, series: Any, *at: str | int)
         elif observed not in PROPERTIES:
             problems.errors.append(unknown_word("要素", "property", observed, PROPERTIES, document.place(*at, key)))
         try:
-            for _ in zip(values(text), range(MAX_STEPS), strict=False):
-                pass
+            if sum(1 for _ in islice(values(text), MAX_STEPS + 1)) > MAX_STEPS:
+                problems.add(f"序列超过 {MAX_STEPS} 个值", f"more than {MAX_STEPS} values", document.place(*at, key))
         except ConfigError as error:
             problems.add(error.message.split(" / ")[0], error.message.split(" / ")[-1], document.place(*at, key))
 

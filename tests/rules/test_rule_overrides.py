@@ -261,3 +261,12 @@ def test_scores_carry_own_numbers_through_the_ledger(tmp_path: Path) -> None:
     told = scores(made)["yuelai"]
     stored = next(s for s in made.ledger.scores(at=NOW) if (s.town, s.hazard) == ("yuelai", Hazard.FLOOD))
     assert score_to_json(stored) == score_to_json(told) and "overrides.csv:2" in score_to_json(stored)
+
+
+def test_the_example_of_the_county_readme_is_accepted(tmp_path: Path) -> None:
+    text = (ROOT / "county" / "README.md").read_text(encoding="utf-8")
+    rows = text.split("rule,level,parameter,town,station,value,unit,valid_from,source,verified,note\n")[1].split("```")[0].strip().splitlines()
+    assert len(rows) == 3
+    there = county(tmp_path / "c", *rows)
+    overrides.check([r for p in load_packs(find(there.packs, there.root)) for r in p.rules], there)
+    assert all(column in text for column in COLUMNS)
