@@ -27,12 +27,12 @@ class FengsuiError(Exception):
 class ConfigError(FengsuiError):
     """A county folder, a rule pack or a setting is wrong; nothing has been started.
 
-    `path` and `line` (1-based, None where a whole file is meant) say where; `hint` says what to do.
+    `path`, `line` and `column` (1-based, None where a whole file or line is meant) say where; `hint` says what to do.
     """
 
-    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None, hint: str = "") -> None:
-        self.message, self.path, self.line, self.hint = message, path, line, hint
-        where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None, column: int | None = None, hint: str = "") -> None:
+        self.message, self.path, self.line, self.column, self.hint = message, path, line, column, hint
+        where = ":".join(str(part) for part in (path, line, column if line else None) if part) + ": " if path else ""
         super().__init__(f"{where}{message}" + (f" -> {hint}" if hint else ""))
 
 

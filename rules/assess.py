@@ -18,7 +18,8 @@ from core.ledger import HoldRow, Ledger, score_to_json
 from core.model import Hazard, Level, RiskScore
 from core.signing import digest
 from core.times import iso, parse_iso
-from rules.catalogue import load_catalogue
+from rules import overrides
+from rules.catalogue import Catalogue, load_catalogue
 from rules.evidence import Tracer, evidence
 from rules.findings import Finding, find
 from rules.freshness import silent_feeds, whole_lists
@@ -98,7 +99,8 @@ def read(
     `rules`: those that will ask (the county's own by default); `since`: the first of several times up to `now` that will be judged.
     """
     first = since or now
-    back = timedelta(hours=back_hours(load_catalogue(), used_names(rules_of(county, now) if rules is None else rules)))
+    asking = rules_of(county, now) if rules is None else rules
+    back = timedelta(hours=back_hours(_catalogue(asking), used_names(asking)))
     observations = lake.observations(start=first - back, end=now, as_of=now)
     forecasts = lake.observations(start=first, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
@@ -114,21 +116,33 @@ def read(
 
 
 def rules_of(county: County, now: datetime, folder: Path = FOLDER) -> tuple[Rule, ...]:
-    """The county's rules that are in force on the day of `now` and not off, sorted by id; `folder`: packs on trial instead of the shipped ones."""
+    """The county's rules that are in force on the day of `now` and not off, with the county's own numbers in them, sorted by id.
+
+    `folder`: packs on trial instead of the shipped ones. ConfigErrors for a pack or an override that does not fit.
+    """
     packs = load_packs(find_packs(county.packs, county.root, folder))
-    return tuple(sorted((r for p in packs if p.valid_on(now.date()) for r in p.rules if r.stage != "off"), key=lambda r: r.id))
+    rules = overrides.apply((r for p in packs for r in p.rules), county, now.date())
+    there = {r.id for p in packs if p.valid_on(now.date()) for r in p.rules if r.stage != "off"}
+    return tuple(sorted((r for r in rules if r.id in there), key=lambda r: r.id))
+
+
+def _catalogue(rules: tuple[Rule, ...]) -> Catalogue:
+    """The declared indicators and the words for the county's own numbers in these rules."""
+    return load_catalogue().widened(tuple(word for rule in rules for word in rule.own))
 
 
 def judge(
     sources: Sources, now: datetime, county: County, rules: tuple[Rule, ...] | None = None, ticks: list[datetime] | None = None
 ) -> Judged:
     """Evaluate the rules over what is known at `now`, or at all `ticks` (multiples of five minutes apart, the last one `now`) in one pass."""
-    catalogue = load_catalogue()
     rules = rules_of(county, now) if rules is None else rules
+    catalogue = _catalogue(rules)
     names = used_names(rules)
     situation = Situation(county, catalogue, sources, ticks or [now], names)
     table = situation.table(names)
-    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in catalogue.indicators.items()})
+    # the way to a county's own number ends at that number
+    start = {name: table.plain.values[name].lo if i.kind == "mark" else i.baseline for name, i in catalogue.indicators.items() if i.kind != "mark" or name in names}
+    reader = Reader(table.plain, start)
     findings = tuple(find(rule, table, reader) for rule in rules)
     return Judged(situation, table, findings, Tracer(situation, table), Outlook(situation, table, findings))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.county import Override
 from core.units import PROPERTIES
 from rules.language import RuleError, Symbol, unknown_word
 from rules.statistics import FALLING, REACH_BACK, STATISTICS
@@ -30,6 +32,19 @@ KNOWN_KEYS = frozenset({
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A number of a rule that is another one in some towns or at some stations (canonical unit); `usual` is the pack's, `where` by town key or
+    station id says from which row of the county's overrides it comes. `measures`: the indicator whose stations have numbers of their own."""
+
+    parameter: str
+    usual: float
+    towns: Mapping[str, float] = field(default_factory=dict)
+    stations: Mapping[str, float] = field(default_factory=dict)
+    where: Mapping[str, Override] = field(default_factory=dict)
+    measures: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indicator:
     """One indicator. `window_h`, `lead_h` hours; `km`, `witness_km` kilometres.
 
@@ -38,6 +53,7 @@ class Indicator:
     can only show that a silent neighbour hides nothing, or corroborate an extreme. `above` subtracts a declared stage of
     the station (in its own datum). `baseline` is the value at which a score starts to grow. `worse` says which side is
     dangerous (visibility: low). `decay`, `curve` (a, b of a D^-b) and `floor` are numbers that some statistics take.
+    `mark`: of kind "mark" the number itself, of kind "station" the number that each station is measured against (rules.marks).
     """
 
     name: str
@@ -65,6 +81,7 @@ class Indicator:
     curve: tuple[float, float] = CAINE
     floor: float = 0.0
     hazard: str = ""
+    mark: Mark | None = None
 
     @property
     def share(self) -> bool:
@@ -107,6 +124,10 @@ class Catalogue:
 
     indicators: dict[str, Indicator]
     concerns: tuple[Concern, ...]
+
+    def widened(self, own: tuple[Indicator, ...]) -> Catalogue:
+        """The catalogue with a county's own words beside the declared ones."""
+        return Catalogue(self.indicators | {indicator.name: indicator for indicator in own}, self.concerns) if own else self
 
     def symbols(self) -> dict[str, Symbol]:
         """What the rule language may name."""

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from core.county import Station
+from core.county import Override, Station
 from core.lake import record_id
 from core.model import Evidence, Flag, Level
 from core.times import iso
 from rules import reports
 from rules.catalogue import Indicator
 from rules.findings import Finding
+from rules.localized import localized
+from rules.packs import Rule
 from rules.readings import MAX_RECORDS
-from rules.scoring import counterfactual, score
+from rules.scoring import counterfactual, score, spell
 from rules.situation import Situation, Table
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +53,8 @@ class Tracer:
             return self._reported(indicator, town)
         if indicator.kind in ("town", "forecast"):
             return Trace()
+        if indicator.kind == "mark":
+            return self._own(indicator, town)
         if indicator.kind == "track":
             return self._once(name, "", lambda: self._storm(indicator))
         station = self.situation.readings.binding(indicator, town)
@@ -93,6 +97,20 @@ class Tracer:
         return Trace(tuple(f"{r.feed}/report/{r.report}" for r in rows), tuple(dict.fromkeys(r.raw for r in rows)),
                      tuple(reports.spell(r) for r in rows), any(r.synthetic for r in rows))
 
+    def own_row(self, indicator: Indicator, town: int) -> Override | None:
+        """The row of the county's overrides from which a number comes in one town at the last tick; None where it is the pack's."""
+        mark = indicator.mark
+        if mark is None:
+            return None
+        if not mark.measures:
+            return mark.where.get(self.situation.county.towns[town].key)
+        station = self.situation.readings.binding(self.situation.catalogue.indicators[mark.measures], town)
+        return mark.where.get(station.station) if station else None
+
+    def _own(self, indicator: Indicator, town: int) -> Trace:
+        row = self.own_row(indicator, town)
+        return Trace(flags=(f"override:{row.parameter}={row.value:g} {row.unit}:{row.station or row.town}:{row.place}",)) if row else Trace()
+
     def _official(self, indicator: Indicator, town: int) -> Trace:
         held = [s for s in self.situation.signals[-1] if s.towns[town] and any(e in s.event for e in indicator.events)]
         return Trace(tuple(f"{s.feed}/{s.identifier}" for s in held), tuple(dict.fromkeys(s.raw for s in held)), (), any(s.synthetic for s in held))
@@ -108,17 +126,27 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
     above = [other for other in sorted(rule.conditions) if other > level]
     toward = max((float(finding.progress[other][at]) for other in above[:1]), default=0.0)
     next_text = counterfactual(above[0], rule.conditions[above[0]][1], finding.reader, at, tracer.units) if above else ""
+    rows = {row.place: row for word in rule.own if word.kind == "mark" and (row := tracer.own_row(word, town)) is not None}
     flags = list(dict.fromkeys(flag for trace in traces.values() for flag in trace.flags))
     if finding.heading[at] > finding.proved[at]:
         flags.append("lost_while_rising")
     return Evidence(
         rule=rule.id, title=rule.title, pack=rule.pack, pack_hash=rule.pack_hash, level=level, ceiling=ceiling, score=score(level, toward),
-        values=values, units=units, conditions={k.en: (rule.conditions[k][0], _verdict(t.must[at], t.may[at])) for k, t in finding.truths.items()},
+        values=values, units=units, conditions={k.en: (_text(rule, k, table, town, bool(rows)), _verdict(t.must[at], t.may[at])) for k, t in finding.truths.items()},
         flags=tuple(flags), records={name: trace.records for name, trace in traces.items() if trace.records},
         raws=tuple(dict.fromkeys(raw for trace in traces.values() for raw in trace.raws))[:MAX_RECORDS], counterfactual=next_text,
-        role=rule.role if rule.stage == "live" else rule.stage, verified=rule.verified, source=rule.source,
+        role=rule.role if rule.stage == "live" else rule.stage, verified=rule.verified and all(row.verified for row in rows.values()),
+        source="；".join([rule.source, *(f"本县改值 {row.source}（{row.place}）" for row in rows.values())]),
         synthetic=any(trace.synthetic for trace in traces.values()),
     )
+
+
+def _text(rule: Rule, level: Level, table: Table, town: int, own: bool) -> str:
+    """A condition as written, or as it reads here where the county has numbers of its own."""
+    text, tree = rule.conditions[level]
+    if not own:
+        return text
+    return spell(localized(tree, rule, lambda word: float(table.plain.values[word.name].lo[-1, town])))
 
 
 def _verdict(must: Any, may: Any) -> bool | None:

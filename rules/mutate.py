@@ -1,78 +1,144 @@
-"""Do a pack's tests bite: every condition is spoiled in small ways, and the share of spoiled rules that some case notices is told.
+"""Do a pack's tests bite: every rule is spoiled in small ways (mutants), and the share of spoiled rules that some case notices is told.
 
-Mutants: a comparison made strict, loose or turned round, `and` for `or`, a threshold a tenth higher or lower. Each case is laid out once;
-a mutant is one evaluation over its columns. What only the hold would notice counts as not caught.
+Each case is laid out once. Only the expression changes, not the situation, so all cases of a rule stand one below the other in one table and
+a mutant is one evaluation over it; what the hold would notice is looked at only where levels and ceilings say nothing. A mutant that provably changes
+nothing is told apart (equivalent); every other one that no case notices survives, with its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ConfigError
 from core.model import Level
-from rules.assess import Judged
-from rules.findings import find
-from rules.language.nodes import Compare, Logic, Name, Node, Not, Number
-from rules.packs import Pack, Rule, load_pack
-from rules.packtest import cases, laid_out, missed
-from rules.scoring import spell
+from rules.assess import counts, seen_at
+from rules.catalogue import load_catalogue
+from rules.equivalent import same
+from rules.findings import Finding, find
+from rules.hold import HoldState, next_state
+from rules.language import Columns, Interval, Place
+from rules.mutants import Change, changes
+from rules.packs import Rule, load_pack
+from rules.packtest import Laid, laid_out
+from rules.scoring import Reader
+from rules.situation import Table
+from rules.testcases import Case
+from rules.yamltext import Document, load
 
-_STRICT = {">=": ">", ">": ">=", "<=": "<", "<": "<="}
-_TURNED = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "==": "!=", "!=": "=="}
-SHIFTS = (0.9, 1.1)
+#: The share of mutants that the tests of all packs, and of each alone, must notice.
+FLOOR, PACK_FLOOR = 0.9, 0.8
+KILLED, SURVIVED, EQUIVALENT = "killed", "survived", "equivalent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One spoiled condition, and whether a case noticed."""
+    """One spoiled rule and its fate. `level` None for a change beside the conditions; `place` is that of the changed word in the pack."""
 
     pack: str
     rule: str
-    level: Level
+    kind: str
+    level: Level | None
     text: str
-    caught: bool
+    fate: str
+    place: Place
 
 
-def mutants(node: Node) -> Iterator[Node]:
-    """Every tree that differs from `node` in one place."""
-    match node:
-        case Not():
-            yield from (replace(node, operand=inner) for inner in mutants(node.operand))
-        case Logic():
-            yield replace(node, op="or" if node.op == "and" else "and")
-            for at, term in enumerate(node.terms):
-                yield from (replace(node, terms=(*node.terms[:at], inner, *node.terms[at + 1 :])) for inner in mutants(term))
-        case Compare():
-            yield from (replace(node, op=table[node.op]) for table in (_STRICT, _TURNED) if node.op in table)
-            yield from (replace(node, left=number) for number in _shifted(node.left))
-            yield from (replace(node, right=number) for number in _shifted(node.right))
-        case Name():
-            yield Not(node, node.at)
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All cases of one rule, one below the other: `table` has their steps as rows (R, 1). `want` by level, ceiling, held: (rows, levels)."""
+
+    table: Table
+    reader: Reader
+    want: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    parts: tuple[tuple[int, list[datetime]], ...]
 
 
-def _shifted(node: Node) -> list[Number]:
-    """A threshold a tenth higher and lower; a colour or a yes/no is none."""
-    if not isinstance(node, Number) or node.unit in ("level", "flag"):
-        return []
-    return [replace(node, value=v) for v in ([node.value * s for s in SHIFTS] if node.value else [-0.1, 0.1])]
+def share(found: list[Mutant]) -> float:
+    """Killed among those that could be killed; 1 where there was none."""
+    fates = [m.fate for m in found if m.fate != EQUIVALENT]
+    return fates.count(KILLED) / len(fates) if fates else 1.0
 
 
 def run(path: Path, say: Callable[[str], None] = lambda _: None) -> list[Mutant]:
-    """All mutants of one pack against the tests beside it."""
-    pack = load_pack(path)
-    laid = [(case, laid_out(pack, case, hours)) for case, hours in cases(path, pack)]
+    """All mutants of one pack against the tests beside it; ConfigErrors for files that cannot be read, ConfigError where a test fails anyhow."""
+    pack, document, laid = load_pack(path), load(path), laid_out(path)
     found: list[Mutant] = []
-    for rule in pack.rules:
-        own = [(case, judged) for case, judged in laid if case["rule"] == rule.id]
-        for level, (_, tree) in sorted(rule.conditions.items()):
-            found += [_tried(pack, rule, level, changed, own) for changed in mutants(tree)]
-        say(f"{rule.id}：{sum(m.rule == rule.id and m.caught for m in found)}/{sum(m.rule == rule.id for m in found)}")
+    for number, rule in enumerate(pack.rules):
+        bench = _bench([one for one in laid if one.case.rule == rule.id])
+        if bench is not None and notices(rule, bench):
+            raise ConfigError(f"{rule.id} 的测试本来就不通过 / its tests fail as it is", path=path, hint="先运行 fengsui rules test / run the tests first")
+        own = [_fate(pack.pack, rule, change, bench, document, number) for change in changes(rule)]
+        say(f"{rule.id}：{sum(m.fate == KILLED for m in own)}/{sum(m.fate != EQUIVALENT for m in own)}")
+        found += own
     return found
 
 
-def _tried(pack: Pack, rule: Rule, level: Level, tree: Node, own: list[tuple[dict[str, Any], Judged]]) -> Mutant:
-    spoiled = replace(rule, conditions={**rule.conditions, level: (rule.conditions[level][0], tree)})
-    caught = any(missed(case, find(spoiled, judged.table, judged.findings[0].reader), judged.situation.ticks) for case, judged in own)
-    return Mutant(pack=pack.pack, rule=rule.id, level=level, text=spell(tree), caught=caught)
+def _fate(pack: str, rule: Rule, change: Change, bench: Bench | None, document: Document, number: int) -> Mutant:
+    fate = KILLED if bench is not None and notices(change.rule, bench) else EQUIVALENT if same(rule, change, load_catalogue()) else SURVIVED
+    keys = ("levels", change.level.en) if change.level is not None else (change.key,)
+    place = document.place("rules", number, *keys).moved(change.at)
+    return Mutant(pack=pack, rule=rule.id, kind=change.kind, level=change.level, text=change.text, fate=fate, place=place)
+
+
+def notices(rule: Rule, bench: Bench) -> bool:
+    """Whether any expectation of the cases fails with `rule`."""
+    finding = find(rule, bench.table, bench.reader)
+    for key, got in (("level", finding.proved), ("ceiling", finding.ceiling)):
+        rows, wanted = bench.want[key]
+        if (got[rows, 0] != wanted).any():
+            return True
+    rows, wanted = bench.want["held"]
+    return bool(len(rows)) and bool((_held(finding, bench)[rows] != wanted).any())
+
+
+def _held(finding: Finding, bench: Bench) -> NDArray[np.int64]:
+    """(R,) held level after each step, every case from an empty memory."""
+    held = np.zeros(finding.proved.shape[0], dtype=np.int64)
+    if not counts(finding.rule):
+        return held
+    for first, ticks in bench.parts:
+        state: HoldState | None = None
+        for row, tick in enumerate(ticks, start=first):
+            state = next_state(state, proved=int(finding.proved[row, 0]), ceiling=int(finding.ceiling[row, 0]), heading=int(finding.heading[row, 0]),
+                               now=tick, hold=finding.rule.hold, seen=seen_at(tick, float(finding.age_s[row, 0])))
+            held[row] = state.level
+    return held
+
+
+def _bench(laid: list[Laid]) -> Bench | None:
+    """The cases of one rule stacked; None where it has none."""
+    if not laid:
+        return None
+    starts = np.cumsum([0, *(len(one.held) for one in laid)]).tolist()
+    table = _stacked([one.judged.table for one in laid])
+    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in load_catalogue().indicators.items()})
+    want = {key: _wanted(key, [one.case for one in laid], starts) for key in ("level", "ceiling", "held")}
+    return Bench(table, reader, want, tuple((start, one.judged.situation.ticks) for start, one in zip(starts, laid, strict=False)))
+
+
+def _wanted(key: str, cases: list[Case], starts: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    pairs = [(start + e.step, int(e.levels[key])) for start, case in zip(starts, cases, strict=False) for e in case.expected if key in e.levels]
+    return np.array([p[0] for p in pairs], dtype=np.int64), np.array([p[1] for p in pairs], dtype=np.int64)
+
+
+def _stacked(tables: list[Table]) -> Table:
+    """Tables of one town each as one table of all their rows; what a town lacks is told row by row."""
+    lengths = [table.plain.shape[0] for table in tables]
+    shape = (sum(lengths), 1)
+    lacking = sorted({name for table in tables for name in table.absent})
+    absent = {name: np.concatenate([np.full((n, 1), name in t.absent and bool(t.absent[name][0])) for t, n in zip(tables, lengths, strict=True)])
+              for name in lacking}
+    age = {name: np.concatenate([t.age_s[name] for t in tables]) for name in tables[0].age_s}
+    plain, heading, corroborated = (Columns(dict(_joined([getattr(t, side) for t in tables])), {}, shape) for side in ("plain", "heading", "corroborated"))
+    return Table(plain, heading, corroborated, absent, {}, {}, age)
+
+
+def _joined(columns: list[Columns]) -> Iterator[tuple[str, Interval]]:
+    for name in columns[0].values:
+        yield name, Interval(*(np.concatenate([np.asarray(getattr(c.values[name], end)) for c in columns]) for end in ("lo", "hi")))

@@ -47,6 +47,8 @@ def in_force(frame: pd.DataFrame, *, now: datetime, county: County, catalogue: C
 
 def in_force_at(frame: pd.DataFrame, ticks: Sequence[datetime], *, county: County, catalogue: Catalogue) -> list[tuple[Signal, ...]]:
     """`in_force` at each of several times; equal tuples are one object, so that what is made of them is made once."""
+    if frame.empty:
+        return [()] * len(ticks)
     rows: list[Any] = list(frame.sort_values(["identifier", "feed"], kind="stable").itertuples())
     over = {name for row in rows for name in ended(row)}
     kept = [(made, _span(row)) for row in rows if row.msg_type != MsgType.CANCEL and row.identifier not in over

@@ -11,8 +11,8 @@ import numpy as np
 
 from core.model import Hazard, Level
 from rules import track
-from rules.findings import Finding, Ints, find
-from rules.grid import Floats
+from rules.findings import Finding, find
+from rules.grid import Floats, Ints
 from rules.language import Columns, Interval
 from rules.packs import Rule
 from rules.paths import TrackState

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from core.errors import ConfigError, ConfigErrors
 from core.model import Hazard, Level
 from core.signing import digest
 from rules import packcheck
-from rules.catalogue import Catalogue, load_catalogue
+from rules.catalogue import Catalogue, Indicator, load_catalogue
 from rules.language import Place, RuleError, Symbol, compile_condition, unknown_word
 from rules.language.nodes import Node, names
 from rules.yamltext import Document, Problems, load
@@ -45,7 +45,7 @@ class Hold:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule: a condition per level (text and checked tree), and the indicators that they name. `corroborate`: from this level on, one
-    path alone proves nothing."""
+    path alone proves nothing. `parameters`: the pack's named numbers; `own`: the words that stand for a county's own numbers (rules.overrides)."""
 
     id: str
     title: str
@@ -62,6 +62,8 @@ class Rule:
     verified: bool = False
 
     indicators: tuple[str, ...] = ()
+    parameters: Mapping[str, Symbol] = field(default_factory=dict)
+    own: tuple[Indicator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +240,7 @@ def _rule(document: Document, problems: Problems, number: int, head: Pack, symbo
         role=words["role"][0], stage=words["stage"][0], optional=_optional(document, problems, raw.get("optional", []), at, catalogue),
         corroborate=Level[words["corroborate"][0].upper()] if "corroborate" in raw else None, pack=head.pack, pack_hash=head.hash,
         source=str(raw.get("source", head.source)), verified=_yes(document, problems, raw.get("verified", head.verified), *at, "verified"),
+        parameters={name: symbol for name, symbol in symbols.items() if symbol.value is not None},
     )
     if not re.fullmatch(r"[a-z][a-z0-9_.]{0,63}", rule.id):
         problems.add(f"规则编号 {rule.id[:40]} 应为小写字母、数字、点", "a rule id has lower-case letters, digits and dots", document.place(*at, "id"))

@@ -1,42 +1,33 @@
-"""Tests of packs, in YAML beside each pack, in promtool's manner: series in, levels out, `_` for a gap.
+"""Tests of packs, in YAML beside each pack (testcases), in promtool's manner: series in, levels and reasons out, `_` for a gap.
 
-A test sets up one town with a few stations, lays out series (`a+bxn`), storms and signals, and says which level and
-ceiling a rule must have at which times, and what is held. All ticks run through the engine in one pass, by the same code
-as a live assessment.
-
-    interval: 1 h
-    tests:
-      - name: 6 小时 50 毫米
-        rule: flood.rainstorm
-        kind: firing                      # firing | quiet | missing
-        series: {"rain@M1": "0x6 10x5"}   # property@station; suffix ? marks a suspect reading
-        expect: [{at: 11 h, level: yellow, ceiling: yellow}]
+A test sets up one town with a few stations, lays out series (`a+bxn`), storms and signals, and says which level and ceiling a rule must
+have at which times, what is held, and what people read as the reason. All ticks run through the engine in one pass, by the same code as a
+live assessment; a sentence is that of the live assessment at its time alone.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from core.model import Level
-from rules.assess import Judged, hold_all, judge
-from rules.findings import Finding
+from core.model import Level, RiskScore
+from core.signing import digest
+from rules.assess import Judged, hold_all, judge, score_one
 from rules.hold import HoldState
-from rules.packs import FOLDER, Pack, load_pack, shipped
-from rules.testworld import START, hours, sources, world
-from rules.yamltext import Document, Problems, load
+from rules.language import Place
+from rules.packs import FOLDER, Pack, Rule, load_pack, shipped
+from rules.testcases import KINDS, Case, Expected, beside, read
+from rules.testworld import START, sources, world
 
-KINDS = ("firing", "quiet", "missing")
-_CASE_KEYS = frozenset({"name", "rule", "kind", "series", "stations", "town", "tracks", "signals", "reports", "silent", "expect"})
-_EXPECT_KEYS = frozenset({"at", "level", "ceiling", "held"})
+__all__ = ["KINDS", "CaseResult", "Laid", "laid_out", "run_all", "run_pack"]
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One test case: `message` says what was expected and what came, "" when it passed."""
+    """One test case: `message` says what was expected and what came, "" when it passed; `place` where the case stands."""
 
     pack: str
     case: str
@@ -44,6 +35,16 @@ class CaseResult:
     kind: str
     passed: bool
     message: str = ""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A case with its rule judged at every step up to its last expectation, and the level held after each."""
+
+    case: Case
+    judged: Judged
+    held: tuple[int, ...]
 
 
 def run_all(folder: Path = FOLDER) -> list[CaseResult]:
@@ -53,32 +54,12 @@ def run_all(folder: Path = FOLDER) -> list[CaseResult]:
 
 
 def run_pack(path: Path) -> list[CaseResult]:
-    """Run one pack's tests."""
-    pack, tests = load_pack(path), path.with_name(f"{path.stem}.test.yaml")
-    if not tests.is_file():
-        return [CaseResult(pack.pack, tests.name, "", "", False, "没有测试文件 / no tests beside the pack")]
-    document = _checked(load(tests), pack)
-    results = [_run(pack, case, hours(document.data.get("interval", "1 h"))) for case in document.data["tests"]]
+    """Run one pack's tests; ConfigErrors for a pack or a test file that cannot be read."""
+    pack, laid = load_pack(path), laid_out(path)
+    if not laid:
+        return [CaseResult(pack.pack, beside(path).name, "", "", False, "没有测试文件 / no tests beside the pack", Place(path))]
+    results = [_run(pack, one) for one in laid]
     return [*results, *_missing_kinds(pack, results)]
-
-
-def _checked(document: Document, pack: Pack) -> Document:
-    """A test file whose words are all known; ConfigErrors otherwise."""
-    problems = Problems()
-    problems.unknown_keys(document, (), document.data, frozenset({"interval", "tests"}))
-    rules = {rule.id for rule in pack.rules}
-    for number, case in enumerate(document.data.get("tests") or []):
-        at = ("tests", number)
-        problems.unknown_keys(document, at, case, _CASE_KEYS)
-        for key, known in (("rule", rules), ("kind", set(KINDS))):
-            if case.get(key) not in known:
-                problems.add(f"{key} 应为 {'、'.join(sorted(known))}", f"{key} is unknown or missing", document.place(*at))
-        for expected in case.get("expect") or []:
-            problems.unknown_keys(document, at, expected, _EXPECT_KEYS)
-        if not case.get("expect"):
-            problems.add("没有 expect", "nothing is expected", document.place(*at))
-    problems.raise_any()
-    return document
 
 
 def _missing_kinds(pack: Pack, results: list[CaseResult]) -> Iterator[CaseResult]:
@@ -86,63 +67,82 @@ def _missing_kinds(pack: Pack, results: list[CaseResult]) -> Iterator[CaseResult
     for rule in pack.rules:
         for kind in KINDS:
             if (rule.id, kind) not in have:
-                yield CaseResult(pack.pack, f"{rule.id} 缺 {kind}", rule.id, kind, False, f"缺少 {kind} 用例 / no {kind} case")
+                yield CaseResult(pack.pack, f"{rule.id} 缺 {kind}", rule.id, kind, False, f"缺少 {kind} 用例 / no {kind} case", Place(beside(pack.path)))
 
 
-def cases(path: Path, pack: Pack) -> list[tuple[dict[str, Any], float]]:
-    """The cases beside a pack, each with its interval in hours; none where there is no test file."""
-    tests = path.with_name(f"{path.stem}.test.yaml")
-    if not tests.is_file():
-        return []
-    data = _checked(load(tests), pack).data
-    return [(case, hours(data.get("interval", "1 h"))) for case in data["tests"]]
+def laid_out(path: Path) -> tuple[Laid, ...]:
+    """Every case beside a pack, judged; kept while both files stay the same, because tests and mutants ask for the very same."""
+    tests = beside(path)
+    return _laid_out(path, load_pack(path).hash, digest(tests.read_bytes()) if tests.is_file() else "")
 
 
-def laid_out(pack: Pack, case: dict[str, Any], interval_h: float) -> Judged:
-    """The case's rule judged at every step up to its last expectation."""
-    step = timedelta(hours=interval_h)
-    last = max(hours(e["at"]) for e in case["expect"])
-    ticks = [START + step * n for n in range(round(last / interval_h) + 1)]
-    county, rules = world(case, interval_h), tuple(r for r in pack.rules if r.id == case["rule"])
-    return judge(sources(case, interval_h, county, ticks[-1]), ticks[-1], county, rules, ticks)
+@functools.lru_cache(maxsize=64)
+def _laid_out(path: Path, _pack: str, _tests: str) -> tuple[Laid, ...]:
+    pack = load_pack(path)
+    return tuple(_lay(next(rule for rule in pack.rules if rule.id == case.rule), case) for case in read(pack))
 
 
-def missed(case: dict[str, Any], finding: Finding, ticks: list[datetime], held: list[int] | None = None) -> list[str]:
-    """What came otherwise than expected, in words."""
-    wrong = []
-    for expected in case["expect"]:
-        n = ticks.index(START + timedelta(hours=hours(expected["at"])))
-        got = {"level": int(finding.proved[n, 0]), "ceiling": int(finding.ceiling[n, 0])} | ({"held": held[n]} if held else {})
-        want = {key: Level[str(expected[key]).upper()] for key in got if key in expected}
-        wrong += [f"{expected['at']} {key} 应为 {level.en}，得 {Level(got[key]).en}" for key, level in want.items() if got[key] != level]
-    return wrong
+def _lay(rule: Rule, case: Case) -> Laid:
+    step = timedelta(hours=case.interval_h)
+    ticks = [START + step * n for n in range(max(e.step for e in case.expected) + 1)]
+    county = world(case.raw, case.interval_h)
+    judged = judge(sources(case.raw, case.interval_h, county, ticks[-1]), ticks[-1], county, (rule,), ticks)
+    return Laid(case, judged, tuple(_held(judged, ticks)))
 
 
-def _run(pack: Pack, case: dict[str, Any], interval_h: float) -> CaseResult:
-    """Evaluate one case and compare."""
-    judged = laid_out(pack, case, interval_h)
-    ticks = judged.situation.ticks
-    wrong = missed(case, judged.findings[0], ticks, _held(judged, ticks)) + _not_of_kind(case)
-    return CaseResult(pack.pack, str(case["name"]), case["rule"], case["kind"], not wrong, "；".join(wrong))
-
-
-def _held(judged: Judged, ticks: list[datetime]) -> list[int]:
+def _held(judged: Judged, ticks: list[datetime]) -> Iterator[int]:
     """Held level of the town after each tick (0 for a rule that holds nothing)."""
     memory: dict[tuple[str, str], HoldState] = {}
-    levels = []
     for number, tick in enumerate(ticks):
         memory = hold_all(judged, memory, tick, number) or memory
-        levels.append(max((state.level for state in memory.values()), default=0))
-    return levels
+        yield max((state.level for state in memory.values()), default=0)
 
 
-def _not_of_kind(case: dict[str, Any]) -> list[str]:
+def _told(laid: Laid, at: Expected) -> RiskScore:
+    """What a live assessment at that time would have told of the town, with what was held then."""
+    rule, now = laid.judged.findings[0].rule, laid.judged.situation.ticks[at.step]
+    county = laid.judged.situation.county
+    judged = judge(sources(laid.case.raw, laid.case.interval_h, county, now), now, county, (rule,), [now])
+    memory = {(town.key, rule.id): HoldState(level=laid.held[at.step], updated_at=now) for town in county.towns}
+    return score_one(judged, memory, rule.hazards[0], 0)
+
+
+def _run(pack: Pack, laid: Laid) -> CaseResult:
+    """Compare one case with what came."""
+    wrong = [text for at in laid.case.expected for text in (*_wrong_levels(laid, at), *_wrong_words(laid, at))] + _not_of_kind(laid.case)
+    return CaseResult(pack.pack, laid.case.name, laid.case.rule, laid.case.kind, not wrong, "；".join(wrong), laid.case.place)
+
+
+def _wrong_levels(laid: Laid, at: Expected) -> Iterator[str]:
+    finding = laid.judged.findings[0]
+    got = {"level": int(finding.proved[at.step, 0]), "ceiling": int(finding.ceiling[at.step, 0]), "held": laid.held[at.step]}
+    for key, level in at.levels.items():
+        if got[key] != level:
+            yield f"{at.place.path}:{at.place.line}: {at.at} {key} 应为 expected {level.en}，得 got {Level(got[key]).en}"
+
+
+def _wrong_words(laid: Laid, at: Expected) -> Iterator[str]:
+    if not at.words:
+        return
+    score = _told(laid, at)
+    evidence = score.evidence[0]
+    said = {"reason": score.reason, "counterfactual": evidence.counterfactual}
+    for key, pieces in at.words.items():
+        got = evidence.flags if key == "flags" else said[key]
+        absent = [piece for piece in pieces if piece not in got]
+        if absent or (not pieces and got):
+            want = "、".join(f"“{piece}”" for piece in absent) or "空 nothing"
+            yield f"{at.place.path}:{at.place.line}: {at.at} {key}\n    应有 expected {want}\n    得到 got      {got if isinstance(got, str) else list(got)}"
+
+
+def _not_of_kind(case: Case) -> list[str]:
     """A case must be what it calls itself, or three quiet ones would count as full coverage."""
-    levels = [Level[str(e.get("level", "none")).upper()] for e in case["expect"]]
-    ceilings = [Level[str(e.get("ceiling", e.get("level", "none"))).upper()] for e in case["expect"]]
-    gaps = "_" in "".join(case.get("series", {}).values()) or bool(case.get("silent"))
+    stated = [e.levels for e in case.expected if {"level", "ceiling"} & set(e.levels)]
+    levels = [levels.get("level", Level.NONE) for levels in stated]
+    ceilings = [each.get("ceiling", each.get("level", Level.NONE)) for each in stated]
+    gaps = "_" in "".join(case.raw.get("series", {}).values()) or bool(case.raw.get("silent"))
     sound = {
         "firing": any(levels), "quiet": not any(levels) and not any(ceilings),
         "missing": gaps and any(c > lv for c, lv in zip(ceilings, levels, strict=True)),
     }
-    return [] if sound[case["kind"]] else [f"用例不是 {case['kind']}：级别与缺测不符 / not a {case['kind']} case"]
+    return [] if sound[case.kind] else [f"{case.place.path}:{case.place.line}: 用例不是 {case.kind}：级别与缺测不符 / not a {case.kind} case"]

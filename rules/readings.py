@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from core.county import County, Station
+from rules import marks
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats, Grid, Ints, Log, Position, build, position
 from rules.spatial import Reach, extend, over_towns, reach, unit_vectors, weights
@@ -89,6 +90,8 @@ class Readings:
                 base = _mark(indicator, stations) * (-1.0 if indicator.inverted else 1.0)
                 lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
                 values = StationValues(lo, hi, heading, values.stale, values.age_s)
+            if indicator.mark:
+                values = marks.measured(values, indicator, stations)
             if indicator.per:
                 values = _share(values, self._statistic(indicator, indicator.per, stations))
             parts.append(values)

@@ -101,11 +101,11 @@ def _proof(situation: Situation, finding: Finding, town: int) -> str:
 
 
 def _say(indicator: Indicator, value: float) -> str:
-    """An indicator's value as people would say it; "" for what only places the town."""
-    if indicator.kind in ("town", "official"):
+    """An indicator's value as people would say it; "" for what only places the town, or is a threshold."""
+    if indicator.kind in ("town", "official", "mark"):
         return ""
     if indicator.kind == "report":
-        return f"{indicator.title} {Level(int(value)).zh}级"
+        return f"{indicator.title} {Level(int(value)).zh}"
     if indicator.above and indicator.unit == "m":
         return f"水位{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
     if indicator.quantity == "eta":

@@ -1,6 +1,6 @@
-"""JSON Schema of packs and of the indicator file, for editors (completion, red lines under wrong words). Made from what the loaders know.
+"""JSON Schema of packs, of their tests and of the indicator file, for editors (completion, red lines under wrong words). Made from what the loaders know.
 
-`fengsui rules schema` writes both files; a pack names its schema in its first line: `# yaml-language-server: $schema=...`.
+`fengsui rules schema` writes the files; a pack names its schema in its first line: `# yaml-language-server: $schema=...`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from core.model import Hazard
+from core.reporting import KINDS as REPORTS
 from core.units import PROPERTIES
+from rules import testcases
 from rules.catalogue import FIELDS, KINDS, KNOWN_KEYS, OFFSETS, QUANTITIES, REACHES, SENSES, load_catalogue
 from rules.packs import COLOURS, PACK_KEYS, REQUIRED, RULE_KEYS
 from rules.statistics import STATISTICS
@@ -40,6 +42,31 @@ def pack_schema() -> dict[str, Any]:
     return _head("规则包 / rule pack") | _object({k: pack[k] for k in sorted(PACK_KEYS)}, REQUIRED)
 
 
+def test_schema() -> dict[str, Any]:
+    """Schema of the test file beside a pack."""
+    span, text = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(min|h|d)\s*$", "examples": ["1 h", "30 min"]}, {"type": "string", "minLength": 1}
+    pieces = {"anyOf": [{"type": "string"}, {"type": "array", "items": text}]}
+    level, number = {"enum": list(testcases.COLOURS)}, {"type": "number"}
+    series = {"type": "object", "propertyNames": {"pattern": f"^({'|'.join(sorted(PROPERTIES))})@.+$"}, "additionalProperties": {"type": ["string", "number"]}}
+    radii = {"anyOf": [number, {"type": "array", "items": number, "minItems": 4, "maxItems": 4}]}
+    words = {
+        **dict.fromkeys(sorted(testcases.TIMES), span), "level": level, "hazard": {"enum": [str(h) for h in Hazard]}, "kind": {"enum": sorted(REPORTS)},
+        "series": series, **dict.fromkeys(("r7", "r10", "r12"), radii), "areas": {"type": "array", "items": text},
+        **dict.fromkeys(("event", "by", "agency"), text), **dict.fromkeys(("lat", "lon", "wind", "pressure", "value", "trust"), number),
+    }
+    parts = {name: {"type": "array", "items": _object({k: words[k] for k in (*needed, *also)}, needed)} for name, (needed, also) in testcases.PARTS.items()}
+    station = {key: text if key in ("path", "datum") else number for key in sorted(testcases.STATION_KEYS)}
+    town = {key: {"type": ["boolean", "number"]} for key in FIELDS}
+    expected = {"at": span, **dict.fromkeys(testcases.LEVELS, level), **dict.fromkeys(testcases.WORDS, pieces)}
+    case: dict[str, Any] = {
+        "name": text, "rule": text, "kind": {"enum": list(testcases.KINDS)}, "interval": span, "series": series, "town": _object(town), **parts,
+        "stations": {"type": "object", "additionalProperties": _object(station)}, "silent": {"type": "array", "items": {"enum": list(testcases.FEEDS)}},
+        "expect": {"type": "array", "minItems": 1, "items": _object(expected, ("at",))},
+    }
+    cases = {"type": "array", "minItems": 1, "items": _object({k: case[k] for k in sorted(testcases.CASE_KEYS)}, ("name", "rule", "kind", "expect"))}
+    return _head("规则包的测试 / tests of a rule pack") | _object({"interval": span, "tests": cases}, ("tests",))
+
+
 def indicator_schema() -> dict[str, Any]:
     """Schema of indicators.yaml."""
     words = {"kind": KINDS, "statistic": sorted(STATISTICS), "reach": REACHES, "above": OFFSETS, "quantity": QUANTITIES, "field": FIELDS, "worse": SENSES}
@@ -52,12 +79,12 @@ def indicator_schema() -> dict[str, Any]:
 
 def files() -> dict[str, str]:
     """File name -> text, as it should stand in rules/schema/."""
-    made = {"pack.schema.json": pack_schema(), "indicators.schema.json": indicator_schema()}
+    made = {"pack.schema.json": pack_schema(), "test.schema.json": test_schema(), "indicators.schema.json": indicator_schema()}
     return {name: json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for name, value in made.items()}
 
 
 def write(folder: Path = FOLDER) -> list[Path]:
-    """Write both schemas; returns the paths."""
+    """Write the schemas; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")

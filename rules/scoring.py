@@ -5,6 +5,7 @@ A score is 25 points a level and up to 25 for the way to the next one, so that i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,12 +20,14 @@ STEP = 25.0
 #: Points that an impact (an outage) can add, as a share of the way to the next level; never the level itself.
 IMPACT_SHARE = 0.2
 _UNITS = {"1": "", "level": "", "flag": ""}
+#: What a county's own word has behind the name that people know: `rain_1h@flood.ponding.blue`, `tilt_rate_24h[geological.points.blue]`.
+_OWN = re.compile(r"[@\[]")
 
 
 class Reader:
     """Truths, numbers and progress of tree nodes over one set of columns, each computed once however many towns ask."""
 
-    def __init__(self, columns: Columns, baselines: Mapping[str, float]) -> None:
+    def __init__(self, columns: Columns, baselines: Mapping[str, float | Floats]) -> None:
         """`baselines`: the value of each indicator at which its way to a threshold begins."""
         self._columns, self._start = columns, baseline_columns(baselines)
         self._must: dict[int, NDArray[np.bool_]] = {}
@@ -142,7 +145,7 @@ def spell(node: Node) -> str:
         case Number():
             return f"{node.value:g}" + (f" {node.unit}" if node.unit not in ("1", "level") else "")
         case Name():
-            return node.name
+            return _OWN.split(node.name)[0]
         case Negative():
             return f"-{spell(node.operand)}"
         case Call():
@@ -154,7 +157,8 @@ def spell(node: Node) -> str:
     return f"not {spell(node.operand)}"
 
 
-def baseline_columns(baselines: Mapping[str, float]) -> Columns:
-    """Every indicator at its baseline, as columns of one row."""
-    one = {name: Interval(np.full((1, 1), value), np.full((1, 1), value)) for name, value in baselines.items()}
-    return Columns(one, {}, (1, 1))
+def baseline_columns(baselines: Mapping[str, float | Floats]) -> Columns:
+    """Every indicator at its baseline, as columns of one row; of as many as it takes where one differs by town."""
+    shape = np.broadcast_shapes((1, 1), *(np.shape(value) for value in baselines.values()))
+    ends = {name: np.broadcast_to(np.asarray(value, dtype=np.float64), shape) for name, value in baselines.items()}
+    return Columns({name: Interval(end, end) for name, end in ends.items()}, {}, shape)

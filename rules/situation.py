@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.county import County
 from core.model import Hazard, Level
-from rules import official, paths, reports, track
+from rules import marks, official, paths, reports, track
 from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
@@ -100,7 +100,8 @@ class Situation:
         for indicator in wanted:
             match indicator.kind:
                 case "station":
-                    found[indicator.name] = self.readings.towns(indicator)
+                    told = self.readings.towns(indicator)
+                    found[indicator.name] = marks.shown(told, indicator, marks.deciding(self.readings, indicator)) if indicator.mark else told
                 case "forecast":
                     found[indicator.name] = forecast_towns(indicator, self.county, self.sources.forecasts, self.ticks)
                 case "official":
@@ -108,6 +109,8 @@ class Situation:
                 case "report":
                     values = reports.interval(indicator, self.sources.reports, self.ticks, tuple(t.key for t in self.county.towns))
                     found[indicator.name] = self._known(values, ())
+                case "mark":
+                    found[indicator.name] = self._known(Interval.exact(marks.numbers(indicator, self.readings, self.catalogue, self.shape)), ())
                 case "town":
                     found[indicator.name] = self._known(Interval.exact(self._attribute(indicator)), ())
         return _table(found, self.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -48,9 +49,9 @@ def world(case: dict[str, Any], interval_h: float) -> County:
     """The county of one case: town `t` with the case's attributes; stations with the case's paths, levels and distances (`km` northwards)."""
     town: dict[str, Any] = {"river_front": False, "sea_front": False, "low_ground": False, "bank_section": 0} | dict(case.get("town", {}))
     properties: dict[str, list[str]] = {}
-    for key in case.get("series", {}):
+    for key in (*case.get("series", {}), *(key for raw in case.get("forecasts", ()) for key in raw["series"])):
         observed, station = key.split("@")
-        properties.setdefault(station, []).append(observed)
+        properties[station] = list(dict.fromkeys((*properties.get(station, ()), observed)))
     stations = tuple(_station(name, tuple(found), dict(case.get("stations", {}).get(name, {}))) for name, found in properties.items())
     step = round(interval_h * 3600)
     feeds = (
@@ -69,6 +70,7 @@ def _station(name: str, properties: tuple[str, ...], given: dict[str, Any]) -> S
     return Station(
         station=name, name=name, feed="readings", lat=LAT + km / 111.2, lon=LON, town="t" if km < 3 else "", properties=properties,
         datum=str(given.get("datum", "")), warning_stage=given.get("warning_stage"), guaranteed_stage=given.get("guaranteed_stage"),
+        record_stage=given.get("record_stage"),
         levels_verified=False, path=str(given.get("path", name)), synthetic=True,
     )
 
@@ -81,26 +83,36 @@ def _feed(name: str, sector: Sector, connector: str, step_s: int, age_from: Any)
 def sources(case: dict[str, Any], interval_h: float, county: County, now: datetime) -> Sources:
     """The case's readings, storms and signals up to `now`, as frames."""
     rows = [o for key, text in case.get("series", {}).items() for o in _observations(key, text, interval_h) if o.time <= now]
+    ahead = [o for raw in case.get("forecasts", ()) if _at(raw["issued"]) <= now for key, text in raw["series"].items()
+             for o in _observations(key, text, interval_h, _at(raw["issued"]))]
     silent = frozenset(str(name) for name in case.get("silent", ()))
     tracks = [_point(raw) for raw in case.get("tracks", ())]
     signals = [_signal(number, raw) for number, raw in enumerate(case.get("signals", ()))]
-    frames = {kind: to_table(kind, records).to_pandas(ignore_metadata=True) for kind, records in
-              (("observations", rows), ("tracks", [p for p in tracks if (p.issued or p.time) <= now]), ("signals", signals))}
     reports = [_report(number, raw) for number, raw in enumerate(case.get("reports", ()))]
-    empty: pd.DataFrame = frames["observations"].iloc[0:0]
-    return Sources(observations=frames["observations"], forecasts=empty, tracks=frames["tracks"],
+    frames = {name: to_table(kind, records).to_pandas(ignore_metadata=True) if records else _nothing(kind) for name, kind, records in (
+        ("readings", "observations", rows), ("ahead", "observations", ahead), ("reports", "reports", reports),
+        ("tracks", "tracks", [p for p in tracks if (p.issued or p.time) <= now]), ("signals", "signals", signals))}
+    return Sources(observations=frames["readings"], forecasts=frames["ahead"], tracks=frames["tracks"],
                    signals=frames["signals"].rename(columns={"received": "listed_at"}).assign(snapshot_at=START), silent=silent,
-                   reports=to_table("reports", reports).to_pandas(ignore_metadata=True))
+                   reports=frames["reports"])
 
 
-def _observations(key: str, text: str, interval_h: float) -> Iterator[Observation]:
+@functools.cache
+def _nothing(kind: str) -> pd.DataFrame:
+    """The empty frame of a kind; most cases have no storm, signal, report or forecast."""
+    frame: pd.DataFrame = to_table(kind, []).to_pandas(ignore_metadata=True)
+    return frame
+
+
+def _observations(key: str, text: str, interval_h: float, issued: datetime | None = None) -> Iterator[Observation]:
+    """Readings from START on, one a step; of a forecast from the step after its issue on."""
     observed, station = key.split("@")
     for number, (value, suspect) in enumerate(values(text)):
-        time = START + timedelta(hours=interval_h * number)
+        time = issued + timedelta(hours=interval_h * (number + 1)) if issued else START + timedelta(hours=interval_h * number)
         if not math.isnan(value):
             yield Observation(
-                feed="readings", station=station, observed_property=observed, time=time, value=value, received=time, raw="test",
-                flag=Flag.SUSPECT if suspect else Flag.GOOD, interval_s=round(interval_h * 3600) if observed in ACCUMULATED else 0, synthetic=True,
+                feed="readings", station=station, observed_property=observed, time=time, value=value, received=issued or time, raw="test",
+                issued=issued, flag=Flag.SUSPECT if suspect else Flag.GOOD, interval_s=round(interval_h * 3600) if observed in ACCUMULATED else 0, synthetic=True,
             )
 
 

@@ -7,13 +7,14 @@ arithmetic between indicators or more than MAX_BOXES ways, nothing is claimed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import inf
 from pathlib import Path
 
 from core.errors import ConfigError, ConfigErrors
+from core.model import Level
 from rules.language import Place, RuleError
 from rules.language.nodes import Compare, Logic, Name, Negative, Node, Not, Number
 from rules.packs import Pack, Rule, load_pack, load_packs
@@ -74,21 +75,28 @@ def _remarks(pack: Pack) -> list[RuleError]:
 
 
 def _of_rule(rule: Rule, document: Document, number: int) -> list[RuleError]:
-    ways = {level: boxes(tree) for level, (_, tree) in rule.conditions.items()}
+    found = hidden(rule.id, rule.conditions, lambda level: _place(document, number, level.en))
+    for lower, higher in pairwise(sorted(rule.conditions)):
+        if higher - lower > 1:
+            found.append(RuleError(f"{rule.id} 的{lower.zh}与{higher.zh}之间缺一级", f"no level between {lower.en} and {higher.en}",
+                                   _place(document, number, higher.en), hint="如属有意，在 note 里说明 / say so in a note if meant"))
+    return found
+
+
+def hidden(rule: str, conditions: Mapping[Level, tuple[str, Node]], place: Callable[[Level], Place]) -> list[RuleError]:
+    """Levels that can never show: a condition that contradicts itself, or always brings the next colour with it."""
+    ways = {level: boxes(tree) for level, (_, tree) in conditions.items()}
     ordered = sorted(ways)
     found = [
-        RuleError(f"{rule.id} 的{level.zh}条件自相矛盾，永远达不到", f"{level.en} contradicts itself", _place(document, number, level.en),
+        RuleError(f"{rule} 的{level.zh}条件自相矛盾，永远达不到", f"{level.en} contradicts itself", place(level),
                   hint="没有任何数值能同时满足 / no values can fulfil it")
         for level in ordered if ways[level] == []
     ]
     for lower, higher in pairwise(ordered):
         low, high = ways[lower], ways[higher]
         if low and high and all(any(_inside(box, other) for other in high) for box in low):
-            found.append(RuleError(f"{rule.id} 的{lower.zh}一成立，{higher.zh}也成立，{lower.zh}永远看不到", f"{lower.en} always brings {higher.en}",
-                                   _place(document, number, lower.en), hint=f"放宽{lower.zh}或收紧{higher.zh} / widen one or tighten the other"))
-        if higher - lower > 1:
-            found.append(RuleError(f"{rule.id} 的{lower.zh}与{higher.zh}之间缺一级", f"no level between {lower.en} and {higher.en}",
-                                   _place(document, number, higher.en), hint="如属有意，在 note 里说明 / say so in a note if meant"))
+            found.append(RuleError(f"{rule} 的{lower.zh}一成立，{higher.zh}也成立，{lower.zh}永远看不到", f"{lower.en} always brings {higher.en}",
+                                   place(lower), hint=f"放宽{lower.zh}或收紧{higher.zh} / widen one or tighten the other"))
     return found
 
 

@@ -28,14 +28,28 @@ class Document:
     lines: tuple[str, ...]
 
     def place(self, *keys: str | int) -> Place:
-        """Place of the value under a key path (its first character where it stands on the key's line, else the line)."""
+        """Place of the value under a key path: its first character, also where it is folded over the lines below its key; else the key's line."""
         line = self.where(*keys)
         value: Any = self.data
         for key in keys:
             value = _child(value, key)
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         at = text.find(str(value)) if isinstance(value, str) and value else -1
+        folded = self._folded(line, value) if at < 0 and isinstance(value, str) else ()
+        if folded:
+            return Place(self.path, *folded[0][1:], later=folded[1:])
         return Place(self.path, line, at + 1 if at >= 0 else len(text) - len(text.lstrip()) + 1)
+
+    def _folded(self, line: int, value: str) -> tuple[tuple[int, int, int], ...]:
+        """(offset in the value with single blanks, line, column) of each line below `line` that makes up the value; () where none does."""
+        words, parts, at = " ".join(value.split()), [], 0
+        for number, text in enumerate(self.lines[line:], line + 1):
+            part = " ".join(text.split())
+            if at >= len(words) or not part or not words.startswith(part, at):
+                break
+            parts.append((at, number, len(text) - len(text.lstrip()) + 1))
+            at += len(part) + 1
+        return tuple(parts) if at >= len(words) else ()
 
 
 def load(path: Path) -> Document:

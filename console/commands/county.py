@@ -21,13 +21,16 @@ def check(folder: Annotated[Path, typer.Argument(help="县域文件夹 / county 
     """检查县域文件夹，一次报出全部错误 / check a county folder, all errors at once."""
     from console.drill import limited
     from core.county import load_county
+    from rules import overrides
     from rules.packs import find, load_packs
 
     county = load_county(folder)
     packs = load_packs(find(county.packs, county.root))
+    overrides.check((rule for pack in packs for rule in pack.rules), county)
     if (folder / "drill.yaml").exists():
         limited(county)
     facts = {"county": county.name, "code": county.code, "version": county.version, "towns": len(county.towns),
-             "stations": len(county.stations), "feeds": len(county.feeds), "packs": len(packs), "rules": sum(len(pack.rules) for pack in packs)}
+             "stations": len(county.stations), "feeds": len(county.feeds), "packs": len(packs), "rules": sum(len(pack.rules) for pack in packs),
+             "overrides": len(county.overrides)}
     emit(facts, as_json, f"{county.name} {county.name_en}: {len(county.towns)} 镇街 towns, {len(county.stations)} 站 stations, "
-                         f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, 版本 version {county.version[:12]}")
+                         f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, {len(county.overrides)} 改值 overrides, 版本 version {county.version[:12]}")

@@ -4,6 +4,7 @@ from core.county.county import County
 from core.county.departments import Department
 from core.county.feeds import CONNECTOR_KINDS
 from core.county.loader import load_county
+from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
 from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, Town
@@ -18,6 +19,7 @@ __all__ = [
     "Group",
     "Loudspeaker",
     "Officer",
+    "Override",
     "Policy",
     "QuietHours",
     "Reporter",

@@ -12,7 +12,7 @@ from core import yamlfile
 from core.county.problems import Problems, shown
 from core.errors import ConfigError
 
-_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
@@ -77,7 +77,7 @@ class Cells:
     def number(self, column: str, low: float, high: float) -> float:
         """A plain decimal number within [low, high]."""
         text = self.row[column]
-        value = float(text) if _NUMBER.fullmatch(text) else math.nan
+        value = float(text) if NUMBER.fullmatch(text) else math.nan
         if not low <= value <= high:
             self.refuse(f"{column} 应为 {low:g} 到 {high:g} 之间的数，写成了 {shown(text)} / not a number in this range", f"改成数字，例如 {low:g} / write a number")
             return low

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from core.county.departments import Department
+from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import Policy
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
@@ -41,6 +42,7 @@ class County:
     links: tuple[Link, ...] = ()
     reporters: tuple[Reporter, ...] = ()
     departments: tuple[Department, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:

@@ -9,6 +9,7 @@ from core.county.decisions import read_groups, read_policy
 from core.county.departments import read_departments
 from core.county.feeds import read_feeds
 from core.county.outline import read_outline, with_cells
+from core.county.overrides import read_overrides
 from core.county.people import read_reporters
 from core.county.places import DATUMS, read_loudspeakers, read_stations, read_towns
 from core.county.problems import Problems, shown
@@ -61,6 +62,7 @@ def _read(root: Path, version: str) -> County:
     stations = read_stations(problems, keys, [feed.feed for feed in feeds], datum)
     known = {station.station: station for station in stations}
     maintenance, climate, links = read_maintenance(problems, known), read_climate(problems, known), read_links(problems, known)
+    overrides = read_overrides(problems, towns, known)
     reporters = read_reporters(problems, keys)
     departments = read_departments(problems, feeds)
     groups = read_groups(problems)
@@ -75,7 +77,7 @@ def _read(root: Path, version: str) -> County:
     return County(
         code=code, prefecture=prefecture, datum=datum, root=root, version=version, towns=with_cells(towns, outline), stations=stations,
         feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
-        maintenance=maintenance, climate=climate, links=links, reporters=reporters, departments=departments, **said,
+        maintenance=maintenance, climate=climate, links=links, reporters=reporters, departments=departments, overrides=overrides, **said,
     )
 
 

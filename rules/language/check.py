@@ -27,10 +27,13 @@ class Symbol:
     value: float | None = None
 
 
-def compile_condition(text: str, symbols: Mapping[str, Symbol], place: Place | None = None) -> Node:
-    """Parse and check a condition; the tree is in canonical units and holds only indicators. RuleError otherwise."""
+def compile_condition(text: str, symbols: Mapping[str, Symbol], place: Place | None = None, *, keep: bool = False) -> Node:
+    """Parse and check a condition; the tree is in canonical units and holds only indicators. RuleError otherwise.
+
+    `keep`: a parameter's number keeps its name and is not folded with others, so that a county can put its own in its place.
+    """
     place = place or Place()
-    tree, unit = _Checker(symbols, place).check(parse(text, place))
+    tree, unit = _Checker(symbols, place, keep).check(parse(text, place))
     if unit not in (TRUTH, "flag"):
         raise RuleError(f"条件须为真假判断，却是数值（单位 {unit}）", f"a condition must be true or false, this is a number in {unit}", place,
                         hint="例如 / for example: rain_1h >= 20 mm")
@@ -38,8 +41,8 @@ def compile_condition(text: str, symbols: Mapping[str, Symbol], place: Place | N
 
 
 class _Checker:
-    def __init__(self, symbols: Mapping[str, Symbol], place: Place) -> None:
-        self._symbols, self._place = symbols, place
+    def __init__(self, symbols: Mapping[str, Symbol], place: Place, keep: bool) -> None:
+        self._symbols, self._place, self._keep = symbols, place, keep
 
     def _fail(self, zh: str, en: str, at: int, hint: str = "") -> RuleError:
         return RuleError(zh, en, self._place.moved(at), hint=hint)
@@ -60,7 +63,8 @@ class _Checker:
                 return Compare(node.op, left, right, node.at), TRUTH
             case Negative():
                 operand, unit = self._amount(node.operand)
-                return (Number(-operand.value, unit, node.at) if isinstance(operand, Number) else Negative(operand, node.at)), unit
+                fold = isinstance(operand, Number) and not operand.name
+                return (Number(-operand.value, unit, node.at) if isinstance(operand, Number) and fold else Negative(operand, node.at)), unit
             case Call():
                 return self._call(node)
             case Arithmetic():
@@ -79,7 +83,7 @@ class _Checker:
         symbol = self._symbols.get(node.name)
         if symbol is None:
             raise unknown_word("指标", "indicator", node.name, self._symbols, self._place.moved(node.at))
-        return (node if symbol.value is None else Number(symbol.value, symbol.unit, node.at)), symbol.unit
+        return (node if symbol.value is None else Number(symbol.value, symbol.unit, node.at, node.name if self._keep else "")), symbol.unit
 
     def _truth(self, node: Node) -> Node:
         checked, unit = self.check(node)
@@ -100,9 +104,9 @@ class _Checker:
             return left, right, unit_left
         try:
             if isinstance(right, Number):
-                return left, Number(to_unit(right.value, unit_right, unit_left), unit_left, right.at), unit_left
+                return left, Number(to_unit(right.value, unit_right, unit_left), unit_left, right.at, right.name), unit_left
             if isinstance(left, Number):
-                return Number(to_unit(left.value, unit_left, unit_right), unit_right, left.at), right, unit_right
+                return Number(to_unit(left.value, unit_left, unit_right), unit_right, left.at, left.name), right, unit_right
         except ValueError:
             pass
         bare = "1" in (unit_left, unit_right) and (isinstance(left, Number) or isinstance(right, Number))
@@ -125,7 +129,7 @@ class _Checker:
             unit = self._product_unit(node, one, two)
         if node.op == "/" and isinstance(right, Number) and right.value == 0:
             raise self._fail("除以零", "division by zero", node.at)
-        if isinstance(left, Number) and isinstance(right, Number):
+        if isinstance(left, Number) and isinstance(right, Number) and not left.name and not right.name:
             return Number(_FOLD[node.op](left.value, right.value), unit, node.at), unit
         return Arithmetic(node.op, left, right, node.at), unit
 

@@ -15,23 +15,25 @@ from core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a text stands: file, 1-based line and column of its first character."""
+    """Where a text stands: file, 1-based line and column of its first character; `later` (offset, line, column) of each further line it runs over."""
 
     path: Path | str = "<text>"
     line: int = 1
     column: int = 1
+    later: tuple[tuple[int, int, int], ...] = ()
 
     def moved(self, offset: int) -> Place:
-        """The place `offset` characters further on the same line."""
-        return Place(self.path, self.line, self.column + offset)
+        """The place `offset` characters further, on the line on which that lies."""
+        start, line, column = max((part for part in self.later if part[0] <= offset), default=(0, self.line, self.column))
+        return Place(self.path, line, column + offset - start)
 
 
 class RuleError(ConfigError):
     """A pack, an indicator or an expression is wrong; carries file, line and column (both 1-based)."""
 
     def __init__(self, zh: str, en: str, place: Place, *, hint: str = "") -> None:
-        super().__init__(f"{zh} / {en}", path=place.path, line=place.line, hint=hint)
-        self.column, self.place = place.column, place
+        super().__init__(f"{zh} / {en}", path=place.path, line=place.line, column=place.column, hint=hint)
+        self.place = place
 
     def __str__(self) -> str:
         text = f"{self.place.path}:{self.place.line}:{self.place.column}: {self.message}"

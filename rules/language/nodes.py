@@ -6,16 +6,18 @@ A tree is either a number (with a unit) or a truth value; the check stage guaran
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A constant; `unit` as written ("" for a bare number), canonical after the check."""
+    """A constant; `unit` as written ("" for a bare number), canonical after the check. `name`: the parameter of the pack that it came from,
+    where the check was asked to keep it apart."""
 
     value: float
     unit: str
     at: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,22 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Call):
         return node.arguments
     return node.terms if isinstance(node, Logic) else ()
+
+
+def rebuilt(node: Node, parts: tuple[Node, ...]) -> Node:
+    """The node with other children, in the order of `children`; the node itself where none is another."""
+    if all(new is old for new, old in zip(parts, children(node), strict=True)):
+        return node
+    match node:
+        case Arithmetic() | Compare():
+            return replace(node, left=parts[0], right=parts[1])
+        case Negative() | Not():
+            return replace(node, operand=parts[0])
+        case Call():
+            return replace(node, arguments=parts)
+        case Logic():
+            return replace(node, terms=parts)
+    return node
 
 
 def walk(node: Node) -> Iterator[Node]:

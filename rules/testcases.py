@@ -1,0 +1,195 @@
+"""The test file beside a pack, read strictly: every word known, every time on a step, everything wrong told at once with its line.
+
+    interval: 1 h                         # a case may have its own
+    tests:
+      - name: 6 小时 50 毫米
+        rule: flood.rainstorm
+        kind: firing                      # firing | quiet | missing
+        series: {"rain@M1": "0x6 10x5"}   # property@station; suffix ? marks a suspect reading
+        expect:
+          - {at: 11 h, level: yellow, ceiling: yellow, held: yellow, reason: [6小时雨量 60 mm, flood.rainstorm 黄色]}
+
+`reason` and `counterfactual` name pieces that must all stand in what people read at that time ("" says that nothing may stand there);
+`flags` names flags that the evidence must carry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigError
+from core.model import Hazard, Level
+from core.reporting import KINDS as REPORTS
+from core.units import PROPERTIES
+from rules.catalogue import FIELDS
+from rules.language import Place, unknown_word
+from rules.packs import Pack
+from rules.testworld import hours, values
+from rules.yamltext import Document, Problems, load
+
+KINDS = ("firing", "quiet", "missing")
+CASE_KEYS = frozenset({"name", "rule", "kind", "interval", "series", "stations", "town", "tracks", "signals", "reports", "forecasts", "silent", "expect"})
+LEVELS = ("level", "ceiling", "held")
+WORDS = ("reason", "counterfactual", "flags")
+EXPECT_KEYS = frozenset({"at", *LEVELS, *WORDS})
+COLOURS = tuple(level.en for level in Level)
+FEEDS = ("readings", "tracks", "signals")
+#: What may stand in the parts of a case: (keys that must be there, keys that may), each with what its value is.
+PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "tracks": (("at", "lat", "lon"), ("wind", "pressure", "r7", "r10", "r12", "issued", "agency")),
+    "signals": (("event", "level", "from"), ("until", "areas", "hazard")),
+    "reports": (("at", "by", "kind"), ("value", "trust")),
+    "forecasts": (("issued", "series"), ()),
+}
+STATION_KEYS = frozenset({"path", "km", "datum", "warning_stage", "guaranteed_stage", "record_stage"})
+TIMES = frozenset({"at", "from", "until", "issued"})
+MAX_STEPS = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What must hold at one time. `levels` by level, ceiling, held; `words` by reason, counterfactual, flags: pieces, () for "nothing there"."""
+
+    at: str
+    step: int
+    levels: dict[str, Level]
+    words: dict[str, tuple[str, ...]]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One test case; `raw` lays out its world (testworld)."""
+
+    name: str
+    rule: str
+    kind: str
+    interval_h: float
+    raw: dict[str, Any]
+    expected: tuple[Expected, ...]
+    place: Place
+
+
+def beside(pack: Path) -> Path:
+    """Where a pack's tests stand."""
+    return pack.with_name(f"{pack.stem}.test.yaml")
+
+
+def read(pack: Pack) -> tuple[Case, ...]:
+    """The cases beside a pack, () where there is no file; ConfigErrors with file:line for everything wrong with it."""
+    path = beside(pack.path)
+    if not path.is_file():
+        return ()
+    document, problems = load(path), Problems()
+    problems.unknown_keys(document, (), document.data, frozenset({"interval", "tests"}))
+    interval = _span(document, problems, document.data.get("interval", "1 h"), "interval") or 1.0
+    cases = document.data.get("tests")
+    if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
+        problems.add("tests 应为用例的列表", "tests must be a list of cases", document.place("tests"))
+        problems.raise_any()
+    rules = tuple(rule.id for rule in pack.rules)
+    found = [_case(document, problems, number, rules, interval) for number in range(len(cases or []))]
+    problems.raise_any()
+    return tuple(found)
+
+
+def _case(document: Document, problems: Problems, number: int, rules: tuple[str, ...], interval: float) -> Case:
+    raw, at = document.data["tests"][number], ("tests", number)
+    problems.unknown_keys(document, at, raw, CASE_KEYS)
+    if "interval" in raw:
+        interval = _span(document, problems, raw["interval"], *at, "interval") or interval
+    _word(document, problems, "规则", "rule", raw.get("rule"), rules, *at, "rule")
+    _word(document, problems, "种类", "kind", raw.get("kind"), KINDS, *at, "kind")
+    _series(document, problems, raw.get("series", {}), *at, "series")
+    problems.unknown_keys(document, (*at, "town"), raw.get("town", {}), frozenset(FIELDS))
+    for name, station in raw.get("stations", {}).items():
+        problems.unknown_keys(document, (*at, "stations", name), station, STATION_KEYS)
+    for word in raw.get("silent", ()):
+        _word(document, problems, "数据源", "feed", word, FEEDS, *at, "silent")
+    for part, (needed, also) in PARTS.items():
+        for n, row in enumerate(raw.get(part, ())):
+            _part(document, problems, row, needed, frozenset((*needed, *also)), *at, part, n)
+    given = raw.get("expect")
+    if not isinstance(given, list) or not given:
+        problems.add("没有 expect", "nothing is expected", document.place(*at))
+        given = []
+    expected = [_expected(document, problems, row, interval, *at, "expect", n) for n, row in enumerate(given)]
+    return Case(name=str(raw.get("name", "")), rule=str(raw.get("rule")), kind=str(raw.get("kind")), interval_h=interval, raw=raw,
+                expected=tuple(expected), place=document.place(*at))
+
+
+def _part(document: Document, problems: Problems, row: Any, needed: tuple[str, ...], known: frozenset[str], *at: str | int) -> None:
+    """One storm position, signal, report or forecast issue."""
+    if not isinstance(row, dict) or any(key not in row for key in needed):
+        problems.add(f"{at[-2]} 的一行要有 {'、'.join(needed)}", f"a row needs {', '.join(needed)}", document.place(*at))
+        return
+    problems.unknown_keys(document, at, row, known)
+    for key in TIMES & set(row):
+        _span(document, problems, row[key], *at, key)
+    for key, words in (("level", COLOURS), ("hazard", [str(h) for h in Hazard]), ("kind", tuple(REPORTS))):
+        if key in row:
+            _word(document, problems, {"level": "级别", "hazard": "灾种", "kind": "灾情种类"}[key], key, row[key], words, *at, key)
+    if "series" in row:
+        _series(document, problems, row["series"], *at, "series")
+
+
+def _series(document: Document, problems: Problems, series: Any, *at: str | int) -> None:
+    if not isinstance(series, dict):
+        problems.add("series 应为 要素@站: 序列", "series must map property@station to values", document.place(*at))
+        return
+    for key, text in series.items():
+        observed, _, station = key.partition("@")
+        if not station:
+            problems.add(f"{key} 应为 要素@站，如 rain@M1", "property@station is expected", document.place(*at, key))
+        elif observed not in PROPERTIES:
+            problems.errors.append(unknown_word("要素", "property", observed, PROPERTIES, document.place(*at, key)))
+        try:
+            if sum(1 for _ in islice(values(text), MAX_STEPS + 1)) > MAX_STEPS:
+                problems.add(f"序列超过 {MAX_STEPS} 个值", f"more than {MAX_STEPS} values", document.place(*at, key))
+        except ConfigError as error:
+            problems.add(error.message.split(" / ")[0], error.message.split(" / ")[-1], document.place(*at, key))
+
+
+def _expected(document: Document, problems: Problems, row: Any, interval: float, *at: str | int) -> Expected:
+    place = document.place(*at)
+    if not isinstance(row, dict):
+        problems.add("expect 的一行应为映射", "a mapping is expected", place)
+        row = {}
+    problems.unknown_keys(document, at, row, EXPECT_KEYS)
+    time = _span(document, problems, row.get("at"), *at, "at") or 0.0
+    step = round(time / interval)
+    if abs(step * interval - time) > 1e-6 or step > MAX_STEPS:
+        problems.add(f"at {row.get('at')} 不在步上，或超过 {MAX_STEPS} 步", "not a multiple of the interval, or too far", place)
+    for key in LEVELS:
+        if key in row:
+            _word(document, problems, "级别", "level", row[key], COLOURS, *at, key)
+    if not set(row) - {"at"}:
+        problems.add("没有写期望什么", "nothing is expected at this time", place)
+    return Expected(
+        at=str(row.get("at")), step=min(step, MAX_STEPS), levels={key: Level[str(row[key]).upper()] for key in LEVELS if str(row.get(key)) in COLOURS},
+        words={key: _pieces(document, problems, row[key], *at, key) for key in WORDS if key in row}, place=place,
+    )
+
+
+def _pieces(document: Document, problems: Problems, given: Any, *at: str | int) -> tuple[str, ...]:
+    """A text or a list of texts; "" is nothing."""
+    pieces = given if isinstance(given, list) else [given]
+    if not all(isinstance(piece, str) for piece in pieces):
+        problems.add(f"{at[-1]} 应为一段文字或文字的列表", "a text or a list of texts is expected", document.place(*at))
+    return tuple(str(piece) for piece in pieces if piece != "")
+
+
+def _span(document: Document, problems: Problems, text: Any, *at: str | int) -> float | None:
+    try:
+        return hours(text)
+    except ConfigError as error:
+        problems.add(error.message.split(" / ")[0], "a duration is expected", document.place(*at))
+        return None
+
+
+def _word(document: Document, problems: Problems, zh: str, en: str, word: Any, known: Any, *at: str | int) -> None:
+    if word not in known:
+        problems.errors.append(unknown_word(zh, en, str(word), known, document.place(*at)))
