@@ -19,7 +19,8 @@ from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
 from rules.language import Columns, Interval
-from rules.readings import Readings, TownValues
+from rules.readings import Readings
+from rules.towns import TownValues
 
 #: A station that was heard within this time may be lost; longer ago it says nothing.
 LOST_H = 24.0
@@ -43,15 +44,21 @@ class Sources:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns of shape (T, N). `plain`: intervals; `heading`: with lost stations where they were heading; `corroborated`: only what two
-    paths support. By indicator: `absent` (N,), `single` (N,), `feeds` whose silence shows in it, `age_s` (T, N) of its newest reading."""
+    paths support; `second`, `backed`, `second_heading`, `backed_heading`: what is left without the path that gives the value (rules.towns).
+    By indicator: `absent` (N,), `single` (N,), `feeds` whose silence shows in it, `age_s` (T, N) of its newest reading; `told`: what people say."""
 
     plain: Columns
     heading: Columns
     corroborated: Columns
+    second: Columns
+    backed: Columns
+    second_heading: Columns
+    backed_heading: Columns
     absent: dict[str, Bools]
     single: dict[str, Bools]
     feeds: dict[str, tuple[str, ...]]
     age_s: dict[str, Floats]
+    told: frozenset[str] = frozenset()
 
 
 def back_hours(catalogue: Catalogue, names: tuple[str, ...]) -> float:
@@ -104,7 +111,7 @@ class Situation:
                     found[indicator.name] = self._known(values, ())
                 case "town":
                     found[indicator.name] = self._known(Interval.exact(self._attribute(indicator)), ())
-        return _table(found, self.shape)
+        return _table(found, self.shape, frozenset(i.name for i in wanted if i.kind == "report"))
 
     def floor(self, hazard: Hazard) -> tuple[Floats, Floats]:
         """(level, highest not excluded) (T, N) of the official signals of a hazard."""
@@ -128,20 +135,24 @@ class Situation:
         return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds, np.zeros(self.shape))
 
 
+#: The columns that a table is read from, and what they fall back to where an indicator has none of its own.
+_SIDES = {"lo": "lo", "heading": "heading", "corroborated": "corroborated", "second": "lo", "backed": "lo", "second_heading": "heading",
+          "backed_heading": "heading"}
+
+
 def _interval(values: TownValues, side: str) -> Interval:
     """What is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst."""
     proved = getattr(values, side)
+    proved = getattr(values, _SIDES[side]) if proved is None else proved
     possible = np.maximum(values.hi, proved)
     return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
 
 
-def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
+def _table(found: dict[str, TownValues], shape: tuple[int, ...], told: frozenset[str]) -> Table:
     absent = {name: values.absent for name, values in found.items() if values.absent.any()}
-    plain, heading, corroborated = (
-        Columns({name: _interval(v, side) for name, v in found.items()}, {}, shape)
-        for side in ("lo", "heading", "corroborated")
-    )
+    side = {side: Columns({name: _interval(v, side) for name, v in found.items()}, {}, shape) for side in _SIDES}
     return Table(
-        plain, heading, corroborated, absent, {name: v.single for name, v in found.items()},
-        {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()},
+        side["lo"], side["heading"], side["corroborated"], side["second"], side["backed"], side["second_heading"], side["backed_heading"],
+        absent, {name: v.single for name, v in found.items()},
+        {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()}, told,
     )

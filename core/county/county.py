@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.county.people import Reporter
 from core.county.policy import Policy
+from core.county.things import Thing
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
 from core.county.watch import Climate, Link, Maintenance
 from core.errors import ConfigError
@@ -38,6 +39,7 @@ class County:
     maintenance: tuple[Maintenance, ...] = ()
     climate: tuple[Climate, ...] = ()
     links: tuple[Link, ...] = ()
+    things: tuple[Thing, ...] = ()
     reporters: tuple[Reporter, ...] = ()
 
     @cached_property
