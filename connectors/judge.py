@@ -14,18 +14,16 @@ from datetime import datetime
 
 import numpy as np
 
+from connectors.near import neighbours
 from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
-from connectors.stations import distance_km
 from core import quality
-from core.checks import Bools, Ints, gaps, outside
+from core.checks import Bools, gaps, outside
 from core.county import County, Feed
 from core.lake import Lake
 from core.model import Batch, Flag, Observation
 from core.quality import Doubt
 from core.times import SHANGHAI
 
-#: Neighbours for the comparison of stations, km; about the width of this county.
-NEAR_KM = 25.0
 _RANK = {Flag.GOOD: 0, Flag.UNKNOWN: 1, Flag.SUSPECT: 2, Flag.FAIL: 3, Flag.MISSING: 4}
 _OURS = re.compile(r"qc(\d)/(\d) ")
 
@@ -69,18 +67,21 @@ def _stands(o: Observation, held: Observation | None) -> bool:
 def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     """Every test's findings by property."""
     stations = {station.station: station for station in county.stations}
-    near, paths = _near(sheet.stations, county)
+    around, near, paths = neighbours(sheet.stations, county)
     work = _at_work(sheet, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
         interval_s = max((sheet.rows[n].interval_s for n in sheet.origin[name].ravel() if n >= 0), default=0)
         found[name] = [*quality.check(name, sheet.times, values, interval_s=interval_s), *_climate(name, sheet, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
-        found[name] += quality.check_neighbours(name, np.where(sick, np.nan, values), near, paths)  # what is in doubt is no witness
+        well = np.where(sick, np.nan, values)  # what is in doubt is no witness
+        found[name] += [*quality.check_neighbours(name, well, near, paths), *quality.check_leaps(name, sheet.times, well, near)]
+        found[name] += quality.check_drift(name, sheet.times, well, around)
         found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
         found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
-    for name, more in quality.check_cross(sheet.values).items():
-        found[name] += more
+    for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values)):
+        for name, several in more.items():
+            found[name] += several
     for link in county.links:
         if {link.upstream, link.downstream} <= set(sheet.stations) & set(stations) and link.observed_property in sheet.values:
             found[link.observed_property].append(_link(sheet, link.upstream, link.downstream, link.observed_property, link.rise))
@@ -117,16 +118,6 @@ def _at_work(sheet: Sheet, county: County) -> Bools:
             end = np.inf if window.end is None else window.end.timestamp()
             out[:, sheet.stations.index(window.station)] |= (sheet.times >= window.start.timestamp()) & (sheet.times < end)
     return out
-
-
-def _near(names: tuple[str, ...], county: County) -> tuple[Bools, Ints]:
-    """(S, S) whether two stations are near and on different paths; (S,) a number per path, a station without one is a path of its own."""
-    known = [county.station(name) for name in names]
-    numbers: dict[str, int] = {}
-    paths = np.array([numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, known, strict=True)])
-    near = [[a is not None and b is not None and paths[i] != paths[j] and distance_km(a.lat, a.lon, b.lat, b.lon) <= NEAR_KM
-             for j, b in enumerate(known)] for i, a in enumerate(known)]
-    return np.array(near, dtype=bool).reshape(len(names), len(names)), paths
 
 
 def _told(sheet: Sheet, found: dict[str, list[Doubt]]) -> dict[int, list[tuple[Flag, str]]]:

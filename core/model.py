@@ -283,12 +283,26 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """One value out of several sources of one thing: each member's value (None: it does not tell) and weight (0: it does not count), how far
+    they agree (0..1), and the `preferred` member, the one to look at ("" when none tells)."""
+
+    thing: str
+    value: float | None
+    members: dict[str, float | None]
+    weights: dict[str, float]
+    agreement: float
+    preferred: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Why one rule says what it says for one town: enough to recompute it.
 
     `values` maps each indicator to its value (None for missing), `units` to its unit, `records` to the record ids it was
     computed from (at most 20 each) and `raws` holds the hashes of the payloads; `conditions` maps each level's name to
-    (text of the condition, True, False or None for undecided).
+    (text of the condition, True, False or None for undecided); `fusion` maps an indicator whose value was fused from
+    several sources to how.
     """
 
     rule: str
@@ -309,6 +323,7 @@ class Evidence:
     verified: bool = False
     source: str = ""
     synthetic: bool = False
+    fusion: dict[str, Fusion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

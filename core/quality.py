@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import checks
+from core import checks, signatures
 from core.checks import Bools, Floats, Ints
 from core.model import Flag
 
@@ -25,7 +25,9 @@ class Limits:
 
     `fail`, `suspect`: (low, high) gross ranges. `step`: largest believable change per hour. `spike`: a single reading that leaves both its
     neighbours by more than this, the same way, is suspect. `flat`: seconds of exactly equal values after which a sensor is stuck.
-    `quiet`: a flat line at or below this value is calm, not stuck.
+    `quiet`: a flat line at or below this value is calm, not stuck. `leap`: a larger change between two readings waits until it has stood for
+    `stands` seconds, or a station on another path moves too. `tenfold`: a value about ten times what the station read half a day ago, and this
+    much away from it, has a slipped decimal point. `drift`: largest believable move away from the neighbours in half a day.
     """
 
     fail: tuple[float, float]
@@ -34,6 +36,10 @@ class Limits:
     spike: float = NAN
     flat: float = NAN
     quiet: float = NAN
+    leap: float = NAN
+    stands: float = 0.0
+    tenfold: float = NAN
+    drift: float = NAN
     source: str
     verified: bool = False
 
@@ -41,17 +47,20 @@ class Limits:
 LIMITS: dict[str, Limits] = {
     "rain": Limits(fail=(0.0, NAN), source="upper limit by interval: rain_limits()"),
     "rain_total": Limits(fail=(0.0, 1e6), source="a counter since the gauge was set up"),
-    "wind_speed": Limits(fail=(0.0, 75.0), suspect=(0.0, 60.0), spike=20.0, flat=6 * 3600, quiet=0.5,
+    "wind_speed": Limits(fail=(0.0, 75.0), suspect=(0.0, 60.0), spike=20.0, flat=6 * 3600, quiet=0.5, tenfold=15.0,
                          source="WMO-No. 8 gross range of mean wind; rest chosen"),
-    "wind_gust": Limits(fail=(0.0, 150.0), suspect=(0.0, 85.0), spike=35.0, flat=6 * 3600, quiet=1.0,
+    "wind_gust": Limits(fail=(0.0, 150.0), suspect=(0.0, 85.0), spike=35.0, flat=6 * 3600, quiet=1.0, tenfold=25.0,
                         source="WMO-No. 8 gross range of gusts; rest chosen"),
     "wind_direction": Limits(fail=(0.0, 360.0), source="a circle"),
-    "pressure": Limits(fail=(500.0, 1080.0), suspect=(870.0, 1060.0), step=25.0, spike=8.0, flat=12 * 3600,
+    "pressure": Limits(fail=(500.0, 1080.0), suspect=(870.0, 1060.0), step=25.0, spike=8.0, flat=12 * 3600, drift=6.0,
                        source="WMO-No. 8; 870 hPa is the lowest on record"),
     "pressure_msl": Limits(fail=(850.0, 1090.0), suspect=(870.0, 1060.0), step=25.0, spike=8.0, source="as pressure, at sea level"),
-    "temperature": Limits(fail=(-80.0, 60.0), suspect=(-25.0, 45.0), step=20.0, spike=8.0, flat=12 * 3600, source="WMO-No. 8; rest chosen"),
-    "stage": Limits(fail=(-20.0, 60.0), suspect=(-5.0, 15.0), step=2.5, spike=0.6, source="chosen for a tidal plain"),
-    "tide": Limits(fail=(-15.0, 20.0), suspect=(-6.0, 12.0), step=4.0, spike=1.5, flat=6 * 3600, source="chosen for the Yangtze mouth"),
+    "temperature": Limits(fail=(-80.0, 60.0), suspect=(-25.0, 45.0), step=20.0, spike=8.0, flat=12 * 3600, drift=8.0,
+                          source="WMO-No. 8; rest chosen"),
+    "stage": Limits(fail=(-20.0, 60.0), suspect=(-5.0, 15.0), step=2.5, spike=0.6, leap=0.4, stands=5400, tenfold=2.0, drift=0.8,
+                    source="chosen for a tidal plain: a mountain county needs a greater leap"),
+    "tide": Limits(fail=(-15.0, 20.0), suspect=(-6.0, 12.0), step=4.0, spike=1.5, flat=6 * 3600, leap=1.5, stands=5400, tenfold=4.0,
+                   source="chosen for the Yangtze mouth"),
     "discharge": Limits(fail=(-150_000.0, 150_000.0), source="larger than the Yangtze's flood of record at Datong"),
     "gate_upstream": Limits(fail=(-20.0, 60.0), suspect=(-5.0, 15.0), step=4.0, source="as stage"),
     "gate_downstream": Limits(fail=(-20.0, 60.0), suspect=(-6.0, 15.0), step=4.0, source="as tide"),
@@ -61,9 +70,12 @@ LIMITS: dict[str, Limits] = {
     "customers_total": Limits(fail=(0.0, NAN), source="a count"),
     "areas_out": Limits(fail=(0.0, NAN), source="a count"),
     "areas_total": Limits(fail=(0.0, NAN), source="a count"),
-    "displacement": Limits(fail=(-10_000.0, 10_000.0), suspect=(-2_000.0, 2_000.0), step=500.0, source="chosen"),
-    "tilt": Limits(fail=(-180.0, 180.0), suspect=(-90.0, 90.0), step=30.0, source="a circle; rest chosen"),
-    "crack": Limits(fail=(-100.0, 10_000.0), suspect=(-20.0, 1_000.0), step=200.0, source="chosen"),
+    "displacement": Limits(fail=(-10_000.0, 10_000.0), suspect=(-2_000.0, 2_000.0), step=500.0, leap=4.0, stands=7200, tenfold=4.0,
+                           source="chosen; the leap is under the first colour of a day's movement"),
+    "tilt": Limits(fail=(-180.0, 180.0), suspect=(-90.0, 90.0), step=30.0, leap=0.08, stands=7200, tenfold=0.3,
+                   source="a circle; rest chosen; the leap is under the first colour of a day's change"),
+    "crack": Limits(fail=(-100.0, 10_000.0), suspect=(-20.0, 1_000.0), step=200.0, leap=1.6, stands=7200, tenfold=1.6,
+                    source="chosen; the leap is under the first colour of a day's opening"),
     "groundwater": Limits(fail=(-500.0, 100.0), suspect=(-100.0, 20.0), step=5.0, source="chosen"),
     "inflow": Limits(fail=(-150_000.0, 150_000.0), source="as discharge"),
     "storage": Limits(fail=(0.0, 2e11), source="the largest reservoir holds 1.8e11 m3"),
@@ -97,15 +109,19 @@ class Agreement:
 
     `apart`: smooth fields, distance from the neighbours' median. `silent`: (own at most, every neighbour at least): a blocked gauge.
     `alone`: (own at least, every neighbour at most): a gauge under a sprinkler, or a cell so small that it needs a second witness.
+    `tenfold`: own at least this, and about ten times the neighbours' median in two readings running: a slipped decimal point.
     """
 
     apart: float = NAN
     silent: tuple[float, float] = (NAN, NAN)
     alone: tuple[float, float] = (NAN, NAN)
+    tenfold: float = NAN
 
 
 NEIGHBOURS: dict[str, Agreement] = {
-    "rain": Agreement(silent=(0.0, 15.0), alone=(30.0, 0.2)),
+    "rain": Agreement(silent=(0.0, 15.0), alone=(30.0, 0.2), tenfold=8.0),
+    "wind_speed": Agreement(tenfold=15.0),
+    "wind_gust": Agreement(tenfold=20.0),
     "pressure": Agreement(apart=12.0),
     "temperature": Agreement(apart=12.0),
 }
@@ -171,13 +187,44 @@ def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> l
     found.append(Doubt(peaks, Flag.SUSPECT, f"spike over {limits.spike:g}"))
     found.append(Doubt(checks.step(times, np.where(peaks, NAN, values), limits.step), Flag.SUSPECT, f"step over {limits.step:g} an hour"))
     found.append(Doubt(checks.flat(times, values, limits.flat, limits.quiet), Flag.SUSPECT, f"flat for {limits.flat / 3600:g} h"))
+    found.append(Doubt(signatures.pulse(times, values, limits.spike), Flag.SUSPECT, f"pulse over {limits.spike:g}"))
+    if np.isfinite(limits.tenfold):
+        tens = signatures.tenfold(values, signatures.anchor(times, values), limits.tenfold)
+        found.append(Doubt(tens, Flag.SUSPECT, "ten times, or a tenth of, what it read half a day ago"))
     return found
+
+
+def check_leaps(name: str, times: Floats, values: Floats, near: Bools) -> list[Doubt]:
+    """Where a station leaps and nobody moves with it; `near` (S, S) other stations near by on other paths."""
+    limits = LIMITS.get(name)
+    if limits is None or np.isnan(limits.leap):
+        return []
+    doubted, size = signatures.leap(times, values, limits.leap, limits.stands)
+    doubted &= ~signatures.moved_too(times, values, size, near)
+    return [Doubt(doubted, Flag.SUSPECT, f"leap over {limits.leap:g}, not yet stood {limits.stands / 3600:g} h, no other path moves")]
+
+
+def check_drift(name: str, times: Floats, values: Floats, near: Bools) -> list[Doubt]:
+    """Where a station has moved away from the median of at least three stations near by (S, S) since its anchor, half a day ago."""
+    limits = LIMITS.get(name)
+    if limits is None or np.isnan(limits.drift) or len(values) < signatures.ANCHORED:
+        return []
+    base = signatures.anchor(times, values)
+    where = np.zeros(values.shape, dtype=bool)
+    for station in np.flatnonzero(near.sum(axis=1) >= MANY):
+        others, bases = values[:, near[station]], base[:, near[station]]
+        rows = np.flatnonzero((np.isfinite(others) & np.isfinite(bases)).sum(axis=1) >= MANY)
+        both = np.where(np.isfinite(others[rows]) & np.isfinite(bases[rows]), others[rows] - bases[rows], NAN)
+        if len(rows):
+            with np.errstate(invalid="ignore"):
+                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - np.nanmedian(both, axis=1)) > limits.drift
+    return [Doubt(where, Flag.SUSPECT, f"moved over {limits.drift:g} away from its neighbours in half a day")]
 
 
 def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> list[Doubt]:
     """Where a station stands alone among at least two neighbours on other paths; `near` (S, S) without the own path, `paths` (S,)."""
     agreement = NEIGHBOURS.get(name)
-    where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone")}
+    where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone", "tenfold")}
     if agreement is None:
         return []
     for station in range(values.shape[1]):
@@ -189,11 +236,50 @@ def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> lis
         where["apart"][rows, station] = np.abs(own - np.nanmedian(others, axis=1)) > agreement.apart
         where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
         where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
+        middle = np.nanmedian(others, axis=1)
+        tens = (own >= agreement.tenfold) & (middle > 0) & (own >= 10 / signatures.TENFOLD * middle) & (own <= 10 * signatures.TENFOLD * middle)
+        where["tenfold"][rows, station] = tens & np.concatenate([[False], tens[:-1]])
     return [
         Doubt(where["apart"], Flag.SUSPECT, f"over {agreement.apart:g} from the neighbours' median"),
         Doubt(where["silent"], Flag.SUSPECT, f"nothing here, every neighbour at least {agreement.silent[1]:g}"),
         Doubt(where["alone"], Flag.SUSPECT, f"{agreement.alone[0]:g} or more here, no neighbour over {agreement.alone[1]:g}"),
+        Doubt(where["tenfold"], Flag.SUSPECT, "ten times what every neighbour reads, twice running"),
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two properties of one station that a wrong column order can exchange; `least`: how far apart they must have been to tell."""
+
+    one: str
+    other: str
+    least: float
+
+
+PAIRS: tuple[Pair, ...] = (
+    Pair(one="wind_speed", other="wind_direction", least=15.0),
+    Pair(one="wind_gust", other="wind_direction", least=15.0),
+    Pair(one="temperature", other="dew_point", least=5.0),
+    Pair(one="tilt", other="displacement", least=1.0),
+    Pair(one="tilt", other="crack", least=0.5),
+    Pair(one="crack", other="groundwater", least=1.0),
+    Pair(one="gate_upstream", other="gate_downstream", least=1.0),
+    Pair(one="stage", other="discharge", least=2.0),
+)
+#: Stations whose moves make a drift stand out: at least this many.
+MANY = 3
+
+
+def check_exchanged(times: Floats, series: dict[str, Floats]) -> dict[str, list[Doubt]]:
+    """By property: where two properties of one station read what the other one read half a day ago."""
+    found: dict[str, list[Doubt]] = {}
+    for pair in PAIRS:
+        if pair.one in series and pair.other in series:
+            a, b = series[pair.one], series[pair.other]
+            where = signatures.exchanged(a, b, signatures.anchor(times, a), signatures.anchor(times, b), pair.least)
+            for name, with_name in ((pair.one, pair.other), (pair.other, pair.one)):
+                found.setdefault(name, []).append(Doubt(where, Flag.SUSPECT, f"reads like {with_name}: fields exchanged"))
+    return found
 
 
 def check_cross(series: dict[str, Floats]) -> dict[str, list[Doubt]]:

@@ -27,7 +27,7 @@ CAINE = (14.82, 0.39)
 FIELDS = ("river_front", "sea_front", "low_ground", "bank_section", "over60_share", "population")
 KNOWN_KEYS = frozenset({
     "title", "title_en", "unit", "kind", "baseline", "property", "per", "statistic", "window_h", "reach", "km", "witness_km", "above", "quantity",
-    "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor", "hazard",
+    "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor", "hazard", "local",
 })
 
 
@@ -52,7 +52,8 @@ class Indicator:
     or the inverse-distance or plain mean within `km`. Stations within `witness_km` are not taken into the value; they
     can only show that a silent neighbour hides nothing, or corroborate an extreme. `above` subtracts a declared stage of
     the station (in its own datum). `baseline` is the value at which a score starts to grow. `worse` says which side is
-    dangerous (visibility: low). `decay`, `curve` (a, b of a D^-b) and `floor` are numbers that some statistics take.
+    dangerous (visibility: low). `local`: every station measures a place of its own (a crack, a bank), of which no
+    neighbour within reach knows anything; only a fused twin does. `decay`, `curve` (a, b of a D^-b) and `floor` are numbers that some statistics take.
     `mark`: of kind "mark" the number itself, of kind "station" the number that each station is measured against (rules.marks).
     """
 
@@ -82,6 +83,7 @@ class Indicator:
     floor: float = 0.0
     hazard: str = ""
     mark: Mark | None = None
+    local: bool = False
 
     @property
     def share(self) -> bool:
@@ -181,7 +183,14 @@ def _indicator(document: Document, name: str, raw: dict[str, Any]) -> Indicator:
         force=int(raw.get("force", 0)), lead_h=float(raw.get("lead_h", 0)), events=tuple(raw.get("events", ())),
         attribute=str(raw.get("field", "")), map={int(k): float(v) for k, v in dict(raw.get("map", {})).items()}, worse=raw.get("worse", SENSES[0]),
         decay=float(raw.get("decay", DECAY)), curve=_curve(raw.get("curve")), floor=float(raw.get("floor", 0)), hazard=str(raw.get("hazard", "")),
+        local=_yes(document, name, raw),
     )
+
+
+def _yes(document: Document, name: str, raw: dict[str, Any]) -> bool:
+    if raw.get("local", False) not in (True, False):
+        raise RuleError("local 应为 true 或 false", "local is true or false", document.place("indicators", name, "local"))
+    return bool(raw.get("local", False))
 
 
 def _curve(raw: Any) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.county import Override, Station
 from core.lake import record_id
-from core.model import Evidence, Flag, Level
+from core.model import Evidence, Flag, Fusion, Level
 from core.times import iso
 from rules import reports
 from rules.catalogue import Indicator
@@ -20,6 +20,7 @@ from rules.localized import localized
 from rules.packs import Rule
 from rules.readings import MAX_RECORDS
 from rules.scoring import counterfactual, score, spell
+from rules.sites import Merged
 from rules.situation import Situation, Table
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,6 +35,7 @@ class Trace:
     raws: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     synthetic: bool = False
+    fusion: Fusion | None = None
 
 
 class Tracer:
@@ -60,7 +62,8 @@ class Tracer:
         station = self.situation.readings.binding(indicator, town)
         if station is None:
             return Trace(flags=(f"absent:{name}",))
-        found = self._once(name, station.station, lambda: self._station(indicator, station))
+        merged = self.situation.readings.sites(indicator).merged.get(station.station)
+        found = self._once(name, station.station, lambda: self._merged(indicator, merged) if merged else self._station(indicator, station))
         single = (f"single_path:{name}",) if self.table.single[name][town] else ()
         return replace(found, flags=(*found.flags, *single)) if single else found
 
@@ -77,6 +80,26 @@ class Tracer:
         )
         records = tuple(record_id(log.feed[r], log.station[r], log.observed[r], EPOCH + timedelta(microseconds=int(log.time_us[r]))) for r in rows)
         return Trace(records, tuple(dict.fromkeys(log.raw[rows])), tuple(dict.fromkeys(flags)), bool(log.synthetic[rows].any()))
+
+    def _merged(self, indicator: Indicator, merged: Merged) -> Trace:
+        """A fused value: the traces of all members, those that count first, and how the value came about."""
+        fused, last = merged.fused, -1
+        order = sorted(range(len(merged.members)), key=lambda n: -float(fused.weights[last, n]))
+        parts = [self._station(indicator, merged.members[n]) for n in order]
+        each = max(1, MAX_RECORDS // len(parts))
+        names = [s.station for s in merged.members]
+        sign = -1.0 if indicator.sinking else 1.0
+        value, *said = (sign * float(v) if np.isfinite(v) else None for v in (fused.values.lo[last, 0], *merged.said[last]))
+        preferred = int(fused.preferred[last])
+        how = Fusion(
+            thing=merged.thing, value=value, members=dict(zip(names, said, strict=True)), weights=dict(zip(names, map(float, fused.weights[last]), strict=True)),
+            agreement=float(fused.agreement[last]), preferred=names[preferred] if preferred >= 0 else "",
+        )
+        idle = tuple(f"not_counted:{name}" for name, weight in how.weights.items() if not weight)
+        return Trace(
+            tuple(r for p in parts for r in p.records[-each:]), tuple(dict.fromkeys(raw for p in parts for raw in p.raws)),
+            tuple(dict.fromkeys((*idle, *(f for p in parts for f in p.flags)))), any(p.synthetic for p in parts), how,
+        )
 
     def _storm(self, indicator: Indicator) -> Trace:
         whole = self._once("", "", self._storms)
@@ -126,10 +149,14 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
     above = [other for other in sorted(rule.conditions) if other > level]
     toward = max((float(finding.progress[other][at]) for other in above[:1]), default=0.0)
     next_text = counterfactual(above[0], rule.conditions[above[0]][1], finding.reader, at, tracer.units) if above else ""
+    if not next_text and finding.claimed[at] > level:
+        next_text = f"{above[0].zh}需另一线路的测站证实"
     rows = {row.place: row for word in rule.own if word.kind == "mark" and (row := tracer.own_row(word, town)) is not None}
     flags = list(dict.fromkeys(flag for trace in traces.values() for flag in trace.flags))
     if finding.heading[at] > finding.proved[at]:
         flags.append("lost_while_rising")
+    if finding.claimed[at] > finding.proved[at]:
+        flags.append("one_path")
     return Evidence(
         rule=rule.id, title=rule.title, pack=rule.pack, pack_hash=rule.pack_hash, level=level, ceiling=ceiling, score=score(level, toward),
         values=values, units=units, conditions={k.en: (_text(rule, k, table, town, bool(rows)), _verdict(t.must[at], t.may[at])) for k, t in finding.truths.items()},
@@ -137,7 +164,7 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
         raws=tuple(dict.fromkeys(raw for trace in traces.values() for raw in trace.raws))[:MAX_RECORDS], counterfactual=next_text,
         role=rule.role if rule.stage == "live" else rule.stage, verified=rule.verified and all(row.verified for row in rows.values()),
         source="；".join([rule.source, *(f"本县改值 {row.source}（{row.place}）" for row in rows.values())]),
-        synthetic=any(trace.synthetic for trace in traces.values()),
+        synthetic=any(trace.synthetic for trace in traces.values()), fusion={name: trace.fusion for name, trace in traces.items() if trace.fusion},
     )
 
 

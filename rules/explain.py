@@ -12,7 +12,7 @@ from core.county import County
 from core.errors import ConfigError
 from core.lake import Lake
 from core.ledger import Ledger, score_to_json
-from core.model import Evidence, Hazard, RiskScore
+from core.model import Evidence, Fusion, Hazard, RiskScore
 from core.times import iso, people
 from rules.assess import Judged, judge, read, score_one
 from rules.comparisons import TRUTHS, Comparison, comparisons
@@ -77,8 +77,17 @@ def _lines(e: Evidence, compared: Iterable[Comparison]) -> list[str]:
     lines += [f"  {name} = {'未知' if value is None else amount(value, e.units.get(name, ''))}" for name, value in e.values.items()]
     lines += [f"  {e.counterfactual}"] if e.counterfactual else []
     lines += [f"  标记 {'、'.join(e.flags)}"] if e.flags else []
+    lines += [_fused(name, f, e.units.get(name, "")) for name, f in e.fusion.items()]
     lines += [f"  {name} ← {'、'.join(records)}" for name, records in e.records.items()]
     return lines + ([f"  原始数据 {'、'.join(raw[:16] for raw in e.raws)}"] if e.raws else [])
+
+
+def _fused(name: str, f: Fusion, unit: str) -> str:
+    """'tide 合并 QLG-TIDE = 2.1 m（一致 0.98，优先看 QLG）：QLG 2.1 m 权重 1、QLB 2.0 m 权重 0.5'."""
+    shown = {member: "未知" if value is None else amount(value, unit) for member, value in f.members.items()}
+    members = "、".join(f"{member} {text} 权重 {f.weights[member]:g}" for member, text in shown.items())
+    value = "未知" if f.value is None else amount(f.value, unit)
+    return f"  {name} 合并 {f.thing} = {value}（一致 {f.agreement:.2f}，优先看 {f.preferred or '无'}）：{members}"
 
 
 def explain(*, town: str, hazard: Hazard, at: datetime, county: County, lake: Lake, ledger: Ledger) -> Explanation:

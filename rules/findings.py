@@ -1,4 +1,17 @@
-"""Rules over columns: for every rule, tick and town what is proved, what cannot be excluded and where a lost station was heading."""
+"""Rules over columns: for every rule, tick and town what is proved, what cannot be excluded and where a lost station was heading.
+
+**One path moves a level by one step at most.** What one path claims (line, modem: R21 counts paths, not sensors) counts in full only where no other
+path is there to contradict it, because none within reach has been heard for a day. Elsewhere the level is at most one step above what the other paths
+prove without it, and the first step, from no warning to blue, is taken only where they come within `towns.FIRST_SHARE` of it themselves. So a
+lying source can neither raise a calm town nor take a warned one further than the next colour; and because a second path is counted as it is
+measured, a source that lies low hides nothing that two others prove.
+
+The price is paid knowingly: a real cloudburst over one gauge among calm neighbours is not proved either. It stands in the ceiling in full, which no
+silence or disagreement lowers, so that the duty officer reads that red cannot be excluded, with the flag `one_path` in the evidence; his own decision,
+a reporter's word (a rule that weighs reports is a person against a gauge, two sources, and is not capped) or the next gauge prove it. Where a
+quantity is a place's own (`local`: cracks, banks), neighbours prove nothing either way and one path counts. `corroborate` in a rule is the stricter
+form: from that colour on nothing counts but what two paths support.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +33,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `truths` by level (T, N); `age_s` (T, N): age of the readings that it rests on, by
-    the indicator that is worst off."""
+    """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `claimed` (T, N) what the data would prove if one path were believed alone, `others`
+    (T, N) what is left without each indicator's best path (worked out where something is claimed); `truths` by level (T, N);
+    `age_s` (T, N): age of the readings that it rests on, by the indicator that is worst off."""
 
     rule: Rule
     proved: Levels
@@ -30,6 +44,8 @@ class Finding:
     truths: dict[Level, Truth]
     reader: Reader
     age_s: Floats
+    claimed: Levels
+    others: Levels
 
     @property
     def progress(self) -> dict[Level, Floats]:
@@ -41,7 +57,7 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     """Evaluate one rule. A level holds where its condition does; from `corroborate` on only what two paths support counts as proof."""
     absent = {name: table.absent[name] for name in rule.optional if name in table.absent}
     plain, heading, corroborated = (Columns(c.values, absent, c.shape) for c in (table.plain, table.heading, table.corroborated))
-    proved, ceiling, headed = (np.zeros(plain.shape, dtype=np.int8) for _ in range(3))
+    claimed, ceiling, headed = (np.zeros(plain.shape, dtype=np.int8) for _ in range(3))
     truths: dict[Level, Truth] = {}
     unlost = all(heading.values[name] is plain.values[name] for name in rule.indicators)
     for level, (_, tree) in sorted(rule.conditions.items()):
@@ -50,7 +66,28 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
         truth = Truth(evaluate(tree, corroborated).must, loose.may) if strict else loose
         lost = truth if strict or unlost else evaluate(tree, heading)
         truths[level] = truth
-        for levels, where in ((proved, truth.must), (ceiling, truth.may), (headed, lost.must)):
+        for levels, where in ((claimed, truth.must), (ceiling, truth.may), (headed, lost.must)):
             np.copyto(levels, int(level), where=where)
+    headed = np.maximum(headed, claimed)
+    proved, others = _believed(rule, claimed, table, absent, table.plain, table.second, table.backed)
+    unlost = unlost and all(table.second_heading.values[name] is table.second.values[name] for name in rule.indicators)
+    held = proved if unlost else _believed(rule, headed, table, absent, table.heading, table.second_heading, table.backed_heading)[0]
     age = reduce(np.maximum, [table.age_s[name] for name in rule.indicators])
-    return Finding(rule, proved, np.maximum(ceiling, proved), np.maximum(headed, proved), truths, reader, age)
+    return Finding(rule, proved, np.maximum(ceiling, claimed), np.maximum(held, proved), truths, reader, age, claimed, others)
+
+
+def _believed(
+    rule: Rule, claimed: Levels, table: Table, absent: dict[str, NDArray[np.bool_]], whole: Columns, second: Columns, backed: Columns
+) -> tuple[Levels, Levels]:
+    """What counts of the claimed levels (T, N): no more than one step above the level of the `second` columns, or the first step where `backed`
+    reaches a colour; never a colour that the rule does not know. And that level of the `second` columns, the claim itself where they are the `whole`."""
+    alike = all(second.values[name] is whole.values[name] for name in rule.indicators)
+    if not claimed.any() or alike or table.told & set(rule.indicators):
+        return claimed, claimed
+    others, near = np.zeros(claimed.shape, dtype=np.int8), np.zeros(claimed.shape, dtype=bool)
+    for level, (_, tree) in sorted(rule.conditions.items()):
+        np.copyto(others, int(level), where=evaluate(tree, Columns(second.values, absent, second.shape)).must)
+        near |= evaluate(tree, Columns(backed.values, absent, backed.shape)).must
+    allowed = np.where(others > 0, others + 1, near)
+    known = np.array([max((int(level) for level in rule.conditions if level <= n), default=0) for n in range(int(Level.RED) + 2)], dtype=np.int8)
+    return np.asarray(np.minimum(claimed, known[np.minimum(claimed, allowed)])), others

@@ -13,8 +13,9 @@ import pandas as pd
 from core.county import County
 from core.model import Flag
 from rules.catalogue import Indicator
-from rules.readings import TownValues, reach_of
+from rules.readings import reach_of
 from rules.spatial import over_towns
+from rules.towns import TownValues
 
 #: A forecast older than this is no forecast any more.
 ISSUE_H = 12.0

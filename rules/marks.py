@@ -18,7 +18,8 @@ from rules.statistics import StationValues
 
 if TYPE_CHECKING:
     from rules.catalogue import Catalogue, Indicator
-    from rules.readings import Readings, TownValues
+    from rules.readings import Readings
+    from rules.towns import TownValues
 
 
 def measured(values: StationValues, indicator: Indicator, stations: tuple[Station, ...]) -> StationValues:
@@ -47,9 +48,10 @@ def deciding(readings: Readings, of: Indicator) -> Floats:
     mark = of.mark
     if mark is None:
         raise TypeError(f"{of.name} has no mark")
-    stations, values = readings.station_values(of)
-    found = reach_of(readings.county, of, stations)
-    own = np.array([*(mark.stations.get(s.station, mark.usual) for s in stations), mark.usual])
+    sites = readings.sites(of)
+    found, values = reach_of(readings.county, of, sites.places), sites.values
+    members = [sites.merged[p.station].members[0] if p.station in sites.merged else p for p in sites.places]
+    own = np.array([*(mark.stations.get(s.station, mark.usual) for s in members), mark.usual])
     told = extend(np.where(np.isfinite(values.lo), values.lo, values.heading), -np.inf)
     best = np.where(found.core, told[:, found.member], -np.inf).argmax(axis=1)  # (T, L, N) -> (T, N)
     return np.asarray(own[found.member[best, np.arange(found.member.shape[1])]])
@@ -60,4 +62,5 @@ def shown(values: TownValues, indicator: Indicator, number: Floats) -> TownValue
     if indicator.mark is None:
         return values
     by = (number - indicator.mark.usual) * (-1.0 if indicator.sinking else 1.0)
-    return replace(values, **{side: np.round(getattr(values, side) + by, 6) for side in ("lo", "hi", "heading", "corroborated")})
+    sides = ("lo", "hi", "heading", "corroborated", "second", "backed", "second_heading", "backed_heading")
+    return replace(values, **{side: np.round(column + by, 6) for side in sides if (column := getattr(values, side)) is not None})

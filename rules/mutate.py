@@ -8,7 +8,7 @@ nothing is told apart (equivalent); every other one that no case notices survive
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -135,8 +135,10 @@ def _stacked(tables: list[Table]) -> Table:
     absent = {name: np.concatenate([np.full((n, 1), name in t.absent and bool(t.absent[name][0])) for t, n in zip(tables, lengths, strict=True)])
               for name in lacking}
     age = {name: np.concatenate([t.age_s[name] for t in tables]) for name in tables[0].age_s}
-    plain, heading, corroborated = (Columns(dict(_joined([getattr(t, side) for t in tables])), {}, shape) for side in ("plain", "heading", "corroborated"))
-    return Table(plain, heading, corroborated, absent, {}, {}, age)
+    sides = ("plain", "heading", "corroborated", "second", "backed", "second_heading", "backed_heading")
+    columns = (Columns(dict(_joined([getattr(t, side) for t in tables])), {}, shape) for side in sides)
+    told = frozenset(name for table in tables for name in table.told)
+    return replace(tables[0].each(lambda _: next(columns)), absent=absent, single={}, feeds={}, age_s=age, told=told)
 
 
 def _joined(columns: list[Columns]) -> Iterator[tuple[str, Interval]]:

@@ -121,7 +121,7 @@ def _last(table: Table) -> Table:
 
 def _with(table: Table, values: dict[str, Interval]) -> Table:
     """The table at its last tick with other values of some indicators: what the storm does, no matter whose readings are lost or alone."""
-    return replace(table, plain=_cut(table.plain, values), heading=_cut(table.heading, values), corroborated=_cut(table.corroborated, values))
+    return table.each(lambda columns: _cut(columns, values))
 
 
 def _cut(columns: Columns, values: dict[str, Interval]) -> Columns:

@@ -1,14 +1,14 @@
 """Station indicators: statistics of stations gathered into an interval per town, with a trace back to the readings.
 
-For each town: the worst of its core stations. A station that is down does not widen the interval beyond where it was heading
-when a healthy one within reach comes by another path (line, modem), unless its whole feed is silent. An extreme counts as corroborated as far as
-another path supports it.
+Stations that measure one thing are fused first (rules.sites); for each town: the worst of its core stations or things (rules.towns). One that is
+down does not widen the interval beyond where it was heading when a healthy one within reach comes by another path (line, modem), unless its whole
+feed is silent. An extreme counts as corroborated as far as another path supports it.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -17,35 +17,18 @@ import pandas as pd
 from core.county import County, Station
 from rules import marks
 from rules.catalogue import Indicator
-from rules.grid import Bools, Floats, Grid, Ints, Log, Position, build, position
-from rules.spatial import Reach, extend, over_towns, reach, unit_vectors, weights
+from rules.grid import Floats, Grid, Ints, Log, Position, build, position
+from rules.sites import Sites, assemble, path_numbers
+from rules.spatial import Reach, reach, unit_vectors
 from rules.statistics import STATISTICS, StationValues, negated, window
+from rules.towns import Side, TownValues, mean, worst
 
 #: Readings cited for one indicator of one town.
 MAX_RECORDS = 20
-#: An extreme that another path supports to this share is corroborated (own choice, unverified).
-SUPPORT_SHARE = 0.5
 #: Properties that are heights above a datum.
 LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream", "reservoir_stage")
 #: Statistics that take the declared stage themselves, instead of having it subtracted.
 MARKED = ("hours_to", "hours_above")
-
-
-@dataclass(frozen=True, slots=True)
-class TownValues:
-    """One indicator over T ticks and N towns. `absent` (N,): no station can tell; `single` (N,): only one path can;
-    `corroborated` (T, N): the part of lo that a second path supports; `heading` (T, N); `feeds`: whose silence shows here; `age_s` (T, N):
-    age of the newest reading that counts, 0 for what needs none. `sinking`: all of it stands upside down, because small values are the worst."""
-
-    lo: Floats
-    hi: Floats
-    heading: Floats
-    corroborated: Floats
-    absent: Bools
-    single: Bools
-    feeds: tuple[str, ...]
-    age_s: Floats
-    sinking: bool = False
 
 
 class Readings:
@@ -56,8 +39,8 @@ class Readings:
         self.county, self.now, self.hours, self.silent = county, now, hours, silent
         self.log, self._ticks_s = Log.of(frame), ticks_s
         self._grids: dict[tuple[str, tuple[str, ...]], tuple[Grid, Position]] = {}
-        self._values: dict[str, tuple[tuple[Station, ...], StationValues]] = {}
-        self._reaches: dict[str, Reach] = {}
+        self._sites: dict[str, Sites] = {}
+        self._reaches: dict[tuple[str, bool], Reach] = {}
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
         """Grid of one property over some stations and the stations' positions at the ticks."""
@@ -75,29 +58,22 @@ class Readings:
             for p in indicator.properties
         )
 
-    def station_values(self, indicator: Indicator) -> tuple[tuple[Station, ...], StationValues]:
-        """The indicator's statistic at every station that has it; columns in the order of the returned stations."""
-        if indicator.name not in self._values:
-            self._values[indicator.name] = self._at_stations(indicator)
-        return self._values[indicator.name]
+    def sites(self, indicator: Indicator) -> Sites:
+        """The indicator's statistic at every station that has it, and in place of several that measure one thing the fused thing."""
+        if indicator.name not in self._sites:
+            parts = [(p, stations, self._at_stations(indicator, p, stations)) for p, stations in self.stations(indicator)]
+            self._sites[indicator.name] = assemble(parts, indicator, self.county, self.silent)
+        return self._sites[indicator.name]
 
-    def _at_stations(self, indicator: Indicator) -> tuple[tuple[Station, ...], StationValues]:
-        parts: list[StationValues] = []
-        owners: list[Station] = []
-        for observed_property, stations in self.stations(indicator):
-            values = self._statistic(indicator, observed_property, stations)
-            if indicator.above and indicator.statistic not in MARKED:
-                base = _mark(indicator, stations) * (-1.0 if indicator.inverted else 1.0)
-                lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
-                values = StationValues(lo, hi, heading, values.stale, values.age_s)
-            if indicator.mark:
-                values = marks.measured(values, indicator, stations)
-            if indicator.per:
-                values = _share(values, self._statistic(indicator, indicator.per, stations))
-            parts.append(values)
-            owners += stations
-        lo, hi, heading, stale, age = (np.concatenate([getattr(p, n) for p in parts], axis=1) for n in ("lo", "hi", "heading", "stale", "age_s"))
-        return tuple(owners), StationValues(lo, hi, heading, stale, age)
+    def _at_stations(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
+        values = self._statistic(indicator, observed_property, stations)
+        if indicator.above and indicator.statistic not in MARKED:
+            base = _mark(indicator, stations) * (-1.0 if indicator.inverted else 1.0)
+            lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
+            values = StationValues(lo, hi, heading, values.stale, values.age_s)
+        if indicator.mark:
+            values = marks.measured(values, indicator, stations)
+        return _share(values, self._statistic(indicator, indicator.per, stations)) if indicator.per else values
 
     def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         grid, at = self.grid(observed_property, stations)
@@ -108,29 +84,28 @@ class Readings:
 
     def towns(self, indicator: Indicator) -> TownValues:
         """The indicator for every town."""
-        stations, values = self.station_values(indicator)
-        silent = np.array([s.feed in self.silent for s in stations], dtype=bool)
-        values = StationValues(values.lo, np.where(silent, np.inf, values.hi), values.heading, values.stale | silent, values.age_s)
-        found = self._reach(indicator, stations)
-        feeds = tuple(dict.fromkeys(s.feed for s in stations))
-        mean = indicator.reach in ("idw", "mean")
-        told = _mean(values, found, len(stations), indicator, feeds) if mean else _worst(values, found, _paths(stations), silent, feeds)
+        sites = self.sites(indicator)
+        hushed = sites.silent(self.silent)
+        places = Side(sites.values, self._reach(indicator, sites), path_numbers(sites.places), hushed[0])
+        stations = Side(sites.each, self._reach(indicator, sites, each=True), path_numbers(sites.stations), hushed[1])
+        told = mean(places, indicator, sites.feeds) if indicator.reach in ("idw", "mean") else worst(places, stations, sites.feeds, indicator)
         return replace(told, sinking=indicator.sinking)
 
-    def _reach(self, indicator: Indicator, stations: tuple[Station, ...]) -> Reach:
-        """reach_of, looked up once an assessment however many towns ask."""
-        if indicator.name not in self._reaches:
-            self._reaches[indicator.name] = reach_of(self.county, indicator, stations)
-        return self._reaches[indicator.name]
+    def _reach(self, indicator: Indicator, sites: Sites, *, each: bool = False) -> Reach:
+        """reach_of the places, or of every station by itself; looked up once an assessment however many towns ask."""
+        if (key := (indicator.name, each)) not in self._reaches:
+            self._reaches[key] = reach_of(self.county, indicator, sites.stations if each else sites.places)
+        return self._reaches[key]
 
     def binding(self, indicator: Indicator, town: int) -> Station | None:
-        """The station that makes a town's newest value: the worst of its core stations, the nearest among equals; None where there is none."""
-        stations, values = self.station_values(indicator)
-        found = self._reach(indicator, stations)
+        """The station, or the fused thing under its own name, that makes a town's newest value: the worst of its core stations, the nearest among
+        equals; None where there is none."""
+        sites = self.sites(indicator)
+        found, values = self._reach(indicator, sites), sites.values
         core = [int(s) for s in found.member[found.core[:, town], town]]
         if not core:
             return None
-        return stations[max(core, key=lambda s: (values.lo[-1, s], values.heading[-1, s], -core.index(s)))]
+        return sites.places[max(core, key=lambda s: (values.lo[-1, s], values.heading[-1, s], -core.index(s)))]
 
     def behind(self, indicator: Indicator, station: Station) -> Ints:
         """Positions in the log of the readings behind a station's newest value, oldest first, the newest MAX_RECORDS a property."""
@@ -163,12 +138,6 @@ def _share(part: StationValues, whole: StationValues) -> StationValues:
     return StationValues(lo, hi, heading, part.stale | whole.stale, np.maximum(part.age_s, whole.age_s))
 
 
-def _paths(stations: tuple[Station, ...]) -> Ints:
-    """A number per independent path; a station without one is a path of its own."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.path or f"station:{s.station}", len(numbers)) for s in stations], dtype=np.int64)
-
-
 @functools.lru_cache(maxsize=256)
 def _reach_cached(version: str, towns: tuple[tuple[str, float, float], ...], stations: tuple[tuple[str, float, float], ...], how: tuple[str, float, float]) -> Reach:
     points = [unit_vectors(np.array([t[1] for t in group]), np.array([t[2] for t in group])) if group else np.zeros((0, 3)) for group in (towns, stations)]
@@ -183,80 +152,3 @@ def reach_of(county: County, indicator: Indicator, stations: tuple[Station, ...]
         county.version, tuple((t.key, t.lat, t.lon) for t in county.towns), tuple((s.town, s.lat, s.lon) for s in stations),
         (indicator.reach, indicator.km, indicator.witness_km),
     )
-
-
-def _worst(values: StationValues, found: Reach, paths: Ints, silent: Bools, feeds: tuple[str, ...]) -> TownValues:
-    core = list(found.core)
-    lo, heading = over_towns(values.lo, found, core), over_towns(values.heading, found, core)
-    sure = np.isfinite(values.hi)
-    best_core = over_towns(np.where(sure, values.hi, -np.inf), found, core)
-    best_any = over_towns(np.where(sure, values.hi, -np.inf), found)
-    healthy = np.where(np.isfinite(best_core), best_core, best_any)
-    excused = _excused(sure, found, paths, silent)
-    hi = np.where(excused, np.maximum(np.maximum(lo, heading), healthy), np.inf)
-    first, second = _two_paths(values.lo, found, paths)
-    corroborated = np.minimum(np.minimum(first, second / SUPPORT_SHARE), lo)
-    single = _path_count(found, paths) < 2
-    absent = found.absent
-    blank = np.broadcast_to(absent, lo.shape)
-    return TownValues(np.where(blank, -np.inf, lo), np.where(blank, np.inf, hi), np.where(blank, -np.inf, heading),
-                      np.where(blank, -np.inf, corroborated), absent, single, feeds, _youngest(values, found))
-
-
-def _youngest(values: StationValues, found: Reach) -> Floats:
-    """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for."""
-    age = -over_towns(-values.age_s, found, list(found.core))
-    return np.where(found.absent, 0.0, age)
-
-
-def _excused(sure: Bools, found: Reach, paths: Ints, silent: Bools) -> Bools:
-    """(T, N): every core station is sure, or a sure station within reach comes by another path than each that is not."""
-    present = np.append(np.ones(len(paths), dtype=bool), False)[found.member]
-    wide_sure = extend(sure.astype(np.float64), 0.0).astype(bool)
-    path = np.append(paths, -1)[found.member].astype(np.float64)
-    hushed = np.append(silent, False)[found.member]
-    low = np.full((sure.shape[0], found.member.shape[1]), np.inf)
-    high = -low
-    for layer in range(len(path)):
-        ok = wide_sure[:, found.member[layer]] & present[layer]
-        low, high = np.where(ok, np.minimum(low, path[layer]), low), np.where(ok, np.maximum(high, path[layer]), high)
-    good = np.ones_like(low, dtype=bool)
-    for layer in range(len(path)):
-        unsure = ~wide_sure[:, found.member[layer]] & found.core[layer] & present[layer]
-        other = np.isfinite(low) & ((low != path[layer]) | (high != path[layer])) & ~hushed[layer]
-        good &= ~unsure | other
-    return good
-
-
-def _two_paths(lo: Floats, found: Reach, paths: Ints) -> tuple[Floats, Floats]:
-    """Best proved value per town and the best that comes by another path, witnesses included."""
-    wide, path = extend(lo, -np.inf), np.append(paths, -1)[found.member]
-    shape = (lo.shape[0], found.member.shape[1])
-    first, second, owner = np.full(shape, -np.inf), np.full(shape, -np.inf), np.full(shape, -2)
-    for layer in range(len(path)):
-        value = wide[:, found.member[layer]]
-        better, same = value > first, owner == path[layer]
-        second = np.where(better & ~same, first, np.where(~better & ~same, np.maximum(second, value), second))
-        first, owner = np.where(better, value, first), np.where(better, path[layer], owner)
-    return first, second
-
-
-def _path_count(found: Reach, paths: Ints) -> Ints:
-    """(N,) independent paths of a town's stations."""
-    path = np.sort(np.append(paths, -1)[found.member], axis=0)
-    return np.asarray((np.diff(path, axis=0, prepend=-1) != 0).sum(axis=0))
-
-
-def _mean(values: StationValues, found: Reach, stations: int, indicator: Indicator, feeds: tuple[str, ...]) -> TownValues:
-    """Weighted mean of the intervals' ends; one unknown station leaves the mean unknown on that side."""
-    operator = weights(found, stations, inverse_distance=indicator.reach == "idw")
-
-    def mean(ends: Floats, unknown: float) -> Floats:
-        finite = np.isfinite(ends)
-        result = (operator @ np.where(finite, ends, 0.0).T).T
-        return np.where((operator @ (~finite).astype(np.float64).T).T > 0, unknown, np.round(result, 6))
-
-    lo, heading = mean(values.lo, -np.inf), mean(values.heading, -np.inf)
-    blank = np.broadcast_to(found.absent, lo.shape)
-    lo, hi, heading = np.where(blank, -np.inf, lo), np.where(blank, np.inf, mean(values.hi, np.inf)), np.where(blank, -np.inf, heading)
-    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(found.member.shape[1], dtype=bool), feeds, _youngest(values, found))

@@ -6,7 +6,8 @@ same functions serve one tick (live) and many (replay).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -20,7 +21,8 @@ from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
 from rules.language import Columns, Interval
 from rules.listings import Listing, in_force_over
-from rules.readings import Readings, TownValues
+from rules.readings import Readings
+from rules.towns import TownValues
 
 #: A station that was heard within this time may be lost; longer ago it says nothing.
 LOST_H = 24.0
@@ -44,15 +46,28 @@ class Sources:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns of shape (T, N). `plain`: intervals; `heading`: with lost stations where they were heading; `corroborated`: only what two
-    paths support. By indicator: `absent` (N,), `single` (N,), `feeds` whose silence shows in it, `age_s` (T, N) of its newest reading."""
+    paths support; `second`, `backed`, `second_heading`, `backed_heading`: what is left without the path that gives the value (rules.towns).
+    By indicator: `absent` (N,), `single` (N,), `feeds` whose silence shows in it, `age_s` (T, N) of its newest reading; `told`: what people say."""
 
     plain: Columns
     heading: Columns
     corroborated: Columns
+    second: Columns
+    backed: Columns
+    second_heading: Columns
+    backed_heading: Columns
     absent: dict[str, Bools]
     single: dict[str, Bools]
     feeds: dict[str, tuple[str, ...]]
     age_s: dict[str, Floats]
+    told: frozenset[str] = frozenset()
+
+    def each(self, change: Callable[[Columns], Columns]) -> Table:
+        """The same with every set of columns changed in one way."""
+        return replace(
+            self, plain=change(self.plain), heading=change(self.heading), corroborated=change(self.corroborated), second=change(self.second),
+            backed=change(self.backed), second_heading=change(self.second_heading), backed_heading=change(self.backed_heading),
+        )
 
 
 def back_hours(catalogue: Catalogue, names: tuple[str, ...]) -> float:
@@ -113,7 +128,7 @@ class Situation:
                     found[indicator.name] = self._known(Interval.exact(marks.numbers(indicator, self.readings, self.catalogue, self.shape)), ())
                 case "town":
                     found[indicator.name] = self._known(Interval.exact(self._attribute(indicator)), ())
-        return _table(found, self.shape)
+        return _table(found, self.shape, frozenset(i.name for i in wanted if i.kind == "report"))
 
     def floor(self, hazard: Hazard) -> tuple[Floats, Floats]:
         """(level, highest not excluded) (T, N) of the official signals of a hazard."""
@@ -137,6 +152,10 @@ class Situation:
         return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds, np.zeros(self.shape))
 
 
+#: The columns that a table is read from, and what they fall back to where an indicator has none of its own.
+_SIDES = {"heading": "lo", "corroborated": "lo", "second": "lo", "backed": "lo", "second_heading": "heading", "backed_heading": "heading"}
+
+
 def _interval(values: TownValues, side: str) -> Interval:
     """What is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst."""
     proved = getattr(values, side)
@@ -144,17 +163,19 @@ def _interval(values: TownValues, side: str) -> Interval:
     return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
 
 
-def _beside(values: TownValues, side: str, plain: Interval) -> Interval:
-    """`_interval` of another side; the plain one itself where nothing differs, so that no rule is evaluated twice over the same."""
-    other = getattr(values, side)
-    return plain if other is values.lo or np.array_equal(other, values.lo) else _interval(values, side)
+def _beside(values: TownValues, side: str, like: Interval) -> Interval:
+    """`_interval` of another side; the one that it falls back to where nothing differs, so that no rule is evaluated twice over the same."""
+    other, known = getattr(values, side), getattr(values, _SIDES[side])
+    return like if other is None or other is known or np.array_equal(other, known) else _interval(values, side)
 
 
-def _table(found: dict[str, TownValues], shape: tuple[int, ...]) -> Table:
+def _table(found: dict[str, TownValues], shape: tuple[int, ...], told: frozenset[str]) -> Table:
     absent = {name: values.absent for name, values in found.items() if values.absent.any()}
-    plain = {name: _interval(values, "lo") for name, values in found.items()}
-    heading, corroborated = ({name: _beside(v, side, plain[name]) for name, v in found.items()} for side in ("heading", "corroborated"))
+    sides = {"lo": {name: _interval(values, "lo") for name, values in found.items()}}
+    for side, fallback in _SIDES.items():
+        sides[side] = {name: _beside(values, side, sides[fallback][name]) for name, values in found.items()}
+    lo, heading, corroborated, second, backed, second_heading, backed_heading = (Columns(columns, {}, shape) for columns in sides.values())
     return Table(
-        Columns(plain, {}, shape), Columns(heading, {}, shape), Columns(corroborated, {}, shape), absent, {name: v.single for name, v in found.items()},
-        {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()},
+        lo, heading, corroborated, second, backed, second_heading, backed_heading, absent, {name: v.single for name, v in found.items()},
+        {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()}, told,
     )

@@ -107,13 +107,18 @@ def _track(path: Path) -> list[list[str]]:
     return [[row[name] for name in FILES["track"]] for row in rows]
 
 
+def _rain(town: Town, gauge: str, recipe: Recipe, when: datetime) -> float:
+    """mm in the hour up to `when` at a gauge of the town."""
+    extra = _at(recipe.get("coast_rain", []), when) if town.sea_front else 0.0
+    return max(0.0, (_at(recipe["rain"], when) + extra) * (1 + 0.18 * wave(gauge, 0) + 0.12 * wave(gauge, _hour(when))))
+
+
 def _weather(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:
     for when in hours(start, end):
         for station in county.stations_of("weather"):
             town = county.town(station.town)
             hour = _hour(when)
-            extra = _at(recipe.get("coast_rain", []), when) if town.sea_front else 0.0
-            rain = max(0.0, (_at(recipe["rain"], when) + extra) * (1 + 0.18 * wave(station.station, 0) + 0.12 * wave(station.station, hour)))
+            rain = _rain(town, station.station, recipe, when)
             gust = max(1.5, _between(recipe["coast_gust"], when) * _factor(town) * (1 + 0.04 * wave(station.station, hour)))
             yield [when.strftime(PATTERN), station.station, f"{rain:.1f}", f"{gust / 1.55:.1f}", f"{gust:.1f}",
                    f"{_between(recipe['direction'], when):.0f}", f"{_between(recipe['pressure'], when):.1f}", "true"]
@@ -132,6 +137,9 @@ def _water(county: County, recipe: Recipe, start: datetime, end: datetime) -> It
             else:
                 value = _between(recipe["canal"], when) + 0.08 * wave(station.station, 0)
                 yield [when.strftime(PATTERN), station.station, "stage", f"{value:.3f}", "true"]
+            if "rain" in station.properties:  # a hydrological gauge beside the town's weather station catches a little less
+                twin = next(s.station for s in county.stations_of("weather") if s.town == station.town)
+                yield [when.strftime(PATTERN), station.station, "rain", f"{0.97 * _rain(county.town(station.town), twin, recipe, when):.1f}", "true"]
 
 
 def _power(county: County, recipe: Recipe, start: datetime, end: datetime) -> Iterator[list[str]]:

@@ -54,13 +54,13 @@ class WaterDatabase:
         TM is the Beijing clock without a zone, as the standard has it."""
         now = at.astimezone(SHANGHAI).replace(tzinfo=None)
         new = [(when, row) for when, row in self.scenario.until("water", at) if when > self._written]
-        rows: dict[str, list[dict[str, object]]] = {"stage": [], "tide": []}
+        rows: dict[str, list[dict[str, object]]] = {"stage": [], "tide": [], "rain": []}
         for when, row in new:
             tm = when.astimezone(SHANGHAI).replace(tzinfo=None)
-            column = "TDZ" if row["property"] == "tide" else "Z"
-            rows[row["property"]].append({"STCD": row["station"], "TM": tm, column: Decimal(row["value"])})
+            column, more = {"tide": ("TDZ", {}), "stage": ("Z", {}), "rain": ("DRP", {"INTV": Decimal(1)})}[row["property"]]
+            rows[row["property"]].append({"STCD": row["station"], "TM": tm, column: Decimal(row["value"]), **more})
         with self.engine.begin() as tx:
-            for name, table in (("stage", river), ("tide", tide)):
+            for name, table in (("stage", river), ("tide", tide), ("rain", pptn)):
                 if rows[name]:
                     tx.execute(sa.insert(table), rows[name])
                 if at < self._written:

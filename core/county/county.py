@@ -10,6 +10,7 @@ from core.county.departments import Department
 from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import Policy
+from core.county.things import Thing
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
 from core.county.watch import Climate, Link, Maintenance
 from core.errors import ConfigError
@@ -40,6 +41,7 @@ class County:
     maintenance: tuple[Maintenance, ...] = ()
     climate: tuple[Climate, ...] = ()
     links: tuple[Link, ...] = ()
+    things: tuple[Thing, ...] = ()
     reporters: tuple[Reporter, ...] = ()
     departments: tuple[Department, ...] = ()
     overrides: tuple[Override, ...] = ()

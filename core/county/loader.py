@@ -14,6 +14,7 @@ from core.county.people import read_reporters
 from core.county.places import DATUMS, read_loudspeakers, read_stations, read_towns
 from core.county.problems import Problems, shown
 from core.county.texts import harmless, read_templates
+from core.county.things import read_things
 from core.county.tree import Node
 from core.county.watch import read_climate, read_links, read_maintenance
 from core.errors import ConfigError, ConfigErrors
@@ -63,6 +64,7 @@ def _read(root: Path, version: str) -> County:
     known = {station.station: station for station in stations}
     maintenance, climate, links = read_maintenance(problems, known), read_climate(problems, known), read_links(problems, known)
     overrides = read_overrides(problems, towns, known)
+    things = read_things(problems, known)
     reporters = read_reporters(problems, keys)
     departments = read_departments(problems, feeds)
     groups = read_groups(problems)
@@ -77,7 +79,7 @@ def _read(root: Path, version: str) -> County:
     return County(
         code=code, prefecture=prefecture, datum=datum, root=root, version=version, towns=with_cells(towns, outline), stations=stations,
         feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
-        maintenance=maintenance, climate=climate, links=links, reporters=reporters, departments=departments, overrides=overrides, **said,
+        maintenance=maintenance, climate=climate, links=links, things=things, reporters=reporters, departments=departments, overrides=overrides, **said,
     )
 
 

@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any
 
-from core.model import Evidence, Hazard, Level, RiskScore
+from core.model import Evidence, Fusion, Hazard, Level, RiskScore
 from core.signing import canonical
 from core.times import iso, parse_iso
 
@@ -54,6 +54,14 @@ def _evidence(e: Evidence) -> dict[str, Any]:
         "conditions": {k: [text, None if held is None else bool(held)] for k, (text, held) in e.conditions.items()}, "flags": list(e.flags),
         "records": {k: list(v) for k, v in e.records.items()}, "raws": list(e.raws), "counterfactual": e.counterfactual,
         "role": e.role, "verified": e.verified, "source": e.source, "synthetic": e.synthetic,
+        **({"fusion": {k: _fusion(f) for k, f in e.fusion.items()}} if e.fusion else {}),
+    }
+
+
+def _fusion(f: Fusion) -> dict[str, Any]:
+    return {
+        "thing": f.thing, "value": finite(f.value), "members": {k: finite(v) for k, v in f.members.items()},
+        "weights": {k: finite(v) or 0.0 for k, v in f.weights.items()}, "agreement": finite(f.agreement) or 0.0, "preferred": f.preferred,
     }
 
 
@@ -61,5 +69,5 @@ def _read_evidence(raw: dict[str, Any]) -> Evidence:
     return Evidence(**{
         **raw, "level": Level(raw["level"]), "ceiling": Level(raw["ceiling"]), "flags": tuple(raw["flags"]), "raws": tuple(raw["raws"]),
         "conditions": {k: (v[0], v[1]) for k, v in raw["conditions"].items()},
-        "records": {k: tuple(v) for k, v in raw["records"].items()},
+        "records": {k: tuple(v) for k, v in raw["records"].items()}, "fusion": {k: Fusion(**f) for k, f in raw.get("fusion", {}).items()},
     })

@@ -88,7 +88,7 @@ def test_the_sources_own_flag_survives_being_judged_twice(lake, county) -> None:
     store(lake, county, [reading("M9001", "pressure", 0, 1000.0)], T0 + timedelta(hours=4))
     key = ("M9001", "pressure", T0 + timedelta(minutes=60))
     assert state(lake)[key][1] == Flag.SUSPECT
-    store(lake, county, [reading("M9001", "pressure", 50, 986.0)], T0 + timedelta(hours=5))  # no spike after all
+    store(lake, county, [reading("M9001", "pressure", 50, 991.0)], T0 + timedelta(hours=5))  # no spike after all
     assert state(lake)[key][1:] == (Flag.UNKNOWN, ("source quality code 7",))
 
 

@@ -43,6 +43,13 @@ EDITS = [
     ("climate.csv", ",pressure,1,985,1050", ",presure,1,985,1050", "presure"),
     ("climate.csv", ",pressure,1,985,1050", ",pressure,13,985,1050", "13"),
     ("links.csv", "SXZ,CLZ,stage", "SXZ,NOPE,stage", "NOPE"),
+    ("things.csv", "RAIN-HAIMEN,CQ1", "RAIN-HAIMEN,NOPE", "NOPE"),
+    ("things.csv", "RAIN-HAIMEN,CQ1,rain", "RAIN-HAIMEN,SXZ,rain", "不测"),
+    ("things.csv", "RAIN-HAIMEN,CQ1,rain", "RAIN-HAIMEN,CQ1,stage", "第一行"),
+    ("things.csv", "RAIN-HAIMEN,CQ1", "RAIN-HAIMEN,SCZ", "另一行"),
+    ("things.csv", "TIDE-QLG,QLB", "TIDE-QLG,TSG", "基面"),
+    ("things.csv", "QLB,tide,1,", "QLB,tide,0,", "weight"),
+    ("things.csv", "RAIN-HAIMEN,M9001", "CQ1,M9001", "测站编号"),
     ("reporters.csv", "hm-bc-t1,town,baochang", "hm-bc-t1,town,nowhere", "nowhere"),
     ("reporters.csv", "hm-bc-t1,town", "hm-bc-t1,tow", "tow"),
     # departments.yaml

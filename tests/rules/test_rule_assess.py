@@ -230,7 +230,8 @@ def test_one_sensor_alone_proves_no_orange(tmp_path: Path) -> None:
     rows = tuple(reading("M9004", "rain", now - timedelta(hours=h), 40.0, received=now) for h in range(3))
     world.feed("weather", now, Batch(observations=rows))
     score = next(s for s in step(world, now).scores if (s.town, s.hazard) == ("sanxing", Hazard.FLOOD))
-    assert (score.proved, score.ceiling) == (Level.YELLOW, Level.RED)
+    assert (score.proved, score.ceiling) == (Level.NONE, Level.RED)  # its neighbours read nothing: a first warning is not one gauge's to give
+    assert "one_path" in next(e.flags for e in score.evidence if e.rule == "flood.rainstorm")
 
 
 def test_suspect_readings_raise_the_ceiling_only(tmp_path: Path) -> None:

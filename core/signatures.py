@@ -1,0 +1,126 @@
+"""What a lying sensor looks like beside its own last half day and beside its neighbours: a leap that waits for a second reading, a pulse, a slipped
+decimal point, two exchanged fields, a slow drift. Whole arrays in, masks out, as in core.checks; the limits stand in core.quality.
+
+Every test looks no farther than core.checks.REACH_S, so a late reading can change no more than that, and what has stood for longer is the station's
+new truth: a lie that outlasts half a day is no longer seen here. It is then work for maintenance.csv.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from core.checks import REACH_S, Bools, Floats
+
+#: The anchor of a reading is the median of its station's readings of this half of the reach, s before it: a lie of six hours does not reach its end.
+ANCHOR_S = (6 * 3600.0, REACH_S)
+#: Least readings of an anchor.
+ANCHORED = 3
+#: A pulse is at most this long, and comes back to where it began as closely as this share of the leap (own choice, unverified).
+PULSE_S, PULSE_BACK = 3 * 3600.0, 0.2
+MAX_PULSE = 8
+#: Two readings farther apart than this make no leap, s; share of a leap that another station's move must have to confirm it (own choices).
+LEAP_S, SHARED = 3 * 3600.0, 1 / 3
+#: What tenfold means: within this factor of 10 or of 1/10.
+TENFOLD = 1.2
+
+
+def anchor(times: Floats, values: Floats) -> Floats:
+    """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there."""
+    out = np.full(values.shape, np.nan)
+    first, last = np.searchsorted(times, times - ANCHOR_S[1]), np.searchsorted(times, times - ANCHOR_S[0], side="right")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a slice of nothing has no median, and that is what is wanted
+        for row in np.flatnonzero(last - first >= ANCHORED):
+            part = values[first[row] : last[row]]
+            out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, np.nanmedian(part, axis=0), np.nan)
+    return out
+
+
+def leap(times: Floats, values: Floats, threshold: float, stands_s: float) -> tuple[Bools, Floats]:
+    """Where a value left the last believed one by more than `threshold` between two readings at most three hours apart, until the new level has
+    stood for `stands_s`; and by how much (NaN elsewhere). The first reading of a leap is always doubted, a slower change is believed as it comes."""
+    out, size = np.zeros(values.shape, dtype=bool), np.full(values.shape, np.nan)
+    if np.isnan(threshold) or not len(values):
+        return out, size
+    believed, at, since = (np.full(values.shape[1], fill) for fill in (np.nan, -np.inf, np.inf))
+    for row, time in enumerate(times):
+        value = values[row]
+        there = np.isfinite(value)
+        with np.errstate(invalid="ignore"):
+            leapt = there & (np.abs(value - believed) > threshold) & ((time - at <= LEAP_S) | np.isfinite(since)) & (time - at <= REACH_S)
+        since = np.where(leapt, np.minimum(since, time), since)
+        with np.errstate(invalid="ignore"):
+            out[row] = leapt & (time - since < stands_s)
+        size[row] = np.where(out[row], value - believed, np.nan)
+        accepted = there & ~out[row]
+        believed, at, since = np.where(accepted, value, believed), np.where(accepted, time, at), np.where(accepted, np.inf, since)
+    return out, size
+
+
+def pulse(times: Floats, values: Floats, threshold: float) -> Bools:
+    """Where two to eight readings in a row, within PULSE_S, stand more than `threshold` off the readings before and after them, which agree: a square
+    pulse, as calibration makes it. It is known when it is over."""
+    out = np.zeros(values.shape, dtype=bool)
+    if np.isnan(threshold) or len(values) < 4:
+        return out
+    order = np.argsort(~np.isfinite(values), axis=0, kind="stable")  # the readings of every station on top, in their order
+    dense, when = np.take_along_axis(values, order, axis=0), times[order]
+    hit = np.zeros(values.shape, dtype=bool)
+    for length in range(2, min(MAX_PULSE, len(dense) - 2) + 1):
+        left, right = dense[: -length - 1], dense[length + 1 :]
+        runs = np.stack([dense[k : len(dense) - length - 1 + k] for k in range(1, length + 1)])
+        with np.errstate(invalid="ignore"):
+            off = runs - left
+            square = (off.min(axis=0) > threshold) | (off.max(axis=0) < -threshold)
+            flat = off.max(axis=0) - off.min(axis=0) <= PULSE_BACK * np.abs(off).max(axis=0)
+            home = np.abs(right - left) <= PULSE_BACK * np.abs(off).min(axis=0)
+            brief = when[length : len(dense) - 1] - when[1 : len(dense) - length] <= PULSE_S
+            near = (when[1 : len(dense) - length] - when[: -length - 1] <= PULSE_S) & (when[length + 1 :] - when[length : len(dense) - 1] <= PULSE_S)
+        found = square & flat & home & brief & near
+        for k in range(1, length + 1):
+            hit[k : len(dense) - length - 1 + k] |= found
+    np.put_along_axis(out, order, hit, axis=0)
+    return out & np.isfinite(values)
+
+
+def tenfold(values: Floats, base: Floats, least: float) -> Bools:
+    """Where a value is about ten times its `base` (T, S), or a tenth, and `least` or more away from it: a slipped decimal point."""
+    if np.isnan(least):
+        return np.zeros(values.shape, dtype=bool)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.abs(values / base)
+        tens = ((ratio >= 10 / TENFOLD) & (ratio <= 10 * TENFOLD)) | ((ratio >= 0.1 / TENFOLD) & (ratio <= 0.1 * TENFOLD))
+        out: Bools = tens & (np.sign(values) == np.sign(base)) & (np.abs(values - base) >= least)
+    return out
+
+
+def exchanged(a: Floats, b: Floats, anchor_a: Floats, anchor_b: Floats, least: float) -> Bools:
+    """Where two properties of one station each read what the other one has been reading, and far from what they themselves have."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(anchor_a - anchor_b)
+        as_other, as_self = np.abs(a - anchor_b) + np.abs(b - anchor_a), np.abs(a - anchor_a) + np.abs(b - anchor_b)
+        out: Bools = (apart >= least) & (as_other <= 0.5 * apart) & (as_self >= 1.5 * apart)
+    return out
+
+
+def drift(values: Floats, others: Floats, base: Floats, others_base: Floats, limit: float) -> Bools:
+    """Where a station has moved away from its neighbours' median by more than `limit` since its anchor; (T, S) each, `base` its own anchor."""
+    with np.errstate(invalid="ignore"):
+        out: Bools = np.abs((values - others) - (base - others_base)) > limit
+    return out
+
+
+def moved_too(times: Floats, values: Floats, size: Floats, near: Bools) -> Bools:
+    """Leaps (T, S; `size` as `leap` gives it) that a station near by on another path makes too, the same way and at least SHARED as far, from five
+    hours before to two hours after: two paths tell of it, so it is no lie. `near` (S, S)."""
+    out = np.zeros(size.shape, dtype=bool)
+    for row, station in np.argwhere(np.isfinite(size)):
+        window = values[(times > times[row] - 5 * 3600.0) & (times <= times[row] + 2 * 3600.0)][:, near[station]] * np.sign(size[row, station])
+        if window.size:
+            filled = np.where(np.isfinite(window), window, np.inf)
+            lowest = np.minimum.accumulate(filled, axis=0)
+            with np.errstate(invalid="ignore"):
+                out[row, station] = bool((window - lowest >= SHARED * abs(size[row, station])).any())
+    return out
