@@ -319,6 +319,12 @@ def test_pages_and_addresses(gateway) -> None:
     gateway.talk(conversation)
 
 
+def test_the_readme_and_the_page_tell_the_same_answers() -> None:
+    text = (Path(__file__).parents[2] / "connectors" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- statuses -->")[2].partition("<!-- end of statuses -->")[0].splitlines()
+    assert table[3:] == [f"| {status} | {chinese} | {english} |" for status, chinese, english in STATUSES]
+
+
 def test_no_key_and_no_number_in_log_or_answer(gateway, caplog) -> None:
     number = "13812345678"
     with caplog.at_level(logging.DEBUG):
