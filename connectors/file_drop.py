@@ -88,11 +88,13 @@ def _claim(fs: Any, root: str) -> None:
     seen: dict[str, int] = {}
     with suppress(FileNotFoundError, ParseError):  # a torn note only means waiting for one more pull
         seen = loads(fs.cat_file(f"{root}/{_SEEN}"), feed=_SEEN)
+    left = dict(wanted)
     for name, size in wanted.items():
         if seen.get(name) == size and not fs.exists(f"{root}/claimed/{name}"):
             with suppress(FileNotFoundError):  # another reader was faster
                 fs.mv(f"{root}/{name}", f"{root}/claimed/{name}")
-    fs.pipe_file(f"{root}/{_SEEN}", canonical(wanted).encode())
+            del left[name]  # the next file of this name is another one, and is looked at twice again
+    fs.pipe_file(f"{root}/{_SEEN}", canonical(left).encode())
 
 
 def _content(fs: Any, path: str) -> str:

@@ -83,7 +83,8 @@ class Taker:
             batch = inbox.read(entry.kind, text, entry.by, Gather(feed=entry.feed, received=at, raw=""), self.county)
         except (ParseError, ValueError) as error:
             where = error.where if isinstance(error, ParseError) else ""
-            raise Turned(400, "整份读不懂 / the document cannot be read", more={"refused": [{"pointer": where, "reason": both(str(error))}]}) from error
+            reason = both(str(error).removeprefix(f"{where}: "))
+            raise Turned(400, "整份读不懂 / the document cannot be read", more={"refused": [{"pointer": where, "reason": reason}]}) from error
         strange = [name for name in LISTS if getattr(batch, name) and name not in entry.lists]
         if strange:
             raise Turned(403, f"这个部门不能推送 {'、'.join(strange)} / these lists are not this department's")

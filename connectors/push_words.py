@@ -66,7 +66,7 @@ WORDS: tuple[tuple[str, str], ...] = (
 def both(reason: str) -> str:
     """A reason in Chinese and English, numbers of people masked; one that already speaks Chinese stays as it is."""
     text = mask(reason)[:_MOST]
-    if _CHINESE.search(text.partition(" / ")[0]):
+    if _CHINESE.match(text):
         return text
     for pattern, chinese in WORDS:
         if match := re.match(pattern, text, re.DOTALL):

@@ -85,7 +85,7 @@ CONNECTORS: dict[str, Connector] = {
     ),
     "inbox": Connector(
         fetch=inbox.fetch, parse=inbox.parse,
-        title="灾情报告与部门推送 field reports, pushed data", needs="a list's address, or a receiver that fills the spool",
+        title="灾情报告与部门推送 field reports, pushed data", needs="departments.yaml and `fengsui gateway push`, or a list's address",
     ),
     "file_drop": Connector(fetch=file_drop.fetch, parse=file_drop.parse, title="文件夹交换 file drop", needs="a folder that the department can write to"),
 }

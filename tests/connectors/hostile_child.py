@@ -16,8 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from connectors import ingest
+from connectors.inbox import spool_of
+from connectors.push_door import Entry, Turned
+from connectors.push_take import Taker
 from connectors.registry import CONNECTORS
-from core.county import load_county
+from core.county import County, load_county
 from core.lake import Lake
 from core.ledger import Ledger
 from core.settings import Settings
@@ -111,8 +114,23 @@ def main(home: Path, county_folder: Path) -> None:
             except Exception as caught:  # noqa: BLE001 - what it raises is what is being asked
                 records, error = 0, f"{type(caught).__name__}: {caught}"
             tell(connector=kind, feed=feed.feed, attack=attack, how="parse", outcome="failed" if error else "read", error=error, records=records, state="")
+    push(replace(base, departments=()), settings)
     far = NOW.replace(year=2030)
     tell(rows=len(lake.observations(start=NOW.replace(year=2000), end=far, as_of=far)), mb=peak_mb())
+
+
+def push(county: County, settings: Settings) -> None:
+    """Every body as every kind through the push gateway's taker: what it says is the error, what waits in the spool afterwards the records."""
+    taker, feed = Taker(county=county, settings=settings, clock=lambda: NOW), county.feed("reports")
+    for kind in ("json", "csv", "cap"):
+        for attack, body in BODIES.items():
+            entry = Entry(sender="department-x", by="x", feed=feed, lists=("observations", "signals", "reports"), kind=kind, key=f"{kind}-{attack}")
+            try:
+                taker.take(entry, body)
+                error = ""
+            except Turned as turned:
+                error = f"{turned.status} {turned}"
+            tell(connector="inbox", feed=feed.feed, attack=attack, how="push", outcome=kind, error=error, records=len(spool_of(feed, settings).waiting()), state="")
 
 
 def peak_mb() -> float:

@@ -129,3 +129,21 @@ def test_the_spool_goes_through_the_whole_step_late_doubled_and_damaged(county, 
     assert list(frame["time"]) == [datetime(2021, 7, 25, 7, 30, tzinfo=UTC), SEEN] and set(frame["value"]) == {0.4}
     assert lake.reports(start=NOW - timedelta(days=3), end=NOW, as_of=NOW - timedelta(seconds=1)).empty  # nobody knew it before it arrived
     assert set(frame["received"]) == {NOW}
+
+
+def test_what_waits_in_the_spool_comes_before_the_list_and_neither_keeps_the_other_back(county, lake, ledger, settings, serve, reply) -> None:
+    table = b"reporter,town,kind,time,value,unit\nhm-yd-t1,yudong,ponding,2021-07-26T07:00:00Z,20,cm\n"
+    here = settings.model_copy(update={"sandbox_url": serve(lambda request: reply(request, table))})
+    broken = settings.model_copy(update={"sandbox_url": serve(lambda request: reply(request, b"x", 500))})
+    spool = inbox.spool_of(county.feed("reports"), here)
+
+    def pull(where, minute):
+        return connectors.ingest("reports", now=NOW + timedelta(minutes=minute), county=county, lake=lake, ledger=ledger, settings=where)
+
+    def held():
+        return sorted(lake.reports(start=NOW - timedelta(days=3), end=NOW, as_of=NOW + timedelta(hours=1))["value"])
+
+    spool.keep([{"at": NOW.isoformat(), "kind": "sms", "by": "hm-bc-t1", "body": EXAMPLE}], NOW)
+    assert pull(broken, 1).outcome == "failed" and held() == [0.4] and spool.waiting() == []  # the list is ill, and is said to be
+    spool.keep([{"at": NOW.isoformat(), "kind": "sms", "by": "hm-bc-v2", "body": EXAMPLE.replace("40", "30")}], NOW)
+    assert pull(here, 2).records == 2 and held() == [0.2, 0.3, 0.4] and spool.waiting() == []

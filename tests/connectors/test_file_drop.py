@@ -43,7 +43,10 @@ def test_half_written_files_wait_whole_ones_are_read_once(drop) -> None:
     (folder / "a.json.part").rename(folder / "a.json")
     assert pull(2).records == 1 and pull(3).records == 1 and pull(4).records == 0
     assert sorted(rows()["value"]) == [1.0, 2.0] and sorted(p.name[-6:] for p in (folder / "done").iterdir()) == ["a.json", "b.json"]
-    (folder / "a.json").write_text(document(3))  # the same name again is another file
+    (folder / "b.json").write_text(document(2)[:-9] + " " * 9)  # the same name and length again is another file: half of one must wait as ever
+    assert pull(4).set_aside == 0
+    (folder / "b.json").unlink()
+    (folder / "a.json").write_text(document(3))
     pull(5)
     pull(6)
     assert sorted(rows()["value"]) == [1.0, 2.0, 3.0] and len(list((folder / "done").iterdir())) == 3

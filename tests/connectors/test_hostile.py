@@ -46,3 +46,10 @@ def test_a_parser_raises_nothing_but_a_parse_error_that_says_where(trials) -> No
     assert all(t["error"].startswith(("ParseError", "ConfigError: 数据源")) for t in parsed if t["error"])
     quiet = {(t["connector"], t["attack"]) for t in parsed if not t["error"] and t["attack"] not in MAY_BE_EMPTY}
     assert all(not t["records"] for t in parsed if (t["connector"], t["attack"]) in quiet)  # set aside, not read
+
+
+def test_a_push_of_each_is_turned_away_with_a_status_and_a_reason_and_nothing_is_kept(trials) -> None:
+    pushed = [t for t in trials[:-1] if t["how"] == "push"]
+    assert len(pushed) > 80 and {t["outcome"] for t in pushed} == {"json", "csv", "cap"}
+    assert all(t["error"].startswith(("400 ", "413 ", "422 ")) and "\u4e00" <= t["error"][4] <= "\u9fff" and not t["records"] for t in pushed), [
+        t for t in pushed if not t["error"]]

@@ -80,7 +80,8 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
 readings = st.builds(lambda v, t, u: pw.reading(v, time=t, unit=u), st.none() | st.floats(-1e300, 1e300), stamps, st.sampled_from(["m", "cm", "mm", "ft"]))
 signals = st.builds(lambda i, e, level, t: pw.signal(identifier=i, event=e, level=level, issued=t, expires=(pw.NOW + timedelta(hours=1)).isoformat()),
                     words, words, st.sampled_from(["blue", "yellow", "orange", "red"]), stamps)
-reports = st.builds(lambda k, t, v, note: {"reporter": "hm-bc-t1", "town": "baochang", "kind": k, "time": t, "village": v, "note": note}, st.sampled_from(sorted(KINDS)), stamps, words, words)
+reports = st.builds(lambda k, t, v, note: {"reporter": "hm-bc-t1", "town": "baochang", "kind": k, "time": t, "village": v, "note": note},
+                    st.sampled_from(sorted(KINDS)), stamps, words, words)
 documents = st.fixed_dictionaries({"observations": st.lists(readings, max_size=4), "signals": st.lists(signals, max_size=3), "reports": st.lists(reports, max_size=3)})
 
 
