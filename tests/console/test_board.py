@@ -106,6 +106,20 @@ def test_what_data_cannot_exclude_is_said_for_each_town(at_desk: Any, drawn: Dra
     assert all("不能排除" in text for text in at_desk.locator("#towns .gap").all_inner_texts())
 
 
+def test_a_town_opens_to_its_stored_explanation(at_desk: Any, drawn: Drawn) -> None:
+    rows = {(row["town"], row["hazard"]): row for row in drawn.data["towns"] if row["level"] or row["ceiling"]}
+    told = {key: row for key, row in rows.items() if row["told"]}
+    assert at_desk.locator("#towns details.why").count() == sum(bool(row["told"] or row["outlook"]) for row in rows.values()) and told
+    (town, hazard), row = next((key, row) for key, row in told.items() if len(row["told"]) == 3)
+    opened = at_desk.locator(f"details.why[data-town='{town}'][data-hazard='{hazard}']")
+    assert not opened.locator("dd").first.is_visible()
+    opened.locator("summary").click()
+    for name, text in row["told"].items():
+        cell = opened.locator(f"dd[data-told='{name}']")
+        assert cell.is_visible() and cell.inner_text() == text
+    assert at_desk.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
 def test_synthetic_data_and_the_exercise_are_marked(at_desk: Any) -> None:
     assert at_desk.locator("#feeds .syn").count() >= 4 and at_desk.locator("#towns .syn").count() >= 1
     assert "演练" in at_desk.locator(".drill").inner_text()

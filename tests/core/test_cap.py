@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,21 @@ def test_it_is_the_body_and_nothing_else() -> None:
     names = {p.findtext("c:valueName", namespaces=NS): p.findtext("c:value", namespaces=NS) for p in infos[0].findall("c:parameter", NS)}
     assert names["synthetic"] == "true" and names["score:haimen"] == "60.0" and "rain_3h=62 mm" in names["rule:haimen:flood.rainstorm"]
     assert "sha256:" + "ab" * 32 in names["pack:flood.rainstorm"]
+
+
+def test_a_towns_sentences_are_chinese_parameters_and_a_rule_on_trial_is_none() -> None:
+    trial, fired = (alerts_world.evidence(name, Level.RED) for name in ("flood.trial", "flood.rainstorm"))
+    told = replace(alerts_world.score("haimen", Hazard.FLOOD, 3, alerts_world.START, rules=(replace(trial, role="shadow"), fired)),
+                   basis="暴雨（flood.rainstorm）橙色：3小时雨量达到 50 mm", counterfactual="红色需 3小时雨量 达 100 mm", outlook="5 家机构中 3 家达到")
+    body = compose(now=alerts_world.START, county=COUNTY, alert_id="320614FSX-flood-20210725130800", version=1, hazard=Hazard.FLOOD,
+                   status=Status.TEST, change=Change(MsgType.ALERT, {"haimen": 3}, {}, ("open",)), scores={"haimen": told}, former=[])
+    data = cap.build(body)
+    infos = {info.findtext("c:language", namespaces=NS): info for info in etree.fromstring(data).findall("c:info", NS)}
+    said = {lang: {p[0].text: p[1].text for p in info.findall("c:parameter", NS)} for lang, info in infos.items()}
+    assert {k: v for k, v in said["zh-CN"].items() if k.startswith(cap.TOLD)} == {
+        "fengsui:reason:haimen": told.reason, "fengsui:rule:haimen": told.basis, "fengsui:counterfactual:haimen": told.counterfactual}
+    assert not any(k.startswith(cap.TOLD) for k in said["en-US"]) and said["en-US"].keys() < said["zh-CN"].keys()
+    assert "flood.trial" not in data.decode() and "机构" not in data.decode(), "what is on trial, and what may come, is for officers"
 
 
 def test_areas_have_codes_and_rings_with_latitude_first() -> None:

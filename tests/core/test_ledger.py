@@ -1,5 +1,6 @@
 """The ledger's own tables, reads and codec; several processes are in test_ledger_processes.py."""
 
+import json
 import math
 import sqlite3
 from dataclasses import replace
@@ -41,7 +42,8 @@ evidences = st.builds(
 scores = st.builds(
     RiskScore, town=words, hazard=st.sampled_from(Hazard), time=times,
     level=levels, ceiling=levels, proved=levels, floor=levels, score=st.floats(0, 100), evidence=st.lists(evidences, max_size=2).map(tuple),
-    silent=lists, reason=words,
+    silent=lists, reason=words, basis=words, counterfactual=words, outlook=words,
+    chances=st.dictionaries(st.sampled_from(["blue", "red"]), st.tuples(st.integers(0, 9), st.integers(2, 9))),
 )
 
 
@@ -59,6 +61,15 @@ def test_text_and_back_is_the_same_text(given_score: RiskScore) -> None:
     assert score_to_json(back) == text
     assert (back.town, back.hazard, back.time, back.level, back.silent) == (
         given_score.town, given_score.hazard, given_score.time, given_score.level, given_score.silent)
+    assert (back.told(), back.outlook, back.chances) == (given_score.told(), given_score.outlook, given_score.chances)
+
+
+def test_a_score_stored_before_there_were_sentences_is_still_read() -> None:
+    old = json.loads(score_to_json(score(reason="3小时雨量62毫米")))
+    for name in ("basis", "counterfactual", "outlook", "chances"):
+        del old[name]
+    back = score_from_json(json.dumps(old))
+    assert back == score(reason="3小时雨量62毫米") and back.told() == {"reason": "3小时雨量62毫米"}
 
 
 def test_what_has_no_number_is_null_and_noise_in_the_last_bits_is_not_a_difference() -> None:
