@@ -69,7 +69,7 @@ def fill(home: Path, where: County, days: int, every: timedelta = STEP) -> int:
     for day in range(days + LEAD.days + 1):
         begin = first + timedelta(days=day)
         rainy = rng.random() < 0.3
-        for feed in {s.feed for s in where.stations}:
+        for feed in sorted({s.feed for s in where.stations}):
             table = _readings(where, feed, begin, every, rng, rainy)
             count += len(table)
             _write(lake, "observations", feed, table)
