@@ -133,7 +133,7 @@ def say(label: str, wall: float, cpu: float, note: str = "") -> None:
     print(f"  {label:58} {wall * 1000:10.1f} ms wall {cpu * 1000:10.1f} ms CPU  {note}", flush=True)
 
 
-def one(name: str) -> None:
+def one(name: str, peers: bool) -> None:
     """One size."""
     began = time.monotonic()
     of = nation(name)
@@ -158,6 +158,15 @@ def one(name: str) -> None:
     reference, reference_cpu, want = timed(lambda: plain.levels(plain.windows(slice(None))), 1)
     say("plain numpy: whole array", reference, reference_cpu, f"levels {same(levels, want)}")  # type: ignore[arg-type]
     row_engines.compare(of, plain.tick(), lambda columns: plain.levels(columns), say)
+    if peers:
+        import prometheus
+
+        def tick_and_alerts() -> tuple[float, dict[str, int]]:
+            wall = time.perf_counter()
+            found = ours.findings(now)
+            return time.perf_counter() - wall, {f.rule.id: int(np.count_nonzero(f.proved)) for f in found}
+
+        prometheus.compare(of, plain.tick(), tick_and_alerts, say)
     print(f"  peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB\n", flush=True)
 
 
@@ -168,11 +177,7 @@ def main() -> None:
     parser.add_argument("--prometheus", action="store_true")
     chosen = parser.parse_args()
     for name in chosen.sizes:
-        one(name)
-        if chosen.prometheus and name != "C":
-            import prometheus
-
-            prometheus.compare(nation(name), say)
+        one(name, peers=chosen.prometheus and name != "C")
 
 
 if __name__ == "__main__":
