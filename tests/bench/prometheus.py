@@ -35,7 +35,8 @@ def compare(of: Nation, columns: dict[str, np.ndarray], ours: Callable[[], tuple
         _backfill(of, folder, newest)
         filled = time.monotonic() - began
         (folder / "rules.yml").write_text(json.dumps(_group()), encoding="utf-8")
-        (folder / "prometheus.yml").write_text(json.dumps({"global": {"evaluation_interval": f"{EVERY_S}s"}, "rule_files": [str(folder / "rules.yml")]}), encoding="utf-8")
+        settings = {"global": {"evaluation_interval": f"{EVERY_S}s"}, "rule_files": [str(folder / "rules.yml")]}
+        (folder / "prometheus.yml").write_text(json.dumps(settings), encoding="utf-8")
         server = subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                                    f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
         try:
