@@ -24,6 +24,8 @@ Say = Callable[[str], None]
 SHIPPED = Path("rules/packs")
 #: From so many steps on, other processes help; each needs some hundred MiB for its block.
 MANY_STEPS, MAX_WORKERS = 200, 8
+#: A longer period is read in blocks, unless told otherwise: step by step a year takes hours.
+LONG, BLOCK = timedelta(days=7), timedelta(days=28)
 
 
 def span(text: str) -> timedelta:
@@ -48,7 +50,7 @@ def grounds(*, storms: list[str], start: str, end: str, step: str, home: Path | 
 
 
 def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None = None) -> Run:
-    """Back-test the county's packs (those in folder `packs` first) over the ground, one step at a time unless a block is given."""
+    """Back-test the county's packs (those in folder `packs` first) over the ground: one step at a time, a period over LONG in blocks of BLOCK, or as given."""
     from rules import backtest
     from rules.assess import rules_of
     from rules.packs import FOLDER
@@ -56,6 +58,9 @@ def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None =
     rules = rules_of(ground.county, ground.start, packs or FOLDER)
     ticks = backtest.steps(ground.start, ground.end, ground.step)
     source = backtest.stored(ground.county, ground.lake, ground.ledger, rules)
+    if block is None and ground.end - ground.start > LONG:
+        block = BLOCK
+        say(f"时段较长，一次读入 {BLOCK.days} 天（--block 可改）/ a long period, read {BLOCK.days} d at once")
     workers = min(MAX_WORKERS, os.cpu_count() or 1) if len(ticks) >= MANY_STEPS else 1
     ground.ledger.close()  # no connection goes through a fork; each process opens its own
     return backtest.run(ticks=ticks, county=ground.county, rules=rules, source=source, block=max(1, (block or ground.step) // ground.step), say=say, workers=workers)

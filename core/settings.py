@@ -80,6 +80,17 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the ledger: `ledger_url`, else SQLite at home/ledger.db."""
         return self.ledger_url or f"sqlite:///{(self.home / 'ledger.db').resolve()}"
 
+    def of_county(self, folder: Path) -> Self:
+        """The same installation for one county of several: its own state under home, its own lake and ledger ("{county}" in their URLs).
+
+        ConfigError for a URL that two counties would share: their towns' keys are their own.
+        """
+        for name, url in (("LAKE_URL", self.lake_url), ("LEDGER_URL", self.ledger_url)):
+            if url and "{county}" not in url:
+                raise ConfigError(f"FENGSUI_{name} 没有 {{county}}，各县会写进同一处 / counties would share one store", hint=f"FENGSUI_{name}=…/{{county}}")
+        urls = {name: getattr(self, name).replace("{county}", folder.name) for name in ("lake_url", "ledger_url")}
+        return self.model_copy(update={"county": folder, "home": self.home / folder.name, **urls})
+
     @model_validator(mode="after")
     def _worlds_apart(self) -> Self:
         faults = self._sandbox_faults() if self.mode == "sandbox" else self._live_faults()

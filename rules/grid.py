@@ -9,9 +9,10 @@ a year of them alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,10 @@ Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 
 STEP_S = 300
+#: Up to so many ticks, their windows' ends so many slots apart, their own slots are looked at; beyond it all slots once for all ticks.
+FEW_TICKS, SPREAD = 2, 40
+#: Slots that are looked at first for a station's newest reading.
+_LOOK = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,6 +91,18 @@ class Grid:
     value: Floats
     row: Ints
     accumulated: bool
+    #: Running sums over the slots, made when first asked for.
+    kept: dict[str, Running] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def amounts(self) -> Running:
+        """Sums of what is known."""
+        return self.kept.setdefault("amounts", Running(self.value, lambda part: np.where(np.isfinite(part), part, 0.0)))
+
+    @property
+    def counts(self) -> Running:
+        """How many slots are known."""
+        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.float64)))
 
     @property
     def ticks(self) -> int:
@@ -95,6 +112,22 @@ class Grid:
     def slots(self, hours: float) -> int:
         """How many slots a window of `hours` has, at least one."""
         return max(1, round(hours * 3600 / self.step_s))
+
+
+class Running:
+    """Sums of consecutive slots of `of(values)` (K, S): by one cumulative sum however many windows and ticks ask, or slot by slot for a few ticks."""
+
+    def __init__(self, values: Floats, of: Callable[[Floats], Floats]) -> None:
+        self._values, self._of = values, of
+        self._total: Floats | None = None
+
+    def trailing(self, end: Ints, width: int) -> Floats:
+        """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
+        if self._total is None and _close(end):
+            return np.round(_few(self._values, end, width, np.add, self._of, 0.0), 6)
+        if self._total is None:
+            self._total = np.cumsum(self._of(self._values), axis=0)
+        return np.round(take(self._total, end, 0.0) - take(self._total, end - width, 0.0), 6)
 
 
 def build(
@@ -164,11 +197,26 @@ class Position:
 
 def position(grid: Grid, tick: Ints) -> Position:
     """Positions at the given slots (T,)."""
-    numbers = np.arange(grid.ticks)[:, None]
-    known = np.maximum.accumulate(np.where(np.isfinite(grid.value), numbers, -1), axis=0)[tick]
-    newest = np.maximum.accumulate(np.where(grid.row >= 0, numbers, -1), axis=0)[tick]
+    known, newest = (_last(values, counts, tick) for values, counts in ((grid.value, np.isfinite), (grid.row, lambda rows: rows >= 0)))
     ages = [np.where(at >= 0, (tick[:, None] - at) * float(grid.step_s), np.inf) for at in (newest, known)]
     return Position(tick, newest, known, *ages)
+
+
+def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Ints:
+    """(T, S) the last slot at or before each tick that counts, -1 for none."""
+    if len(tick) > FEW_TICKS:
+        numbers = np.arange(len(values))[:, None]
+        return np.asarray(np.maximum.accumulate(np.where(counts(values), numbers, -1), axis=0)[tick])
+    out = np.full((len(tick), values.shape[1]), -1)
+    for number, at in enumerate(tick):
+        left, stop, reach = np.arange(values.shape[1]), int(at) + 1, _LOOK
+        while stop > 0 and left.size:  # most stations were heard of late: look there first, and further back only for the others
+            first = max(0, stop - reach)
+            seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
+            found = seen.any(axis=0)
+            out[number, left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
+            left, stop, reach = left[~found], first, reach * 4
+    return out
 
 
 def take(values: NDArray[np.float64], slot: Ints, fill: float) -> Floats:
@@ -177,16 +225,34 @@ def take(values: NDArray[np.float64], slot: Ints, fill: float) -> Floats:
     return np.where(slot >= 0, taken, fill)
 
 
-def trailing_sum(values: Floats, end: Ints, width: int) -> Floats:
-    """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
-    total = np.cumsum(values, axis=0)
-    return np.round(take(total, end, 0.0) - take(total, end - width, 0.0), 6)
-
-
 def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:
     """Highest (or lowest) known value of the `width` slots that end at `end`; -inf (+inf) when nothing is known."""
     empty = -np.inf if highest else np.inf
-    filled = np.where(np.isfinite(values), values, empty)
+
+    def known(part: Floats) -> Floats:
+        return np.where(np.isfinite(part), part, empty)
+
+    if _close(end):
+        return _few(values, end, width, np.maximum if highest else np.minimum, known, empty)
     find = maximum_filter1d if highest else minimum_filter1d
-    rolled = find(filled, size=width, axis=0, mode="constant", cval=empty, origin=(width - 1) // 2)
+    rolled = find(known(values), size=width, axis=0, mode="constant", cval=empty, origin=(width - 1) // 2)
     return take(rolled, end, empty)
+
+
+def _close(end: Ints) -> bool:
+    """Whether a few ticks ask for windows that lie near each other, so that the slots they do not share are few."""
+    return len(end) <= FEW_TICKS and end.size > 0 and int((end.max(axis=1) - end.min(axis=1)).max()) <= SPREAD
+
+
+def _few(values: Floats, end: Ints, width: int, join: np.ufunc, of: Callable[[Floats], Floats], empty: float) -> Floats:
+    """`join` over the `width` slots that end at `end` (T, S), for a few T: the slots that all stations' windows share at once, the others one by one."""
+    out = np.full(end.shape, empty)
+    for number, ends in enumerate(end):
+        first, last = int(ends.min()), int(ends.max())
+        shared = range(max(0, last - width + 1), first + 1)
+        if shared:
+            join(out[number], join.reduce(of(values[shared.start : shared.stop]), axis=0), out=out[number])
+        for slot in [slot for slot in range(max(0, first - width + 1), last + 1) if slot not in shared]:
+            inside = np.flatnonzero((slot <= ends) & (slot > ends - width))
+            out[number, inside] = join(out[number, inside], of(values[slot, inside]))
+    return out

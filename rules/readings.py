@@ -38,25 +38,33 @@ class Readings:
         """`frame` as lake.observations gives it; `ticks_s` (T,) seconds before `now` at which to evaluate (multiples of 300, last 0)."""
         self.county, self.now, self.hours, self.silent = county, now, hours, silent
         self.log, self._ticks_s = Log.of(frame), ticks_s
-        self._grids: dict[tuple[str, tuple[str, ...]], tuple[Grid, Position]] = {}
+        self._grids: dict[tuple[str, int], tuple[Grid, Position]] = {}
         self._sites: dict[str, Sites] = {}
-        self._reaches: dict[tuple[str, bool], Reach] = {}
+        #: What is known of the stations themselves, by the tuple that stands for them; the tuples live as long as this does.
+        self._measuring: dict[tuple[str, str], tuple[Station, ...]] = {}
+        self._reaches: dict[tuple[int, str, float, float], Reach] = {}
+        self._timing: dict[int, tuple[Floats, Floats]] = {}
+        self._lines: dict[int, Ints] = {}
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
         """Grid of one property over some stations and the stations' positions at the ticks."""
-        key = (observed_property, tuple(s.station for s in stations))
+        key = (observed_property, id(stations))
         if key not in self._grids:
             datums = {s.station: s.datum for s in stations if s.datum} if observed_property in LEVELLED else None
-            made = build(self.log, observed_property, key[1], now=self.now, hours=self.hours, datums=datums)
+            made = build(self.log, observed_property, tuple(s.station for s in stations), now=self.now, hours=self.hours, datums=datums)
             self._grids[key] = (made, position(made, made.ticks - 1 - self._ticks_s // made.step_s))
         return self._grids[key]
 
     def stations(self, indicator: Indicator) -> tuple[tuple[str, tuple[Station, ...]], ...]:
         """(property, stations that measure it and have what the indicator needs), in the county's order."""
-        return tuple(
-            (p, tuple(s for s in self.county.stations if p in s.properties and (not indicator.above or getattr(s, indicator.above, None) is not None)))
-            for p in indicator.properties
-        )
+        return tuple((p, self._of(p, indicator.above)) for p in indicator.properties)
+
+    def _of(self, observed_property: str, above: str) -> tuple[Station, ...]:
+        key = (observed_property, above)
+        if key not in self._measuring:
+            made = tuple(s for s in self.county.stations if observed_property in s.properties and (not above or getattr(s, above, None) is not None))
+            self._measuring[key] = next((known for (p, _), known in self._measuring.items() if p == observed_property and known == made), made)
+        return self._measuring[key]
 
     def sites(self, indicator: Indicator) -> Sites:
         """The indicator's statistic at every station that has it, and in place of several that measure one thing the fused thing."""
@@ -77,8 +85,11 @@ class Readings:
 
     def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         grid, at = self.grid(observed_property, stations)
-        feeds = {f.feed: f for f in self.county.feeds}
-        ages, intervals = (np.array([getattr(feeds[s.feed], name) for s in stations], dtype=np.float64) for name in ("max_age_s", "interval_s"))
+        if id(stations) not in self._timing:
+            feeds = {f.feed: (f.max_age_s, f.interval_s) for f in self.county.feeds}
+            both = np.array([feeds[s.feed] for s in stations], dtype=np.float64).reshape(-1, 2)
+            self._timing[id(stations)] = both[:, 0], both[:, 1]
+        ages, intervals = self._timing[id(stations)]
         seen = negated(grid) if indicator.inverted else grid
         return STATISTICS[indicator.statistic](window(seen, at, indicator.window_h, ages, intervals, _mark(indicator, stations)), indicator)
 
@@ -86,22 +97,28 @@ class Readings:
         """The indicator for every town."""
         sites = self.sites(indicator)
         hushed = sites.silent(self.silent)
-        places = Side(sites.values, self._reach(indicator, sites), path_numbers(sites.places), hushed[0])
-        stations = Side(sites.each, self._reach(indicator, sites, each=True), path_numbers(sites.stations), hushed[1])
+        places = Side(sites.values, self._reach(indicator, sites.places), self._paths(sites.places), hushed[0])
+        stations = Side(sites.each, self._reach(indicator, sites.stations), self._paths(sites.stations), hushed[1])
         told = mean(places, indicator, sites.feeds) if indicator.reach in ("idw", "mean") else worst(places, stations, sites.feeds, indicator)
         return replace(told, sinking=indicator.sinking)
 
-    def _reach(self, indicator: Indicator, sites: Sites, *, each: bool = False) -> Reach:
-        """reach_of the places, or of every station by itself; looked up once an assessment however many towns ask."""
-        if (key := (indicator.name, each)) not in self._reaches:
-            self._reaches[key] = reach_of(self.county, indicator, sites.stations if each else sites.places)
+    def _reach(self, indicator: Indicator, stations: tuple[Station, ...]) -> Reach:
+        """reach_of, looked up once an assessment however many towns ask."""
+        key = (id(stations), indicator.reach, indicator.km, indicator.witness_km)
+        if key not in self._reaches:
+            self._reaches[key] = reach_of(self.county, indicator, stations)
         return self._reaches[key]
+
+    def _paths(self, stations: tuple[Station, ...]) -> Ints:
+        if id(stations) not in self._lines:
+            self._lines[id(stations)] = path_numbers(stations)
+        return self._lines[id(stations)]
 
     def binding(self, indicator: Indicator, town: int) -> Station | None:
         """The station, or the fused thing under its own name, that makes a town's newest value: the worst of its core stations, the nearest among
         equals; None where there is none."""
         sites = self.sites(indicator)
-        found, values = self._reach(indicator, sites), sites.values
+        found, values = self._reach(indicator, sites.places), sites.values
         core = [int(s) for s in found.member[found.core[:, town], town]]
         if not core:
             return None
@@ -126,7 +143,9 @@ class Readings:
 
 def _mark(indicator: Indicator, stations: tuple[Station, ...]) -> Floats:
     """(S,) the declared stage that the indicator names, NaN where it names none."""
-    return np.array([getattr(s, indicator.above) if indicator.above else np.nan for s in stations], dtype=np.float64)
+    if not indicator.above:
+        return np.full(len(stations), np.nan)
+    return np.array([getattr(s, indicator.above) for s in stations], dtype=np.float64)
 
 
 def _share(part: StationValues, whole: StationValues) -> StationValues:

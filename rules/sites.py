@@ -41,20 +41,24 @@ class Sites:
 
     def silent(self, hushed: frozenset[str]) -> tuple[Bools, Bools]:
         """Which places (all their feeds) and which stations have a silent feed."""
+        if not hushed:
+            return np.zeros(len(self.places), dtype=bool), np.zeros(len(self.stations), dtype=bool)
         members = [self.merged[p.station].members if p.station in self.merged else (p,) for p in self.places]
         return np.array([all(m.feed in hushed for m in group) for group in members], dtype=bool), np.array([s.feed in hushed for s in self.stations], dtype=bool)
 
 
 def assemble(parts: Iterable[Part], indicator: Indicator, county: County, silent: frozenset[str]) -> Sites:
     """Put the parts (property, stations, values) side by side; what comes from a silent feed excludes nothing and is stale."""
+    parts = list(parts)
+    if len(parts) == 1 and not any(len(_columns(thing, parts[0][0], parts[0][1])) > 1 for thing in county.things):
+        return _apart(parts[0][1], _open(parts[0][1], parts[0][2], silent))
     places: list[Station] = []
     stations: list[Station] = []
     columns: list[StationValues] = []
     each: list[StationValues] = []
     merged: dict[str, Merged] = {}
     for observed_property, owners, values in parts:
-        hushed = np.array([s.feed in silent for s in owners], dtype=bool)
-        values = StationValues(values.lo, np.where(hushed, np.inf, values.hi), values.heading, values.stale | hushed, values.age_s)
+        values = _open(owners, values, silent)
         left = list(range(len(owners)))
         for thing in county.things:
             at = _columns(thing, observed_property, owners)
@@ -69,6 +73,18 @@ def assemble(parts: Iterable[Part], indicator: Indicator, county: County, silent
         each.append(values)
         stations += owners
     return Sites(tuple(places), _joined(columns), tuple(stations), _joined(each), tuple(dict.fromkeys(s.feed for s in stations)), merged)
+
+
+def _apart(owners: tuple[Station, ...], values: StationValues) -> Sites:
+    """Nothing measures what another does; the stations' own tuple stands for them, so that what is known of it is found again."""
+    return Sites(owners, values, owners, values, tuple(dict.fromkeys(s.feed for s in owners)), {})
+
+
+def _open(owners: tuple[Station, ...], values: StationValues, silent: frozenset[str]) -> StationValues:
+    if not silent:
+        return values
+    hushed = np.array([s.feed in silent for s in owners], dtype=bool)
+    return StationValues(values.lo, np.where(hushed, np.inf, values.hi), values.heading, values.stale | hushed, values.age_s)
 
 
 def path_numbers(stations: Iterable[Station]) -> Ints:

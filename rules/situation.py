@@ -91,6 +91,7 @@ class Situation:
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
         self._states: list[paths.TrackState] | None = None
+        self._floors: dict[Hazard, tuple[Floats, Floats]] = {}
 
     def _in_force(self) -> list[tuple[official.Signal, ...]]:
         """The signals in force at each tick."""
@@ -131,7 +132,12 @@ class Situation:
         return _table(found, self.shape, frozenset(i.name for i in wanted if i.kind == "report"))
 
     def floor(self, hazard: Hazard) -> tuple[Floats, Floats]:
-        """(level, highest not excluded) (T, N) of the official signals of a hazard."""
+        """(level, highest not excluded) (T, N) of the official signals of a hazard; worked out once however many towns ask."""
+        if hazard not in self._floors:
+            self._floors[hazard] = self._floor(hazard)
+        return self._floors[hazard]
+
+    def _floor(self, hazard: Hazard) -> tuple[Floats, Floats]:
         level = official.levels_at(self.signals, self.shape[1], hazard=hazard)
         hushed = bool(self.sources.silent & set(self.official_feeds))
         return level, np.full_like(level, float(Level.RED)) if hushed else level

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, take, trailing_extreme, trailing_sum
+from rules.grid import Floats, take, trailing_extreme
 from rules.statistics.window import StationValues, Window, lost
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def rate(w: Window) -> Floats:
 
 def total(w: Window, _: Indicator) -> StationValues:
     """Accumulation: what is known to have fallen; a missing slot may hold anything."""
-    filled = np.where(np.isfinite(w.grid.value), w.grid.value, 0.0)
-    lo = trailing_sum(filled, w.end, w.width)
-    before_loss = trailing_sum(filled, np.maximum(w.position.known, 0), w.width)
-    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
+    lo = w.grid.amounts.trailing(w.end, w.width)
+    gone = lost(w)
+    before_loss = w.grid.amounts.trailing(np.maximum(w.position.known, 0), w.width) if gone.any() else lo
+    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(gone, np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
 
 
 def highest(w: Window, _: Indicator) -> StationValues:
@@ -50,9 +50,8 @@ def highest(w: Window, _: Indicator) -> StationValues:
 
 def mean(w: Window, _: Indicator) -> StationValues:
     """Mean of the window; proved only when the window is whole."""
-    present = np.isfinite(w.grid.value)
-    count = np.maximum(trailing_sum(present.astype(np.float64), w.end, w.width), 1.0)
-    value = np.round(trailing_sum(np.where(present, w.grid.value, 0.0), w.end, w.width) / count, 6)
+    count = np.maximum(w.grid.counts.trailing(w.end, w.width), 1.0)
+    value = np.round(w.grid.amounts.trailing(w.end, w.width) / count, 6)
     lo = np.where(w.whole, value, -np.inf)
     return StationValues(lo, np.where(w.whole, value, np.inf), lo, ~w.fresh, w.position.known_age_s)
 
@@ -90,12 +89,10 @@ def change(w: Window, _: Indicator) -> StationValues:
 
 def mean_drop(w: Window, _: Indicator) -> StationValues:
     """Mean of the window before minus mean of this one; known only when both are whole."""
-    present = np.isfinite(w.grid.value)
-    filled = np.where(present, w.grid.value, 0.0)
-    count = np.maximum(trailing_sum(present.astype(np.float64), w.end, w.width), 1.0)
-    before = w.end - w.width
-    count_before = trailing_sum(present.astype(np.float64), before, w.width)
+    total, counted, before = w.grid.amounts, w.grid.counts, w.end - w.width
+    count = np.maximum(counted.trailing(w.end, w.width), 1.0)
+    count_before = counted.trailing(before, w.width)
     enough = w.whole & (count_before >= count)
-    drop = trailing_sum(filled, before, w.width) / np.maximum(count_before, 1.0) - trailing_sum(filled, w.end, w.width) / count
+    drop = total.trailing(before, w.width) / np.maximum(count_before, 1.0) - total.trailing(w.end, w.width) / count
     lo = np.where(enough, np.round(drop, 6), -np.inf)
     return StationValues(lo, np.where(enough, lo, np.inf), lo, ~w.fresh, w.position.known_age_s)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import trailing_extreme, trailing_sum
+from rules.grid import trailing_extreme
 from rules.statistics.window import StationValues, Window
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def lowest_daily_max(w: Window, indicator: Indicator) -> StationValues:
 
 def min_drop(w: Window, _: Indicator) -> StationValues:
     """Lowest of the window before minus lowest of this one; proved only when the window before is whole."""
-    present = np.isfinite(w.grid.value).astype(np.float64)
+    counts = w.grid.counts
     before = w.end - w.width
-    enough = w.known & (trailing_sum(present, before, w.width) >= np.maximum(1.0, trailing_sum(present, w.end, w.width)))
+    enough = w.known & (counts.trailing(before, w.width) >= np.maximum(1.0, counts.trailing(w.end, w.width)))
     low, low_before = (trailing_extreme(w.grid.value, end, w.width, highest=False) for end in (w.end, before))
     with np.errstate(invalid="ignore"):
         drop = np.round(low_before - low, 6)

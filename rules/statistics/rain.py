@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, Ints, trailing_sum
+from rules.grid import Floats, Ints, Running
 from rules.statistics.window import StationValues, Window, lost
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def antecedent(w: Window, indicator: Indicator) -> StationValues:
     """Effective antecedent rain, mm: the last 24 h whole, each day before it weighted by `decay` once more."""
     day, days = w.grid.slots(DAY_H), max(1, round(indicator.window_h / DAY_H))
 
-    def index(rain: Floats, end: Ints) -> Floats:
-        weighted = [indicator.decay**i * trailing_sum(rain, end - i * day, day) for i in range(days)]
+    def index(rain: Running, end: Ints) -> Floats:
+        weighted = [indicator.decay**i * rain.trailing(end - i * day, day) for i in range(days)]
         return np.asarray(np.round(np.sum(weighted, axis=0), 6))
 
     return _bounded(w, index)
@@ -45,16 +45,15 @@ def intensity_duration(w: Window, indicator: Indicator) -> StationValues:
     a, b = indicator.curve
     spans = [hours for hours in DURATIONS_H if hours <= indicator.window_h]
 
-    def ratio(rain: Floats, end: Ints) -> Floats:
-        ratios = [trailing_sum(rain, end, w.grid.slots(hours)) / threshold_mm(hours, a, b) for hours in spans]
+    def ratio(rain: Running, end: Ints) -> Floats:
+        ratios = [rain.trailing(end, w.grid.slots(hours)) / threshold_mm(hours, a, b) for hours in spans]
         return np.asarray(np.round(np.max(ratios, axis=0), 6))
 
     return _bounded(w, ratio)
 
 
-def _bounded(w: Window, index: Callable[[Floats, Ints], Floats]) -> StationValues:
+def _bounded(w: Window, index: Callable[[Running, Ints], Floats]) -> StationValues:
     """What is known to have fallen proves the index; a missing slot may hold anything."""
-    filled = np.where(np.isfinite(w.grid.value), w.grid.value, 0.0)
-    lo = index(filled, w.end)
-    heading = np.where(lost(w), np.maximum(lo, index(filled, np.maximum(w.position.known, 0))), lo)
+    lo, gone = index(w.grid.amounts, w.end), lost(w)
+    heading = np.where(gone, np.maximum(lo, index(w.grid.amounts, np.maximum(w.position.known, 0))), lo) if gone.any() else lo
     return StationValues(lo, np.where(w.whole, lo, np.inf), heading, ~w.fresh, w.position.known_age_s)

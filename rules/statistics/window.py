@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rules.grid import Bools, Floats, Grid, Ints, Position, take, trailing_sum
+from rules.grid import Bools, Floats, Grid, Ints, Position, take
 
 #: Longest time ahead that a statistic tells, h; "never" is told as this, so that it is a value and not an unknown.
 LONGEST_H = 240.0
@@ -55,7 +55,7 @@ def window(grid: Grid, position: Position, hours: float, max_age_s: Floats, inte
     fresh = position.age_s <= max_age_s
     known = position.known_age_s <= max_age_s
     end = np.where(fresh, position.newest, position.tick[:, None])
-    counted = trailing_sum(np.isfinite(grid.value).astype(np.float64), end, width)
+    counted = grid.counts.trailing(end, width)
     due = np.full(len(grid.stations), width, dtype=np.float64) if grid.accumulated else np.maximum(1, (width * grid.step_s) // np.maximum(interval_s, grid.step_s))
     return Window(grid, position, end, width, fresh, known, fresh & (counted >= due), mark)
 
@@ -73,4 +73,4 @@ def held(grid: Grid) -> Floats:
 
 def negated(grid: Grid) -> Grid:
     """The grid upside down, for properties whose small values are the dangerous ones (visibility, temperature, soil moisture)."""
-    return replace(grid, value=-grid.value)
+    return replace(grid, value=-grid.value, kept={})

@@ -48,8 +48,8 @@ class Nation:
         return len(self.county.towns)
 
 
-def nation(name: str, seed: int = 7) -> Nation:
-    """A synthetic nation of a size of SIZES; every town has a station, the last tick has no gap."""
+def nation(name: str, seed: int = 7, hours: int = HOURS) -> Nation:
+    """A synthetic nation of a size of SIZES with `hours` of rain; every town has a station, the last tick has no gap."""
     towns, stations = SIZES[name]
     rng = np.random.default_rng(seed)
     one = load_county(ROOT / "county" / "haimen")
@@ -62,7 +62,7 @@ def nation(name: str, seed: int = 7) -> Nation:
         towns=tuple(dataclasses.replace(one.towns[0], key=f"t{n}", name=f"合成{n}", lat=float(lat[n]), lon=float(lon[n])) for n in range(towns)),
         stations=tuple(dataclasses.replace(gauge, station=f"s{n}", town=f"t{home[n]}", lat=float(where[0, n]), lon=float(where[1, n]), path="")
                        for n in range(stations)))
-    ticks = HOURS * 3600 // STEP_S
+    ticks = hours * 3600 // STEP_S
     wet = rng.random((1, stations), dtype=np.float32) < 0.3
     rain = np.floor(rng.gamma(0.12, 18.0, (ticks, stations)).astype(np.float32) * (0.2 + 1.3 * wet)) / 2
     gap = rng.random((ticks, stations), dtype=np.float32) < 0.02

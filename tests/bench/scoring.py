@@ -58,8 +58,9 @@ class Ours:
         back = np.array([int((NOW - tick).total_seconds()) for tick in ticks], dtype=np.int64)
         place = Readings.__new__(Readings)
         place.county, place.now, place.hours, place.silent, place.log, place._ticks_s = self.of.county, NOW, BACK_H, frozenset(), self.of.log, back
-        place._values, place._reaches = {}, {}
-        place._grids = {("rain", self.names): (self.grid, position(self.grid, self.grid.ticks - 1 - back // self.grid.step_s))}
+        place._values, place._reaches, place._timing, place._feeds, place._lines = {}, {}, {}, {}, {}
+        place._measuring = {("rain", ""): self.of.county.stations}
+        place._grids = {("rain", id(self.of.county.stations)): (self.grid, position(self.grid, self.grid.ticks - 1 - back // self.grid.step_s))}
         found = {i.name: place.towns(i) for i in self.of.indicators}
         table = _table(found, (len(ticks), self.of.towns))
         reader = Reader(table.plain, {})
@@ -133,7 +134,7 @@ def say(label: str, wall: float, cpu: float, note: str = "") -> None:
     print(f"  {label:58} {wall * 1000:10.1f} ms wall {cpu * 1000:10.1f} ms CPU  {note}", flush=True)
 
 
-def one(name: str) -> None:
+def one(name: str, peers: bool) -> None:
     """One size."""
     began = time.monotonic()
     of = nation(name)
@@ -158,6 +159,15 @@ def one(name: str) -> None:
     reference, reference_cpu, want = timed(lambda: plain.levels(plain.windows(slice(None))), 1)
     say("plain numpy: whole array", reference, reference_cpu, f"levels {same(levels, want)}")  # type: ignore[arg-type]
     row_engines.compare(of, plain.tick(), lambda columns: plain.levels(columns), say)
+    if peers:
+        import prometheus
+
+        def tick_and_alerts() -> tuple[float, dict[str, int]]:
+            wall = time.perf_counter()
+            found = ours.findings(now)
+            return time.perf_counter() - wall, {f.rule.id: int(np.count_nonzero(f.proved)) for f in found}
+
+        prometheus.compare(of, plain.tick(), tick_and_alerts, say)
     print(f"  peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB\n", flush=True)
 
 
@@ -168,11 +178,7 @@ def main() -> None:
     parser.add_argument("--prometheus", action="store_true")
     chosen = parser.parse_args()
     for name in chosen.sizes:
-        one(name)
-        if chosen.prometheus and name != "C":
-            import prometheus
-
-            prometheus.compare(nation(name), say)
+        one(name, peers=chosen.prometheus and name != "C")
 
 
 if __name__ == "__main__":

@@ -61,15 +61,15 @@ def county(folder: Path) -> Path:
     return folder
 
 
-def fill(home: Path, where: County, days: int, every: timedelta = STEP) -> int:
+def fill(home: Path, where: County, days: int, every: timedelta = STEP, *, lead: timedelta = LEAD, seed: int = 7) -> int:
     """Lake and ledger of `days` from START, synthetic: day files as compaction leaves them, 2 % of the readings missing or bad; returns how many readings."""
     home.mkdir(parents=True, exist_ok=True)
-    lake, ledger, rng = Lake(home / "lake"), Ledger.open(f"sqlite:///{home}/ledger.db"), np.random.default_rng(7)
-    first, count = START - LEAD, 0
-    for day in range(days + LEAD.days + 1):
+    lake, ledger, rng = Lake(home / "lake"), Ledger.open(f"sqlite:///{home}/ledger.db"), np.random.default_rng(seed)
+    first, count = START - lead, 0
+    for day in range(days + lead.days + 1):
         begin = first + timedelta(days=day)
         rainy = rng.random() < 0.3
-        for feed in {s.feed for s in where.stations}:
+        for feed in sorted({s.feed for s in where.stations}):
             table = _readings(where, feed, begin, every, rng, rainy)
             count += len(table)
             _write(lake, "observations", feed, table)

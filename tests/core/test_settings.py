@@ -49,6 +49,20 @@ def test_stores_lie_under_home_unless_told_otherwise(monkeypatch: pytest.MonkeyP
     assert (settings.ledger_address, settings.lake_root) == ("postgresql://db/fengsui", "s3://lake")
 
 
+def test_counties_of_one_installation_never_share_a_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FENGSUI_HOME", str(tmp_path))
+    one, two = (Settings.load().of_county(Path("counties") / name) for name in ("a", "b"))
+    assert (one.county, one.home) == (Path("counties/a"), tmp_path / "a")
+    assert one.lake_root != two.lake_root and one.ledger_address != two.ledger_address
+    monkeypatch.setenv("FENGSUI_LEDGER_URL", "postgresql+psycopg://db/fengsui_{county}")
+    assert Settings.load().of_county(Path("counties/a")).ledger_address.endswith("/fengsui_a")
+    for name in ("LEDGER_URL", "LAKE_URL"):
+        monkeypatch.setenv(f"FENGSUI_{name}", "memory://shared")
+        with pytest.raises(ConfigError, match=name):
+            Settings.load().of_county(Path("counties/a"))
+        monkeypatch.delenv(f"FENGSUI_{name}")
+
+
 def test_a_relative_home_means_the_same_folder_after_a_change_of_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings.load()

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -23,7 +24,8 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 print("BAG" + json.dumps({"errors": {k: str(v) for k, v in bag.import_errors.items()}, "dags": [{
     "id": d.dag_id, "name": d.dag_display_name, "doc": d.doc_md or "", "tags": sorted(d.tags), "catchup": d.catchup, "file": d.fileloc.rsplit("/", 1)[-1],
-    "tasks": [t.task_display_name for t in d.tasks]} for d in bag.dags.values()]}))
+    "tasks": [t.task_display_name for t in d.tasks],
+    "mapped": {k: v for t in d.tasks if hasattr(t, "op_kwargs_expand_input") for k, v in t.op_kwargs_expand_input.value.items()}} for d in bag.dags.values()]}))
 """
 HEAVY = {"pandas", "pyarrow", "numpy", "twilio", "httpx", "sqlalchemy", "core", "connectors", "rules", "notifiers", "console"}
 
@@ -43,6 +45,19 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_file_gives_its_dags(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert Counter(d["file"] for d in bag["dags"]) == EXPECTED
+
+
+def test_many_counties_are_one_mapped_task_each(tmp_path: Path) -> None:
+    """Without a folder of counties there is no such DAG (the bag above); with one, a task a county."""
+    for name in ("b", "a"):
+        shutil.copytree(ROOT / "county" / "haimen", tmp_path / name, ignore=shutil.ignore_patterns("scenarios"))
+    (tmp_path / "notes").mkdir()
+    env = os.environ | {"AIRFLOW_HOME": str(tmp_path / "airflow"), "FENGSUI_COUNTY": str(ROOT / "county" / "haimen"), "FENGSUI_COUNTIES": str(tmp_path),
+                        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/a.db", "PYTHONPATH": f"{ROOT / 'dags'}:{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", LOAD, str(ROOT / "dags")], env=env, capture_output=True, text=True, timeout=100, check=False)
+    found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("BAG"))[3:])
+    made = [d for d in found["dags"] if d["id"] == "assess_counties"]
+    assert found["errors"] == {} and [d["mapped"] for d in made] == [{"county": ["a", "b"]}] and "红了怎么办" in made[0]["doc"]
 
 
 def test_people_read_chinese_and_know_what_to_do(bag: dict[str, Any]) -> None:
