@@ -19,7 +19,7 @@ from rules.findings import Finding
 from rules.localized import localized
 from rules.packs import Rule
 from rules.readings import MAX_RECORDS
-from rules.scoring import counterfactual, score, spell
+from rules.scoring import counterfactual, score, spell, usual_name
 from rules.sites import Merged
 from rules.situation import Situation, Table
 
@@ -59,12 +59,12 @@ class Tracer:
             return self._own(indicator, town)
         if indicator.kind == "track":
             return self._once(name, "", lambda: self._storm(indicator))
-        station = self.situation.readings.binding(indicator, town)
+        station, known_as = self.situation.readings.binding(indicator, town), usual_name(name)
         if station is None:
-            return Trace(flags=(f"absent:{name}",))
+            return Trace(flags=(f"absent:{known_as}",))
         merged = self.situation.readings.sites(indicator).merged.get(station.station)
         found = self._once(name, station.station, lambda: self._merged(indicator, merged) if merged else self._station(indicator, station))
-        single = (f"single_path:{name}",) if self.table.single[name][town] else ()
+        single = (f"single_path:{known_as}",) if self.table.single[name][town] else ()
         return replace(found, flags=(*found.flags, *single)) if single else found
 
     def _once(self, name: str, station: str, make: Callable[[], Trace]) -> Trace:
@@ -144,14 +144,15 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
     rule, table = finding.rule, tracer.table
     at = (-1, town)
     level, ceiling = Level(int(finding.proved[at])), Level(int(finding.ceiling[at]))
-    values, units = _values(rule.indicators, table, town, tracer.units)
-    traces = {name: tracer.trace(name, town) for name in rule.indicators}
+    rows = {word.name: row for word in rule.own if (row := tracer.own_row(word, town)) is not None}
+    told = _told(rule, frozenset(rows))
+    values, units = _values(told, table, town, tracer.units)
+    traces = {shown: tracer.trace(name, town) for shown, name in told.items()}
     above = [other for other in sorted(rule.conditions) if other > level]
     toward = max((float(finding.progress[other][at]) for other in above[:1]), default=0.0)
     next_text = counterfactual(above[0], rule.conditions[above[0]][1], finding.reader, at, tracer.units) if above else ""
     if not next_text and finding.claimed[at] > level:
         next_text = f"{above[0].zh}需另一线路的测站证实"
-    rows = {row.place: row for word in rule.own if word.kind == "mark" and (row := tracer.own_row(word, town)) is not None}
     flags = list(dict.fromkeys(flag for trace in traces.values() for flag in trace.flags))
     if finding.heading[at] > finding.proved[at]:
         flags.append("lost_while_rising")
@@ -163,7 +164,7 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
         flags=tuple(flags), records={name: trace.records for name, trace in traces.items() if trace.records},
         raws=tuple(dict.fromkeys(raw for trace in traces.values() for raw in trace.raws))[:MAX_RECORDS], counterfactual=next_text,
         role=rule.role if rule.stage == "live" else rule.stage, verified=rule.verified and all(row.verified for row in rows.values()),
-        source="；".join([rule.source, *(f"本县改值 {row.source}（{row.place}）" for row in rows.values())]),
+        source="；".join([rule.source, *dict.fromkeys(f"本县改值 {row.source}（{row.place}）" for row in rows.values())]),
         synthetic=any(trace.synthetic for trace in traces.values()), fusion={name: trace.fusion for name, trace in traces.items() if trace.fusion},
     )
 
@@ -180,14 +181,26 @@ def _verdict(must: Any, may: Any) -> bool | None:
     return True if must else None if may else False
 
 
-def _values(names: tuple[str, ...], table: Table, town: int, units: dict[str, str]) -> tuple[dict[str, float | None], dict[str, str]]:
+def _told(rule: Rule, own: frozenset[str]) -> dict[str, str]:
+    """Names as they are told in one town -> words of the rule. Words for the county's own numbers are told only where it has one (`own`)."""
+    words = {word.name: word for word in rule.own}
+    out: dict[str, str] = {}
+    for name in rule.indicators:
+        if name not in words or name in own:
+            out.setdefault(name, name)
+        elif words[name].kind != "mark":
+            out.setdefault(usual_name(name), name)
+    return out
+
+
+def _values(told: dict[str, str], table: Table, town: int, units: dict[str, str]) -> tuple[dict[str, float | None], dict[str, str]]:
     """What is proved of each indicator; where that is not all, also "<name>:max", what cannot be excluded (None: no bound)."""
     values: dict[str, float | None] = {}
     shown: dict[str, str] = {}
-    for name in names:
-        column = table.plain.values[name]
+    for name, word in told.items():
+        column = table.plain.values[word]
         lo, hi = float(column.lo[-1, town]), float(column.hi[-1, town])
-        values[name], shown[name] = lo if np.isfinite(lo) else None, units[name]
+        values[name], shown[name] = lo if np.isfinite(lo) else None, units[word]
         if lo != hi:
-            values[f"{name}:max"], shown[f"{name}:max"] = hi if np.isfinite(hi) else None, units[name]
+            values[f"{name}:max"], shown[f"{name}:max"] = hi if np.isfinite(hi) else None, units[word]
     return values, shown

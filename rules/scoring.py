@@ -139,13 +139,18 @@ def _unit(node: Compare, units: Mapping[str, str]) -> str:
     return ""
 
 
+def usual_name(name: str) -> str:
+    """An indicator's or a parameter's name without what a county's own word has behind it."""
+    return _OWN.split(name)[0]
+
+
 def spell(node: Node) -> str:
     """A node as an analyst would write it."""
     match node:
         case Number():
             return f"{node.value:g}" + (f" {node.unit}" if node.unit not in ("1", "level") else "")
         case Name():
-            return _OWN.split(node.name)[0]
+            return usual_name(node.name)
         case Negative():
             return f"-{spell(node.operand)}"
         case Call():

@@ -7,14 +7,16 @@ arithmetic between indicators or more than MAX_BOXES ways, nothing is claimed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import inf
 from pathlib import Path
 
 from core.errors import ConfigError, ConfigErrors
 from core.model import Level
+from rules.catalogue import Indicator, load_catalogue
 from rules.language import Place, RuleError
 from rules.language.nodes import Compare, Logic, Name, Negative, Node, Not, Number
 from rules.packs import Pack, Rule, load_pack, load_packs
@@ -94,10 +96,34 @@ def hidden(rule: str, conditions: Mapping[Level, tuple[str, Node]], place: Calla
     ]
     for lower, higher in pairwise(ordered):
         low, high = ways[lower], ways[higher]
-        if low and high and all(any(_inside(box, other) for other in high) for box in low):
+        if low and high and all(any(_inside(_widened(box), other) for other in high) for box in low):
             found.append(RuleError(f"{rule} 的{lower.zh}一成立，{higher.zh}也成立，{lower.zh}永远看不到", f"{lower.en} always brings {higher.en}",
                                    place(lower), hint=f"放宽{lower.zh}或收紧{higher.zh} / widen one or tighten the other"))
     return found
+
+
+def _widened(box: Box) -> Box:
+    """The box with what it says of longer windows: 50 mm in 3 h are at least 50 mm in 6 h."""
+    out = dict(box)
+    for name, (low, is_open, _, _) in box.items():
+        for longer in _longer(name) if low > -inf else ():
+            met = _overlap(out.get(longer, ALL), (low, is_open, inf, False))
+            out[longer] = met or out[longer]
+    return out
+
+
+@functools.lru_cache(maxsize=256)
+def _longer(name: str) -> tuple[str, ...]:
+    """Indicators that are the same but for a longer window or lead, of a kind that grows with it: sums, maxima, the wind to come."""
+    known = load_catalogue().indicators
+    one = known.get(name)
+    if one is None or not ((one.statistic in ("sum", "max") and one.kind in ("station", "forecast")) or one.quantity == "wind") or one.inverted:
+        return ()
+
+    def bare(indicator: Indicator) -> Indicator:
+        return replace(indicator, name="", title="", title_en="", window_h=0.0, lead_h=0.0, baseline=0.0)
+
+    return tuple(other.name for other in known.values() if other.window_h + other.lead_h > one.window_h + one.lead_h and bare(other) == bare(one))
 
 
 def _place(document: Document, number: int, level: str) -> Place:

@@ -21,6 +21,7 @@ from core.ledger import score_to_json
 from core.model import Batch, Hazard, Level, RiskScore
 from rules import backtest, overrides
 from rules.assess import judge, read, rules_of
+from rules.evidence import evidence
 from rules.packs import find, load_packs
 
 NOW = beijing("07-25 20:00")
@@ -102,6 +103,12 @@ def test_a_station_s_own_threshold_is_looked_at_before_the_worst_is_taken(tmp_pa
     assert any("DZ-01/tilt" in r for r in own.records["tilt_rate_24h[geological.points.blue]"])
     reason = scores(made, Hazard.GEOLOGICAL)["sanchang"].reason
     assert "24小时倾角变化 0.09 deg（geological.points 蓝色）" in reason
+
+
+def test_a_station_s_row_leaves_the_evidence_of_other_towns_as_it_was(tmp_path: Path) -> None:
+    row = "geological.points,blue,tilt_rate_24h,,DZ-06,0.05,deg,,监测单位 2024,,"
+    told = [scores(world(tmp_path / name, *rows), Hazard.GEOLOGICAL) for name, rows in (("plain", ()), ("own", (row,)))]
+    assert {t for t in told[0] if score_to_json(told[0][t]) != score_to_json(told[1][t])} == {"baochang"}
 
 
 def test_a_station_s_higher_number_spares_it_and_no_other(tmp_path: Path) -> None:
@@ -192,6 +199,7 @@ def test_a_row_for_one_town_changes_nothing_in_any_other(storm, rule: str, town:
             others = np.arange(len(there.towns)) != town if before.rule.id == rule else np.ones(len(there.towns), dtype=bool)
             np.testing.assert_array_equal(getattr(before, side)[:, others], getattr(after, side)[:, others], err_msg=f"{before.rule.id} {side}")
         for n in np.flatnonzero(np.arange(len(there.towns)) != town):
+            assert evidence(before, int(n), plain.tracer) == evidence(after, int(n), own.tracer)
             assert all((before.progress[k][:, n] == after.progress[k][:, n]).all() for k in before.progress)
 
 

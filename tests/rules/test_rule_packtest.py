@@ -9,12 +9,11 @@ import jsonschema
 import pytest
 from test_rule_packs import GOOD
 
-from core import yamlfile
 from core.errors import ConfigError, ConfigErrors
 from rules import schema
 from rules.packs import FOLDER, load_pack, shipped
-from rules.packtest import run_pack
-from rules.testcases import beside, read
+from rules.packtest import laid_out, run_pack
+from rules.testcases import read
 
 HEAD = "interval: 1 h\ntests:\n"
 CASE = """\
@@ -98,7 +97,7 @@ def test_the_shipped_tests_say_reasons_and_agree_with_the_schema() -> None:
     validator = jsonschema.Draft202012Validator(json.loads(schema.files()["test.schema.json"]))
     told = 0
     for path in shipped():
-        data = json.loads(json.dumps(yamlfile.load(beside(path))[0], default=str))
+        data = json.loads(json.dumps({"tests": [laid.case.raw for laid in laid_out(path)]}))
         assert not [f"{path}: {e.message}" for e in validator.iter_errors(data)]
         told += sum("reason" in e for case in data["tests"] for e in case["expect"])
     assert told >= 50

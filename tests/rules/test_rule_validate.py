@@ -39,6 +39,8 @@ def pack(folder: Path, blue: str, yellow: str) -> Path:
     ("rain_6h >= 50 mm and rain_12h >= 60 mm", "rain_6h >= 50 mm", "永远看不到"),
     ("rain_6h >= 50 mm", "rain_6h >= 50 mm or rain_12h >= 90 mm", "永远看不到"),
     ("official_surge >= red and official_surge < orange", "rain_6h >= 50 mm", "自相矛盾"),
+    ("rain_3h >= 50 mm", "rain_12h >= 50 mm", "永远看不到"),  # what falls in 3 hours has fallen in 12
+    ("typhoon_wind_6h >= 8 Bft and river_front", "typhoon_wind_24h >= 6 Bft", "永远看不到"),
 ])
 def test_a_level_that_never_shows_is_named(tmp_path: Path, blue: str, yellow: str, says: str) -> None:
     found = validate([pack(tmp_path, blue, yellow)])
@@ -49,7 +51,9 @@ def test_a_level_that_never_shows_is_named(tmp_path: Path, blue: str, yellow: st
 
 @pytest.mark.parametrize(("blue", "yellow"), [
     ("rain_12h >= 50 mm", "rain_6h >= 50 mm"), ("rain_6h >= 50 mm and rain_12h <= 90 mm", "rain_6h >= 60 mm"),
-    ("rain_6h + rain_12h >= 50 mm", "rain_6h + rain_12h >= 90 mm"), ("not river_front and rain_6h >= 20 mm", "rain_6h >= 50 mm"),
+    ("rain_6h + rain_12h >= 50 mm", "rain_6h + rain_12h >= 90 mm"), ("rain_3h >= 50 mm", "rain_12h >= 60 mm"),
+    ("rain_3h < 50 mm", "rain_12h < 50 mm"), ("stage_above_warning >= 0 m", "stage_above_warning_6h >= 0 m"),
+    ("not river_front and rain_6h >= 20 mm", "rain_6h >= 50 mm"),
 ])
 def test_sound_levels_are_left_in_peace(tmp_path: Path, blue: str, yellow: str) -> None:
     found = validate([pack(tmp_path, blue, yellow)])
