@@ -217,7 +217,7 @@ def check_drift(name: str, times: Floats, values: Floats, near: Bools) -> list[D
         both = np.where(np.isfinite(others[rows]) & np.isfinite(bases[rows]), others[rows] - bases[rows], NAN)
         if len(rows):
             with np.errstate(invalid="ignore"):
-                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - np.nanmedian(both, axis=1)) > limits.drift
+                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - checks.median(both, axis=1)) > limits.drift
     return [Doubt(where, Flag.SUSPECT, f"moved over {limits.drift:g} away from its neighbours in half a day")]
 
 
@@ -233,10 +233,10 @@ def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> lis
         if not len(rows):
             continue
         own, others = values[rows, station], others[rows]
-        where["apart"][rows, station] = np.abs(own - np.nanmedian(others, axis=1)) > agreement.apart
+        where["apart"][rows, station] = np.abs(own - checks.median(others, axis=1)) > agreement.apart
         where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
         where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
-        middle = np.nanmedian(others, axis=1)
+        middle = checks.median(others, axis=1)
         tens = (own >= agreement.tenfold) & (middle > 0) & (own >= 10 / signatures.TENFOLD * middle) & (own <= 10 * signatures.TENFOLD * middle)
         where["tenfold"][rows, station] = tens & np.concatenate([[False], tens[:-1]])
     return [

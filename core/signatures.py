@@ -7,11 +7,9 @@ new truth: a lie that outlasts half a day is no longer seen here. It is then wor
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from core.checks import REACH_S, Bools, Floats
+from core.checks import REACH_S, Bools, Floats, median
 
 #: The anchor of a reading is the median of its station's readings of this half of the reach, s before it: a lie of six hours does not reach its end.
 ANCHOR_S = (6 * 3600.0, REACH_S)
@@ -30,11 +28,9 @@ def anchor(times: Floats, values: Floats) -> Floats:
     """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there."""
     out = np.full(values.shape, np.nan)
     first, last = np.searchsorted(times, times - ANCHOR_S[1]), np.searchsorted(times, times - ANCHOR_S[0], side="right")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a slice of nothing has no median, and that is what is wanted
-        for row in np.flatnonzero(last - first >= ANCHORED):
-            part = values[first[row] : last[row]]
-            out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, np.nanmedian(part, axis=0), np.nan)
+    for row in np.flatnonzero(last - first >= ANCHORED):
+        part = values[first[row] : last[row]]
+        out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, median(part, axis=0), np.nan)
     return out
 
 
