@@ -66,7 +66,7 @@ def test_a_clock_ahead_and_a_station_that_stands_elsewhere_are_refused_at_the_do
 
 BOUNDS = {  # property: lie -> least share told of the draws
     "wind_speed": {"units x10": 0.5, "stuck": 0.7, "spike": 0.8, "calibration pulse": 0.85, "swapped fields": 0.9},
-    "rain": {"units x10": 0.4, "spike": 0.2, "calibration pulse": 0.2},
+    "rain": {"units x10": 0.6, "spike": 0.7, "calibration pulse": 0.75},
     "tide": {"units x10": 0.95, "stuck": 0.95, "spike": 0.95, "calibration pulse": 0.95},
     "stage": {"units x10": 0.95, "spike": 0.95, "calibration pulse": 0.95},
     "temperature": {"units x10": 0.95, "spike": 0.95, "calibration pulse": 0.95},
