@@ -121,7 +121,7 @@ class Agreement:
 
 
 NEIGHBOURS: dict[str, Agreement] = {
-    "rain": Agreement(silent=(0.0, 15.0), alone=(30.0, 0.2), over=(30.0, 6.0), tenfold=8.0),
+    "rain": Agreement(silent=(0.0, 15.0), alone=(30.0, 0.2), over=(40.0, 10.0), tenfold=8.0),
     "wind_speed": Agreement(tenfold=15.0),
     "wind_gust": Agreement(tenfold=20.0),
     "pressure": Agreement(apart=12.0),

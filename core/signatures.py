@@ -1,5 +1,5 @@
 """What a lying sensor looks like beside its own last half day and beside its neighbours: a leap that waits for a second reading, a pulse, a slipped
-decimal point, two exchanged fields, a slow drift. Whole arrays in, masks out, as in core.checks; the limits stand in core.quality.
+decimal point, two exchanged fields. Whole arrays in, masks out, as in core.checks; the limits stand in core.quality.
 
 Every test looks no farther than core.checks.REACH_S, so a late reading can change no more than that, and what has stood for longer is the station's
 new truth: a lie that outlasts half a day is no longer seen here. It is then work for maintenance.csv.
@@ -98,13 +98,6 @@ def exchanged(a: Floats, b: Floats, anchor_a: Floats, anchor_b: Floats, least: f
         apart = np.abs(anchor_a - anchor_b)
         as_other, as_self = np.abs(a - anchor_b) + np.abs(b - anchor_a), np.abs(a - anchor_a) + np.abs(b - anchor_b)
         out: Bools = (apart >= least) & (as_other <= 0.5 * apart) & (as_self >= 1.5 * apart)
-    return out
-
-
-def drift(values: Floats, others: Floats, base: Floats, others_base: Floats, limit: float) -> Bools:
-    """Where a station has moved away from its neighbours' median by more than `limit` since its anchor; (T, S) each, `base` its own anchor."""
-    with np.errstate(invalid="ignore"):
-        out: Bools = np.abs((values - others) - (base - others_base)) > limit
     return out
 
 

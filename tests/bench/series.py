@@ -108,7 +108,7 @@ def temperature(folder: Path, county: County) -> Recorded:
 SERIES: tuple[Callable[[Path, County], Recorded], ...] = (wind, rain, tide, stage, temperature)
 
 
-def _told(county: County, recorded: Recorded, values: Arrays) -> np.ndarray:
+def told(county: County, recorded: Recorded, values: Arrays) -> np.ndarray:
     """(T, S) whether the judge doubts the reading of the series' property."""
     rows = len(values[recorded.property])
     times = np.arange(rows) * 3600.0 + 1.6e9
@@ -120,7 +120,7 @@ def _told(county: County, recorded: Recorded, values: Arrays) -> np.ndarray:
 def false_flags(county: County, recorded: Recorded) -> tuple[int, float]:
     """Readings of the untouched series, and the share of them that is doubted."""
     there = np.isfinite(recorded.values[recorded.property])
-    return int(there.sum()), float((_told(county, recorded, recorded.values) & there).sum() / there.sum())
+    return int(there.sum()), float((told(county, recorded, recorded.values) & there).sum() / there.sum())
 
 
 def draws(recorded: Recorded, count: int, seed: int = 1) -> tuple[Recorded, np.ndarray]:
@@ -161,10 +161,10 @@ def detection(county: County, drawn: Recorded, liar: np.ndarray, name: str) -> t
     seen = np.full(int(liar.sum()), np.inf)
     lie = liars.LIES[name]
     for now in range(BACK, BACK + AHEAD):
-        told = {k: np.where(liar, v, drawn.values[k]) for k, v in lie(drawn.values, 1.0, BACK, now).items()}
-        before = _told(county, drawn, {k: v[: now + 1] for k, v in drawn.values.items()})
-        after = _told(county, drawn, {k: v[: now + 1] for k, v in told.items()})
-        changed = (told[drawn.property] != drawn.values[drawn.property])[: now + 1]
+        lied = {k: np.where(liar, v, drawn.values[k]) for k, v in lie(drawn.values, 1.0, BACK, now).items()}
+        before = told(county, drawn, {k: v[: now + 1] for k, v in drawn.values.items()})
+        after = told(county, drawn, {k: v[: now + 1] for k, v in lied.items()})
+        changed = (lied[drawn.property] != drawn.values[drawn.property])[: now + 1]
         new = (after & changed & ~before)[:, liar].any(axis=0)
         seen = np.where(new & np.isinf(seen), now - BACK, seen)
     found = np.isfinite(seen)
