@@ -107,6 +107,13 @@ def gaps(times: Floats, values: Floats, interval_s: float) -> Floats:
         return np.where(np.isfinite(values) & (apart > 1.5 * interval_s), apart / 3600, np.nan)
 
 
+def median(values: Floats, axis: int) -> Floats:
+    """Median of what is there along an axis, NaN where nothing is; many times faster than numpy's own over short axes."""
+    ranked, count = np.sort(values, axis=axis), np.isfinite(values).sum(axis=axis, keepdims=True)
+    low, high = (np.take_along_axis(ranked, np.maximum(at, 0), axis=axis) for at in ((count - 1) // 2, np.minimum(count // 2, count - 1)))
+    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan).squeeze(axis))
+
+
 def by_path(values: Floats, near: Bools, paths: Ints) -> Floats:
     """What the neighbours of one station say, (T, P): the median of each path among the stations `near` (S,), NaN where it says nothing.
 
@@ -115,9 +122,5 @@ def by_path(values: Floats, near: Bools, paths: Ints) -> Floats:
     columns = []
     for path in np.unique(paths[near]):
         members = values[:, near & (paths == path)]
-        known = np.isfinite(members).any(axis=1)
-        column = np.full(len(values), np.nan)
-        if known.any():
-            column[known] = np.nanmedian(members[known], axis=1)
-        columns.append(column)
+        columns.append(members[:, 0] if members.shape[1] == 1 else median(members, axis=1))
     return np.stack(columns, axis=1) if columns else np.full((len(values), 0), np.nan)

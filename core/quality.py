@@ -109,17 +109,19 @@ class Agreement:
 
     `apart`: smooth fields, distance from the neighbours' median. `silent`: (own at most, every neighbour at least): a blocked gauge.
     `alone`: (own at least, every neighbour at most): a gauge under a sprinkler, or a cell so small that it needs a second witness.
+    `over`: (own at least, times the highest neighbour): as alone, while it rains around.
     `tenfold`: own at least this, and about ten times the neighbours' median in two readings running: a slipped decimal point.
     """
 
     apart: float = NAN
     silent: tuple[float, float] = (NAN, NAN)
     alone: tuple[float, float] = (NAN, NAN)
+    over: tuple[float, float] = (NAN, NAN)
     tenfold: float = NAN
 
 
 NEIGHBOURS: dict[str, Agreement] = {
-    "rain": Agreement(silent=(0.0, 15.0), alone=(30.0, 0.2), tenfold=8.0),
+    "rain": Agreement(silent=(0.0, 15.0), alone=(30.0, 0.2), over=(40.0, 10.0), tenfold=8.0),
     "wind_speed": Agreement(tenfold=15.0),
     "wind_gust": Agreement(tenfold=20.0),
     "pressure": Agreement(apart=12.0),
@@ -217,14 +219,14 @@ def check_drift(name: str, times: Floats, values: Floats, near: Bools) -> list[D
         both = np.where(np.isfinite(others[rows]) & np.isfinite(bases[rows]), others[rows] - bases[rows], NAN)
         if len(rows):
             with np.errstate(invalid="ignore"):
-                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - np.nanmedian(both, axis=1)) > limits.drift
+                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - checks.median(both, axis=1)) > limits.drift
     return [Doubt(where, Flag.SUSPECT, f"moved over {limits.drift:g} away from its neighbours in half a day")]
 
 
 def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> list[Doubt]:
     """Where a station stands alone among at least two neighbours on other paths; `near` (S, S) without the own path, `paths` (S,)."""
     agreement = NEIGHBOURS.get(name)
-    where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone", "tenfold")}
+    where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone", "over", "tenfold")}
     if agreement is None:
         return []
     for station in range(values.shape[1]):
@@ -233,16 +235,18 @@ def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> lis
         if not len(rows):
             continue
         own, others = values[rows, station], others[rows]
-        where["apart"][rows, station] = np.abs(own - np.nanmedian(others, axis=1)) > agreement.apart
+        where["apart"][rows, station] = np.abs(own - checks.median(others, axis=1)) > agreement.apart
         where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
         where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
-        middle = np.nanmedian(others, axis=1)
+        where["over"][rows, station] = (own >= agreement.over[0]) & (own >= agreement.over[1] * np.nanmax(others, axis=1))
+        middle = checks.median(others, axis=1)
         tens = (own >= agreement.tenfold) & (middle > 0) & (own >= 10 / signatures.TENFOLD * middle) & (own <= 10 * signatures.TENFOLD * middle)
         where["tenfold"][rows, station] = tens & np.concatenate([[False], tens[:-1]])
     return [
         Doubt(where["apart"], Flag.SUSPECT, f"over {agreement.apart:g} from the neighbours' median"),
         Doubt(where["silent"], Flag.SUSPECT, f"nothing here, every neighbour at least {agreement.silent[1]:g}"),
         Doubt(where["alone"], Flag.SUSPECT, f"{agreement.alone[0]:g} or more here, no neighbour over {agreement.alone[1]:g}"),
+        Doubt(where["over"] & ~where["alone"], Flag.SUSPECT, f"{agreement.over[0]:g} or more here, {agreement.over[1]:g} times every neighbour"),
         Doubt(where["tenfold"], Flag.SUSPECT, "ten times what every neighbour reads, twice running"),
     ]
 

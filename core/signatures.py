@@ -1,5 +1,5 @@
 """What a lying sensor looks like beside its own last half day and beside its neighbours: a leap that waits for a second reading, a pulse, a slipped
-decimal point, two exchanged fields, a slow drift. Whole arrays in, masks out, as in core.checks; the limits stand in core.quality.
+decimal point, two exchanged fields. Whole arrays in, masks out, as in core.checks; the limits stand in core.quality.
 
 Every test looks no farther than core.checks.REACH_S, so a late reading can change no more than that, and what has stood for longer is the station's
 new truth: a lie that outlasts half a day is no longer seen here. It is then work for maintenance.csv.
@@ -7,11 +7,9 @@ new truth: a lie that outlasts half a day is no longer seen here. It is then wor
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from core.checks import REACH_S, Bools, Floats
+from core.checks import REACH_S, Bools, Floats, median
 
 #: The anchor of a reading is the median of its station's readings of this half of the reach, s before it: a lie of six hours does not reach its end.
 ANCHOR_S = (6 * 3600.0, REACH_S)
@@ -30,11 +28,9 @@ def anchor(times: Floats, values: Floats) -> Floats:
     """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there."""
     out = np.full(values.shape, np.nan)
     first, last = np.searchsorted(times, times - ANCHOR_S[1]), np.searchsorted(times, times - ANCHOR_S[0], side="right")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a slice of nothing has no median, and that is what is wanted
-        for row in np.flatnonzero(last - first >= ANCHORED):
-            part = values[first[row] : last[row]]
-            out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, np.nanmedian(part, axis=0), np.nan)
+    for row in np.flatnonzero(last - first >= ANCHORED):
+        part = values[first[row] : last[row]]
+        out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, median(part, axis=0), np.nan)
     return out
 
 
@@ -102,13 +98,6 @@ def exchanged(a: Floats, b: Floats, anchor_a: Floats, anchor_b: Floats, least: f
         apart = np.abs(anchor_a - anchor_b)
         as_other, as_self = np.abs(a - anchor_b) + np.abs(b - anchor_a), np.abs(a - anchor_a) + np.abs(b - anchor_b)
         out: Bools = (apart >= least) & (as_other <= 0.5 * apart) & (as_self >= 1.5 * apart)
-    return out
-
-
-def drift(values: Floats, others: Floats, base: Floats, others_base: Floats, limit: float) -> Bools:
-    """Where a station has moved away from its neighbours' median by more than `limit` since its anchor; (T, S) each, `base` its own anchor."""
-    with np.errstate(invalid="ignore"):
-        out: Bools = np.abs((values - others) - (base - others_base)) > limit
     return out
 
 

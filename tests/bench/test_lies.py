@@ -1,0 +1,93 @@
+"""Every station of the county tells every lie on a quiet day, through the real judge and the real rules; and the rates over recorded series."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import liars
+import pytest
+import series
+
+from connectors.records import Gather, Refused
+from connectors.stations import Stations
+from core.county import load_county
+from rules.catalogue import load_catalogue
+
+COUNTY = load_county(Path(__file__).parents[2] / "county" / "haimen")
+DAY = liars.Day(COUNTY)
+#: Hours after a lie's beginning at which people would be warned: at once, in the middle and when it is over.
+HOURS = {"spike": (0, 1), "calibration pulse": (0, 1, 3)}
+#: A lie that no other sensor can tell from what the sensor is there for; silencing it would silence the event (findings.py, quality.check_leaps).
+OWN = {"drift": {"flood.stage", "geological.points"}}
+
+
+def test_every_station_that_a_rule_reads_lies_somewhere() -> None:
+    read = {p for r in DAY.rules for i in r.indicators for p in load_catalogue().indicators[i].properties}
+    stations = {s.station for s in COUNTY.stations if read & set(s.properties)}
+    assert stations == {name for name, _ in DAY.town.liars} and len(stations) >= 32
+
+
+def test_the_quiet_day_is_quiet_and_nobody_honest_is_doubted() -> None:
+    judged = DAY.judged(None, liars.START + 2)
+    assert not any(f.claimed.any() or f.heading.any() for f in judged.findings)
+    assert (judged.situation.sources.observations["flag"] == 1).all()
+
+
+@pytest.mark.parametrize("name", [name for name in liars.LIES if name not in OWN])
+def test_no_lie_of_one_station_causes_an_alert(name: str) -> None:
+    assert DAY.alarms(name, HOURS.get(name, (0, 6))) == []
+
+
+def test_only_a_gauge_that_nobody_else_measures_can_drift_into_a_warning() -> None:
+    """Said plainly: a drift of a lone canal gauge or ground sensor is believed. Rain, wind and what has a twin is not."""
+    found = DAY.alarms("drift", (3,))
+    assert {a.rule for a in found} == OWN["drift"]
+    twins = {m.station for t in COUNTY.things for m in t.members if t.observed_property != "rain"}
+    assert not {a.station for a in found} & (twins | {s.station for s in COUNTY.stations_of("weather")})
+
+
+def test_without_the_flags_or_the_second_path_the_lies_would_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above bites: with the leap test off a pulse warns at a lone gauge."""
+    monkeypatch.setattr("core.signatures.leap", lambda t, v, *_: (v != v, v * float("nan")))
+    assert {a.rule for a in DAY.alarms("calibration pulse", (1,))} == {"flood.stage", "geological.points"}
+
+
+def test_a_clock_ahead_and_a_station_that_stands_elsewhere_are_refused_at_the_door() -> None:
+    now = datetime(2026, 8, 1, tzinfo=UTC)
+    gather = Gather(feed=COUNTY.feed("water"), received=now, raw="r")
+    with pytest.raises(Refused, match="later than its receipt"):
+        gather.check(gather.observation("SXZ", "stage", now + timedelta(hours=8), 2.1))
+    stations = Stations(COUNTY, COUNTY.feed("water"))
+    with pytest.raises(Refused, match="from its place"):
+        stations.in_place(stations.known("SXZ"), "31.9680", "121.1230")
+
+
+BOUNDS = {  # property: lie -> least share told of the draws
+    "wind_speed": {"units x10": 0.5, "stuck": 0.7, "spike": 0.8, "calibration pulse": 0.85, "swapped fields": 0.9},
+    "rain": {"units x10": 0.55, "spike": 0.65, "calibration pulse": 0.75},
+    "tide": {"units x10": 0.95, "stuck": 0.95, "spike": 0.95, "calibration pulse": 0.95},
+    "stage": {"units x10": 0.95, "spike": 0.95, "calibration pulse": 0.95},
+    "temperature": {"units x10": 0.95, "spike": 0.95, "calibration pulse": 0.95},
+}
+#: Share of honest readings that may be doubted. Wind is reported in whole knots by airports, so that calm nights look stuck.
+BLAMED = {"wind_speed": 0.025, "rain": 0.0005, "tide": 0.005, "stage": 0.005, "temperature": 0.005}
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize("load", series.SERIES, ids=lambda load: load.__name__)
+def test_rates_over_recorded_series(load) -> None:
+    folder = Path(os.environ.get("FENGSUI_RECORDED", Path(__file__).parents[3] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("recorded feeds are not here; set FENGSUI_RECORDED")
+    recorded = load(folder, COUNTY)
+    readings, blamed = series.false_flags(COUNTY, recorded)
+    assert readings > 300 and blamed <= BLAMED[recorded.property]
+    if recorded.name == "rain":  # the storm itself: what is heavy is not taken for a lie
+        heavy = recorded.values["rain"] >= 30.0
+        assert heavy.sum() > 50 and series.told(COUNTY, recorded, recorded.values)[heavy].mean() <= 0.05
+    drawn, who = series.draws(recorded, 40)
+    for name, least in BOUNDS[recorded.property].items():
+        share, delay = series.detection(COUNTY, drawn, who, name)
+        assert share >= least and delay <= 6, (name, share, delay)
