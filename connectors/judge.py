@@ -7,15 +7,17 @@ earlier time still sees what was known then. Our own reasons begin with `qc<flag
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
-from connectors.stations import distance_km
+from connectors.stations import within_km
 from core import quality
 from core.checks import Bools, Ints, gaps, outside
 from core.county import County, Feed
@@ -47,14 +49,30 @@ def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime
     first, last = min(o.time for o in measured), max(o.time for o in measured)
     sheet = lay(measured, around(lake, feed.feed, first, last, now))
     told = _told(sheet, doubts(sheet, feed, county))
-    judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.rows)]
-    held = {_key(o): o for o in sheet.rows[sheet.fresh:]}
-    news = [o for o in judged[: sheet.fresh] if not _stands(o, held.get(_key(o)))]
+    judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.fresh)]
+    held = {_key(o): o for o in sheet.former(_held(sheet, np.isin(sheet.stamps, sheet.stamps[: len(measured)])))}
+    news = [o for o in judged if not _stands(o, held.get(_key(o)))]
     fresh = {_key(o) for o in measured}
-    for former, o in zip(sheet.rows[sheet.fresh:], judged[sheet.fresh:], strict=True):
-        if first - REACH <= o.time <= last + REACH and _key(o) not in fresh and not _stands(o, former):
+    for number, former in _touched(sheet, told, first, last):
+        o = _flagged(former, told.get(number, []))
+        if _key(o) not in fresh and not _stands(o, former):
             news.append(replace(o, received=now))
-    return Judgement(batch=replace(batch, observations=(*judged[: sheet.fresh], *ahead)), news=(*news, *ahead))
+    return Judgement(batch=replace(batch, observations=(*judged, *ahead)), news=(*news, *ahead))
+
+
+def _held(sheet: Sheet, where: Bools) -> Ints:
+    """Numbers of the held readings for which `where` (by number) holds."""
+    numbers = np.flatnonzero(where)
+    return numbers[numbers >= len(sheet.fresh)]
+
+
+def _touched(sheet: Sheet, told: dict[int, list[tuple[Flag, str]]], first: datetime, last: datetime) -> Iterator[tuple[int, Observation]]:
+    """The held readings within REACH of the batch of which something is to be said, now or as before; the others stay what they are."""
+    speak = sheet.marked.copy()
+    speak[[number for number in told if number >= len(sheet.fresh)]] = True
+    near = (sheet.stamps >= (first - REACH).timestamp()) & (sheet.stamps <= (last + REACH).timestamp())
+    numbers = _held(sheet, speak & near)
+    return zip(numbers.tolist(), sheet.former(numbers), strict=True)
 
 
 def _key(o: Observation) -> tuple[str, str, datetime]:
@@ -73,7 +91,7 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     work = _at_work(sheet, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
-        interval_s = max((sheet.rows[n].interval_s for n in sheet.origin[name].ravel() if n >= 0), default=0)
+        interval_s = int(sheet.interval_s[sheet.origin[name][sheet.origin[name] >= 0]].max(initial=0))
         found[name] = [*quality.check(name, sheet.times, values, interval_s=interval_s), *_climate(name, sheet, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
         found[name] += quality.check_neighbours(name, np.where(sick, np.nan, values), near, paths)  # what is in doubt is no witness
@@ -119,14 +137,20 @@ def _at_work(sheet: Sheet, county: County) -> Bools:
     return out
 
 
-def _near(names: tuple[str, ...], county: County) -> tuple[Bools, Ints]:
-    """(S, S) whether two stations are near and on different paths; (S,) a number per path, a station without one is a path of its own."""
-    known = [county.station(name) for name in names]
+def _near(names: tuple[str, ...], county: County) -> tuple[tuple[Ints, ...], Ints]:
+    """By station: which others are near and on different paths; (S,) a number per path, a station without one is a path of its own."""
+    known = {station.station: station for station in county.stations}
     numbers: dict[str, int] = {}
-    paths = np.array([numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, known, strict=True)])
-    near = [[a is not None and b is not None and paths[i] != paths[j] and distance_km(a.lat, a.lon, b.lat, b.lon) <= NEAR_KM
-             for j, b in enumerate(known)] for i, a in enumerate(known)]
-    return np.array(near, dtype=bool).reshape(len(names), len(names)), paths
+    found = [known.get(name) for name in names]
+    paths = tuple(numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, found, strict=True))
+    return _apart(tuple((s.lat, s.lon) if s else None for s in found), paths), np.array(paths, dtype=np.int64)
+
+
+@functools.lru_cache(maxsize=64)
+def _apart(places: tuple[tuple[float, float] | None, ...], paths: tuple[int, ...]) -> tuple[Ints, ...]:
+    """The neighbours by station, worked out once for the places where stations stand."""
+    number = np.array(paths, dtype=np.int64)
+    return tuple(found[number[found] != number[i]] for i, found in enumerate(within_km(places, NEAR_KM)))
 
 
 def _told(sheet: Sheet, found: dict[str, list[Doubt]]) -> dict[int, list[tuple[Flag, str]]]:

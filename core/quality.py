@@ -7,6 +7,7 @@ is in core.checks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,19 +175,21 @@ def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> l
     return found
 
 
-def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> list[Doubt]:
-    """Where a station stands alone among at least two neighbours on other paths; `near` (S, S) without the own path, `paths` (S,)."""
+def check_neighbours(name: str, values: Floats, near: Sequence[Ints], paths: Ints) -> list[Doubt]:
+    """Where a station stands alone among at least two neighbours on other paths; `near` by station the numbers of those, `paths` (S,)."""
     agreement = NEIGHBOURS.get(name)
     where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone")}
     if agreement is None:
         return []
     for station in range(values.shape[1]):
+        if len(near[station]) < 2:
+            continue
         others = checks.by_path(values, near[station], paths)
         rows = np.flatnonzero((np.isfinite(others).sum(axis=1) >= 2) & np.isfinite(values[:, station]))
         if not len(rows):
             continue
         own, others = values[rows, station], others[rows]
-        where["apart"][rows, station] = np.abs(own - np.nanmedian(others, axis=1)) > agreement.apart
+        where["apart"][rows, station] = np.abs(own - checks.median(others)) > agreement.apart
         where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
         where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
     return [
