@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,8 @@ from core.lake import CORRECTED, Lake
 from core.model import Flag, Observation
 
 REACH = timedelta(seconds=REACH_S)
+#: Columns of a held reading, as `_observation` takes them; a measured one has no issue time.
+FIELDS = ("feed", "station", "observed_property", "time", "value", "received", "raw", "flag", "reasons", "interval_s", "datum", "synthetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Sheet:
 
     def former(self, numbers: Ints) -> list[Observation]:
         """The held readings of these numbers."""
-        return [_observation(row) for row in self.held.take(numbers - len(self.fresh)).itertuples(index=False)]
+        rows = numbers - len(self.fresh)
+        columns = (self.held[name].array.take(rows).tolist() for name in FIELDS) if len(rows) else ()
+        return [_observation(*row) for row in zip(*columns, strict=True)]
 
 
 def lay(measured: Sequence[Observation], held: pd.DataFrame) -> Sheet:
@@ -86,9 +89,13 @@ def _epoch(times: pd.Series[pd.Timestamp]) -> Floats:
     return out
 
 
-def _observation(row: Any) -> Observation:
+def _observation(
+    feed: str, station: str, observed_property: str, time: pd.Timestamp, value: float, received: pd.Timestamp, raw: str, flag: int, reasons: str,
+    interval_s: int, datum: str, synthetic: bool,
+) -> Observation:
+    """One row of the lake in the order of FIELDS; NaN is no value."""
     return Observation(
-        feed=row.feed, station=row.station, observed_property=row.observed_property, time=row.time.to_pydatetime(),
-        value=None if pd.isna(row.value) else float(row.value), received=row.received.to_pydatetime(), raw=row.raw, flag=Flag(int(row.flag)),
-        reasons=tuple(part for part in row.reasons.split(";") if part), interval_s=int(row.interval_s), datum=row.datum, synthetic=bool(row.synthetic),
+        feed=feed, station=station, observed_property=observed_property, time=time.to_pydatetime(), value=None if value != value else value,
+        received=received.to_pydatetime(), raw=raw, flag=Flag(flag), reasons=tuple(part for part in reasons.split(";") if part),
+        interval_s=interval_s, datum=datum, synthetic=synthetic,
     )

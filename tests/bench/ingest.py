@@ -3,7 +3,7 @@
 Ours is the production path: keep the raw bytes, parse strictly, judge against the hours around it, write a file that is flushed to the disk. The
 peers stop at a Parquet file (zstd) of the records as they came: no units, no strictness, no flags, no history, no flush. Rounds are interleaved.
 
-    .venv/bin/python tests/bench/ingest.py [rounds=7] [rows=200,70000]       (pip install polars adds its row)
+    .venv/bin/python tests/bench/ingest.py [rounds=7] [rows=200,7000]       (pip install polars adds its row)
 """
 
 from __future__ import annotations
@@ -174,6 +174,6 @@ def bench(rows: int, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [*sys.argv[1:], *("7", "200,70000")[len(sys.argv) - 1:]]
+    given = [*sys.argv[1:], *("7", "200,7000")[len(sys.argv) - 1:]]
     for size in given[1].split(","):
         bench(int(size), int(given[0]))
