@@ -7,27 +7,23 @@ earlier time still sees what was known then. Our own reasons begin with `qc<flag
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
-from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
-from connectors.stations import within_km
+from connectors.neighbours import neighbours
+from connectors.sheet import Sheet, around, is_corrected, lay, same
 from core import quality
-from core.checks import Bools, Ints, gaps, outside
+from core.checks import Bools, gaps, outside
 from core.county import County, Feed
 from core.lake import Lake
 from core.model import Batch, Flag, Observation
 from core.quality import Doubt
 from core.times import SHANGHAI
 
-#: Neighbours for the comparison of stations, km; about the width of this county.
-NEAR_KM = 25.0
 _RANK = {Flag.GOOD: 0, Flag.UNKNOWN: 1, Flag.SUSPECT: 2, Flag.FAIL: 3, Flag.MISSING: 4}
 _OURS = re.compile(r"qc(\d)/(\d) ")
 
@@ -50,29 +46,15 @@ def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime
     sheet = lay(measured, around(lake, feed.feed, first, last, now))
     told = _told(sheet, doubts(sheet, feed, county))
     judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.fresh)]
-    held = {_key(o): o for o in sheet.former(_held(sheet, np.isin(sheet.stamps, sheet.stamps[: len(measured)])))}
+    held = {_key(o): o for o in sheet.former(sheet.again())}
     news = [o for o in judged if not _stands(o, held.get(_key(o)))]
     fresh = {_key(o) for o in measured}
-    for number, former in _touched(sheet, told, first, last):
+    touched = sheet.touched(told, first, last)
+    for number, former in zip(touched.tolist(), sheet.former(touched), strict=True):
         o = _flagged(former, told.get(number, []))
         if _key(o) not in fresh and not _stands(o, former):
             news.append(replace(o, received=now))
     return Judgement(batch=replace(batch, observations=(*judged, *ahead)), news=(*news, *ahead))
-
-
-def _held(sheet: Sheet, where: Bools) -> Ints:
-    """Numbers of the held readings for which `where` (by number) holds."""
-    numbers = np.flatnonzero(where)
-    return numbers[numbers >= len(sheet.fresh)]
-
-
-def _touched(sheet: Sheet, told: dict[int, list[tuple[Flag, str]]], first: datetime, last: datetime) -> Iterator[tuple[int, Observation]]:
-    """The held readings within REACH of the batch of which something is to be said, now or as before; the others stay what they are."""
-    speak = sheet.marked.copy()
-    speak[[number for number in told if number >= len(sheet.fresh)]] = True
-    near = (sheet.stamps >= (first - REACH).timestamp()) & (sheet.stamps <= (last + REACH).timestamp())
-    numbers = _held(sheet, speak & near)
-    return zip(numbers.tolist(), sheet.former(numbers), strict=True)
 
 
 def _key(o: Observation) -> tuple[str, str, datetime]:
@@ -87,7 +69,7 @@ def _stands(o: Observation, held: Observation | None) -> bool:
 def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     """Every test's findings by property."""
     stations = {station.station: station for station in county.stations}
-    near, paths = _near(sheet.stations, county)
+    near, paths = neighbours(sheet.stations, county)
     work = _at_work(sheet, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
@@ -135,22 +117,6 @@ def _at_work(sheet: Sheet, county: County) -> Bools:
             end = np.inf if window.end is None else window.end.timestamp()
             out[:, sheet.stations.index(window.station)] |= (sheet.times >= window.start.timestamp()) & (sheet.times < end)
     return out
-
-
-def _near(names: tuple[str, ...], county: County) -> tuple[tuple[Ints, ...], Ints]:
-    """By station: which others are near and on different paths; (S,) a number per path, a station without one is a path of its own."""
-    known = {station.station: station for station in county.stations}
-    numbers: dict[str, int] = {}
-    found = [known.get(name) for name in names]
-    paths = tuple(numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, found, strict=True))
-    return _apart(tuple((s.lat, s.lon) if s else None for s in found), paths), np.array(paths, dtype=np.int64)
-
-
-@functools.lru_cache(maxsize=64)
-def _apart(places: tuple[tuple[float, float] | None, ...], paths: tuple[int, ...]) -> tuple[Ints, ...]:
-    """The neighbours by station, worked out once for the places where stations stand."""
-    number = np.array(paths, dtype=np.int64)
-    return tuple(found[number[found] != number[i]] for i, found in enumerate(within_km(places, NEAR_KM)))
 
 
 def _told(sheet: Sheet, found: dict[str, list[Doubt]]) -> dict[int, list[tuple[Flag, str]]]:

@@ -5,7 +5,7 @@ What is held is looked at as columns; a reading becomes an object again only whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,6 +38,21 @@ class Sheet:
     stamps: Floats
     interval_s: Ints
     marked: Bools
+
+    def again(self) -> Ints:
+        """Numbers of the held readings of the batch's own times."""
+        return self._held(np.isin(self.stamps, self.stamps[: len(self.fresh)]))
+
+    def touched(self, told: Collection[int], first: datetime, last: datetime) -> Ints:
+        """Numbers of the held readings within REACH of [first, last] of which something is to be said, now (`told`) or as before; the others stay
+        what they are."""
+        speak = self.marked.copy()
+        speak[list(told)] = True
+        return self._held(speak & (self.stamps >= (first - REACH).timestamp()) & (self.stamps <= (last + REACH).timestamp()))
+
+    def _held(self, where: Bools) -> Ints:
+        numbers = np.flatnonzero(where)
+        return numbers[numbers >= len(self.fresh)]
 
     def former(self, numbers: Ints) -> list[Observation]:
         """The held readings of these numbers."""
