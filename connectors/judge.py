@@ -15,7 +15,7 @@ from datetime import datetime
 import numpy as np
 
 from connectors.near import neighbours
-from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
+from connectors.sheet import Sheet, around, is_corrected, lay, same
 from core import quality
 from core.checks import Bools, gaps, outside
 from core.county import County, Feed
@@ -45,14 +45,16 @@ def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime
     first, last = min(o.time for o in measured), max(o.time for o in measured)
     sheet = lay(measured, around(lake, feed.feed, first, last, now))
     told = _told(sheet, doubts(sheet, feed, county))
-    judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.rows)]
-    held = {_key(o): o for o in sheet.rows[sheet.fresh:]}
-    news = [o for o in judged[: sheet.fresh] if not _stands(o, held.get(_key(o)))]
+    judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.fresh)]
+    held = {_key(o): o for o in sheet.former(sheet.again())}
+    news = [o for o in judged if not _stands(o, held.get(_key(o)))]
     fresh = {_key(o) for o in measured}
-    for former, o in zip(sheet.rows[sheet.fresh:], judged[sheet.fresh:], strict=True):
-        if first - REACH <= o.time <= last + REACH and _key(o) not in fresh and not _stands(o, former):
+    touched = sheet.touched(told, first, last)
+    for number, former in zip(touched.tolist(), sheet.former(touched), strict=True):
+        o = _flagged(former, told.get(number, []))
+        if _key(o) not in fresh and not _stands(o, former):
             news.append(replace(o, received=now))
-    return Judgement(batch=replace(batch, observations=(*judged[: sheet.fresh], *ahead)), news=(*news, *ahead))
+    return Judgement(batch=replace(batch, observations=(*judged, *ahead)), news=(*news, *ahead))
 
 
 def _key(o: Observation) -> tuple[str, str, datetime]:
@@ -67,16 +69,16 @@ def _stands(o: Observation, held: Observation | None) -> bool:
 def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     """Every test's findings by property."""
     stations = {station.station: station for station in county.stations}
-    around, near, paths = neighbours(sheet.stations, county)
+    beside, near, paths = neighbours(sheet.stations, county)
     work = _at_work(sheet, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
-        interval_s = max((sheet.rows[n].interval_s for n in sheet.origin[name].ravel() if n >= 0), default=0)
+        interval_s = int(sheet.interval_s[sheet.origin[name][sheet.origin[name] >= 0]].max(initial=0))
         found[name] = [*quality.check(name, sheet.times, values, interval_s=interval_s), *_climate(name, sheet, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
         well = np.where(sick, np.nan, values)  # what is in doubt is no witness
         found[name] += [*quality.check_neighbours(name, well, near, paths), *quality.check_leaps(name, sheet.times, well, near)]
-        found[name] += quality.check_drift(name, sheet.times, well, around)
+        found[name] += quality.check_drift(name, sheet.times, well, beside)
         found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
         found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
     for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values)):

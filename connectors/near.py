@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from connectors.stations import EARTH_KM
-from core.checks import Bools, Ints
+from connectors.stations import within_km
+from core.checks import Ints
 from core.county import County
 
 #: Neighbours for the comparison of stations, km; about the width of this county.
 NEAR_KM = 25.0
 
 
-def neighbours(names: tuple[str, ...], county: County) -> tuple[Bools, Bools, Ints]:
-    """(S, S) whether two stations are within NEAR_KM of each other, and whether they are so on different paths; (S,) a number per path, a station
-    without one is a path of its own."""
-    stations = {s.station: s for s in county.stations}
-    known = [stations.get(name) for name in names]
+def neighbours(names: tuple[str, ...], county: County) -> tuple[tuple[Ints, ...], tuple[Ints, ...], Ints]:
+    """By station: the numbers of the others within NEAR_KM, and of those among them on different paths; (S,) a number per path, a station without one
+    is a path of its own."""
+    known = {station.station: station for station in county.stations}
     numbers: dict[str, int] = {}
-    paths = np.array([numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, known, strict=True)], dtype=np.int64)
-    point = np.radians(np.array([(s.lat, s.lon) if s else (np.nan, np.nan) for s in known]).reshape(len(names), 2))
-    lat, lon = point[:, :1], point[:, 1:]
-    half = np.sin((lat - lat.T) / 2) ** 2 + np.cos(lat) * np.cos(lat.T) * np.sin((lon - lon.T) / 2) ** 2
-    with np.errstate(invalid="ignore"):
-        around = (2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0))) <= NEAR_KM) & ~np.eye(len(names), dtype=bool)
-    return around, around & (paths[:, None] != paths[None, :]), paths
+    found = [known.get(name) for name in names]
+    paths = tuple(numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, found, strict=True))
+    return *_near(tuple((s.lat, s.lon) if s else None for s in found), paths), np.array(paths, dtype=np.int64)
+
+
+@functools.lru_cache(maxsize=64)
+def _near(places: tuple[tuple[float, float] | None, ...], paths: tuple[int, ...]) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
+    """Worked out once for the places where stations stand."""
+    number, around = np.array(paths, dtype=np.int64), tuple(found[found != i] for i, found in enumerate(within_km(places, NEAR_KM)))
+    return around, tuple(found[number[found] != number[i]] for i, found in enumerate(around))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from math import asin, cos, radians, sin, sqrt
+from collections.abc import Sequence
+from math import asin, cos, pi, radians, sin, sqrt
+
+import numpy as np
+from scipy.spatial import cKDTree
 
 from connectors.records import Refused, to_number
+from core.checks import Ints
 from core.county import County, Feed, Station
 
 EARTH_KM = 6371.0
@@ -38,6 +43,19 @@ class Stations:
 def _last_digit(text: object) -> float:
     """Weight of the last digit written, in the coordinate's unit: 0.01 for '33.85'."""
     return float(10 ** -len(str(text).partition(".")[2]))
+
+
+def within_km(places: Sequence[tuple[float, float] | None], km: float) -> list[Ints]:
+    """By place (lat, lon in degrees, None for unknown): the numbers of those within `km` great-circle distance of it, itself among them, rising."""
+    known = [n for n, place in enumerate(places) if place is not None]
+    found: list[Ints] = [np.zeros(0, dtype=np.int64) for _ in places]
+    if known:
+        lat, lon = np.radians(np.array([places[n] for n in known], dtype=np.float64)).T
+        points = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        chord = 2 * sin(min(km / EARTH_KM, pi) / 2)
+        for n, near in zip(known, cKDTree(points).query_ball_point(points, chord, return_sorted=True), strict=True):
+            found[n] = np.array(known, dtype=np.int64)[near]
+    return found
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:

@@ -48,7 +48,8 @@ def trial(feed_id: str, *, now: datetime, county: County, settings: Settings) ->
     times = [o.time for o in batch.observations if o.value is not None and o.issued is None] + [p.time for p in batch.tracks if p.issued is None]
     newest = max(times, default=None)
     told = f"{batch.records} 条，搁置 {len(batch.rejected)} 条" + (f"，最新 {people(newest)}" if newest else "")
-    if feed.age_from == "reading" and newest is not None and now - newest > timedelta(seconds=feed.max_age_s):
+    limit = timedelta(seconds=feed.max_age_s) if feed.age_from == "reading" else CONNECTORS[feed.connector].standstill
+    if limit is not None and newest is not None and now - newest > limit:
         what, do, english = WORDS["freshness"]
         sentence = f"{feed.title}：{what}，最新 {people(newest)}（{spell(now - newest)}前）。{do} / {english}"
         return Trial(feed=feed_id, layer="freshness", sentence=sentence, records=batch.records, set_aside=len(batch.rejected), newest=newest)

@@ -7,6 +7,7 @@ is in core.checks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,8 +197,8 @@ def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> l
     return found
 
 
-def check_leaps(name: str, times: Floats, values: Floats, near: Bools) -> list[Doubt]:
-    """Where a station leaps and nobody moves with it; `near` (S, S) other stations near by on other paths."""
+def check_leaps(name: str, times: Floats, values: Floats, near: Sequence[Ints]) -> list[Doubt]:
+    """Where a station leaps and nobody moves with it; `near` by station the numbers of others near by on other paths."""
     limits = LIMITS.get(name)
     if limits is None or np.isnan(limits.leap):
         return []
@@ -206,40 +207,42 @@ def check_leaps(name: str, times: Floats, values: Floats, near: Bools) -> list[D
     return [Doubt(doubted, Flag.SUSPECT, f"leap over {limits.leap:g}, not yet stood {limits.stands / 3600:g} h, no other path moves")]
 
 
-def check_drift(name: str, times: Floats, values: Floats, near: Bools) -> list[Doubt]:
-    """Where a station has moved away from the median of at least three stations near by (S, S) since its anchor, half a day ago."""
+def check_drift(name: str, times: Floats, values: Floats, near: Sequence[Ints]) -> list[Doubt]:
+    """Where a station has moved away from the median of at least three stations near by (`near`, by station their numbers) since its anchor, half a day ago."""
     limits = LIMITS.get(name)
     if limits is None or np.isnan(limits.drift) or len(values) < signatures.ANCHORED:
         return []
     base = signatures.anchor(times, values)
     where = np.zeros(values.shape, dtype=bool)
-    for station in np.flatnonzero(near.sum(axis=1) >= MANY):
+    for station in (number for number, others in enumerate(near) if len(others) >= MANY):
         others, bases = values[:, near[station]], base[:, near[station]]
         rows = np.flatnonzero((np.isfinite(others) & np.isfinite(bases)).sum(axis=1) >= MANY)
         both = np.where(np.isfinite(others[rows]) & np.isfinite(bases[rows]), others[rows] - bases[rows], NAN)
         if len(rows):
             with np.errstate(invalid="ignore"):
-                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - checks.median(both, axis=1)) > limits.drift
+                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - checks.median(both)) > limits.drift
     return [Doubt(where, Flag.SUSPECT, f"moved over {limits.drift:g} away from its neighbours in half a day")]
 
 
-def check_neighbours(name: str, values: Floats, near: Bools, paths: Ints) -> list[Doubt]:
-    """Where a station stands alone among at least two neighbours on other paths; `near` (S, S) without the own path, `paths` (S,)."""
+def check_neighbours(name: str, values: Floats, near: Sequence[Ints], paths: Ints) -> list[Doubt]:
+    """Where a station stands alone among at least two neighbours on other paths; `near` by station the numbers of those, `paths` (S,)."""
     agreement = NEIGHBOURS.get(name)
     where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone", "over", "tenfold")}
     if agreement is None:
         return []
     for station in range(values.shape[1]):
+        if len(near[station]) < 2:
+            continue
         others = checks.by_path(values, near[station], paths)
         rows = np.flatnonzero((np.isfinite(others).sum(axis=1) >= 2) & np.isfinite(values[:, station]))
         if not len(rows):
             continue
         own, others = values[rows, station], others[rows]
-        where["apart"][rows, station] = np.abs(own - checks.median(others, axis=1)) > agreement.apart
+        where["apart"][rows, station] = np.abs(own - checks.median(others)) > agreement.apart
         where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
         where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
         where["over"][rows, station] = (own >= agreement.over[0]) & (own >= agreement.over[1] * np.nanmax(others, axis=1))
-        middle = checks.median(others, axis=1)
+        middle = checks.median(others)
         tens = (own >= agreement.tenfold) & (middle > 0) & (own >= 10 / signatures.TENFOLD * middle) & (own <= 10 * signatures.TENFOLD * middle)
         where["tenfold"][rows, station] = tens & np.concatenate([[False], tens[:-1]])
     return [

@@ -7,9 +7,11 @@ new truth: a lie that outlasts half a day is no longer seen here. It is then wor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from core.checks import REACH_S, Bools, Floats, median
+from core.checks import REACH_S, Bools, Floats, Ints, median
 
 #: The anchor of a reading is the median of its station's readings of this half of the reach, s before it: a lie of six hours does not reach its end.
 ANCHOR_S = (6 * 3600.0, REACH_S)
@@ -30,7 +32,7 @@ def anchor(times: Floats, values: Floats) -> Floats:
     first, last = np.searchsorted(times, times - ANCHOR_S[1]), np.searchsorted(times, times - ANCHOR_S[0], side="right")
     for row in np.flatnonzero(last - first >= ANCHORED):
         part = values[first[row] : last[row]]
-        out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, median(part, axis=0), np.nan)
+        out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, median(part.T), np.nan)
     return out
 
 
@@ -101,9 +103,9 @@ def exchanged(a: Floats, b: Floats, anchor_a: Floats, anchor_b: Floats, least: f
     return out
 
 
-def moved_too(times: Floats, values: Floats, size: Floats, near: Bools) -> Bools:
+def moved_too(times: Floats, values: Floats, size: Floats, near: Sequence[Ints]) -> Bools:
     """Leaps (T, S; `size` as `leap` gives it) that a station near by on another path makes too, the same way and at least SHARED as far, from five
-    hours before to two hours after: two paths tell of it, so it is no lie. `near` (S, S)."""
+    hours before to two hours after: two paths tell of it, so it is no lie. `near` by station the numbers of those."""
     out = np.zeros(size.shape, dtype=bool)
     for row, station in np.argwhere(np.isfinite(size)):
         window = values[(times > times[row] - 5 * 3600.0) & (times <= times[row] + 2 * 3600.0)][:, near[station]] * np.sign(size[row, station])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from core.model import Circle, FieldReport, Observation, OfficialSignal, TrackPoint
+from core.model import FieldReport, Observation, OfficialSignal, TrackPoint
 from core.times import utc
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
     """Records as a table of their kind; ValueError for a time without a zone."""
     import pyarrow as pa
 
-    rows = [_flat(record) for record in records]
-    return pa.Table.from_pydict({name: [row[name] for row in rows] for name in schema(kind).names}, schema=schema(kind))
+    columns: dict[str, list[Any]] = {}
+    for field in fields(records[0]) if records else ():
+        columns |= _column(field.name, list(map(attrgetter(field.name), records)))
+    return pa.Table.from_pydict({name: columns.get(name, []) for name in schema(kind).names}, schema=schema(kind))
 
 
 def fit(table: pa.Table, kind: str) -> pa.Table:
@@ -68,22 +71,17 @@ def fit(table: pa.Table, kind: str) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema(kind))
 
 
-def _flat(record: Record) -> dict[str, Any]:
-    """A record as columns: circles flattened, tuples joined by ';', enums as their value, times in UTC."""
-    row: dict[str, Any] = {}
-    for field in fields(record):
-        value, name = getattr(record, field.name), field.name
-        if name in ("r7", "r10", "r12"):
-            circle: Circle | None = value
-            row |= {f"{name}_{quadrant}": getattr(circle, quadrant) if circle else None for quadrant in _QUADRANTS}
-        elif name in ("time", "received", "issued", "effective", "expires"):
-            row[name] = utc(value) if value is not None else None
-        elif isinstance(value, tuple):
-            row[name] = ";".join(value)
-        elif name in ("level", "flag"):
-            row[name] = int(value)
-        elif name in ("hazard", "msg_type"):
-            row[name] = str(value) if value is not None else ""
-        else:
-            row[name] = value
-    return row
+def _column(name: str, values: list[Any]) -> dict[str, list[Any]]:
+    """One field of all records as columns: circles flattened, tuples joined by ';', enums as their value, times in UTC."""
+    if name in ("r7", "r10", "r12"):
+        return {f"{name}_{quadrant}": [getattr(circle, quadrant) if circle else None for circle in values] for quadrant in _QUADRANTS}
+    if name in ("time", "received", "issued", "effective", "expires"):
+        zoned = {value: None if value is None else utc(value) for value in set(values)}
+        return {name: [zoned[value] for value in values]}
+    if name in ("reasons", "areas", "references"):
+        return {name: [";".join(value) for value in values]}
+    if name in ("level", "flag"):
+        return {name: [int(value) for value in values]}
+    if name in ("hazard", "msg_type"):
+        return {name: ["" if value is None else str(value) for value in values]}
+    return {name: values}

@@ -8,8 +8,9 @@ and reordered appends end in the same state. A read at `as_of` never sees what w
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
-from core.lake.shapes import CORRECTED, KEYS, KINDS, Record, schema, to_table
+from core.lake.shapes import KEYS, KINDS, Record, schema, to_table
 from core.model import Batch
 from core.signing import digest
 from core.times import iso, utc
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     #: Which rows of a table are wanted.
-    Keep = Callable[[pa.Table], pa.ChunkedArray]
 
 #: How long before its own time a reading can have been received: a station's clock may run ahead.
 CLOCK_AHEAD = timedelta(days=1)
@@ -109,17 +109,17 @@ class Lake:
         Columns are the fields of Observation: times datetime64[us, UTC], value float64 with NaN for missing, reasons joined
         by ';'. One row a (feed, station, property, time, issued), the newest receipt; sorted by station, property, time, feed.
         """
-        ahead = FORECAST_AHEAD if forecasts else CLOCK_AHEAD
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        def wanted(table: pa.Table) -> pa.ChunkedArray:
-            keep = pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])
-            return keep if properties is None else pc.and_(keep, pc.is_in(table["observed_property"], pa.array(sorted(properties), pa.string())))
+        from core.lake.newest import newest
 
-        frame = self._window("observations", start, end, as_of, ahead, feeds, wanted)
-        frame = _newest("observations", frame, ["received", "raw", "value"])
-        return frame.sort_values(["station", "observed_property", "time", "feed", "issued"], ignore_index=True)
+        table = self._table("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), as_of, feeds)
+        wanted = [_between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
+        if properties is not None:
+            wanted.append(pc.is_in(table["observed_property"], value_set=pa.array(list(properties), pa.string())))
+        frame: pd.DataFrame = newest(table.filter(functools.reduce(pc.and_, wanted))).to_pandas(ignore_metadata=True)
+        return frame
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
@@ -191,36 +191,37 @@ class Lake:
         return frame.assign(ended_at=ended)
 
     def _window(
-        self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None, also: Keep | None = None
+        self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None
     ) -> pd.DataFrame:
-        import pyarrow.compute as pc
+        table = self._table(kind, utc(start) - ahead, as_of, feeds)
+        frame: pd.DataFrame = table.filter(_between(table, start, end)).to_pandas(ignore_metadata=True)
+        return frame
 
-        def inside(table: pa.Table) -> pa.ChunkedArray:
-            time = pc.and_(pc.greater_equal(table["time"], _scalar(start)), pc.less_equal(table["time"], _scalar(end)))
-            return time if also is None else pc.and_(time, also(table))
+    def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pd.DataFrame:
+        frame: pd.DataFrame = self._table(kind, first, as_of, feeds).to_pandas(ignore_metadata=True)
+        return frame
 
-        return self._read(kind, utc(start) - ahead, as_of, feeds, inside)
-
-    def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None, also: Keep | None = None) -> pd.DataFrame:
-        """Rows received by `as_of` for which `also` holds. They are chosen in Arrow, once: choosing in pandas copies every text as often as it chooses."""
+    def _table(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pa.Table:
+        """All rows of the partitions from the day of `first` that had been received by `as_of`. Rows are chosen in Arrow: pandas copies every text."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         tables: list[pa.Table] = [schema(kind).empty_table(), *self._days.read(kind, first, utc(as_of), feeds)]
         table = pa.concat_tables(tables)
-        keep = pc.less_equal(table["received"], _scalar(as_of))
-        if also is not None:
-            keep = pc.and_(keep, also(table))
-        if not pc.all(keep, min_count=0).as_py():
-            table = table.filter(keep)
-        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-        return frame
+        return table.filter(pc.less_equal(table["received"], _stamp(as_of)))
 
 
-def _scalar(at: datetime) -> pa.Scalar:
+def _stamp(at: datetime) -> pa.Scalar:
     import pyarrow as pa
 
     return pa.scalar(utc(at), pa.timestamp("us", tz="UTC"))
+
+
+def _between(table: pa.Table, start: datetime, end: datetime) -> pa.ChunkedArray:
+    """Which rows have start <= time <= end."""
+    import pyarrow.compute as pc
+
+    return pc.and_(pc.greater_equal(table["time"], _stamp(start)), pc.less_equal(table["time"], _stamp(end)))
 
 
 def _raw_name(sha: str) -> str:
@@ -246,7 +247,4 @@ def _newest(kind: str, frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     """One row a key: the last in `order`, whose last column breaks ties upward (one payload that says two things of one reading)."""
     if not frame.duplicated(KEYS[kind]).any():
         return frame
-    if "reasons" in frame.columns:  # a person's correction goes over the source's later word
-        frame, order = frame.assign(corrected=frame["reasons"].str.startswith(CORRECTED)), ["corrected", *order]
-    kept = frame.sort_values(order, kind="stable", na_position="first").drop_duplicates(KEYS[kind], keep="last")
-    return kept.drop(columns="corrected") if "corrected" in kept.columns else kept
+    return frame.sort_values(order, kind="stable", na_position="first").drop_duplicates(KEYS[kind], keep="last")

@@ -140,3 +140,16 @@ def test_a_gap_is_told_and_takes_nothing_away_until_it_is_filled(lake, county) -
     assert state(lake)["M9001", "pressure", T0 + timedelta(hours=4)][1:] == (Flag.GOOD, ("qc1/1 after a gap",))
     store(lake, county, [reading("M9001", "pressure", m, 1000.0) for m in (60, 120, 180)], T0 + timedelta(hours=6))
     assert {value[2] for value in state(lake).values()} == {("",)}
+
+
+def test_neighbours_on_the_sphere_are_those_of_the_plain_formula() -> None:
+    import random
+
+    from connectors.stations import distance_km, within_km
+
+    draw = random.Random(5)
+    places = [(draw.uniform(31, 33), draw.uniform(120, 122)) for _ in range(60)] + [None, (89.99, -179.9), (89.99, 0.1), (0.0, 179.95), (0.0, -179.95)]
+    found = within_km(places, 25.0)
+    plain = [[j for j, b in enumerate(places) if a and b and distance_km(*a, *b) <= 25.0] for a in places]
+    assert [list(near) for near in found] == plain and sum(map(len, plain)) > 100
+    assert within_km([None], 25.0)[0].size == 0 and within_km([], 25.0) == []

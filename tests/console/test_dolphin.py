@@ -15,6 +15,7 @@ from season_world import HOLE, PATHS, World, scores, world
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+import connectors
 from connectors.official import COLOURS, hazard_of
 from console.cli import app
 from console.feedrows import feeds
@@ -164,6 +165,8 @@ def test_the_hole_is_silence_and_never_calm(tmp_path: Path, folder: Path, how: s
         assert {feed for feed in HUSHED if any(played.ctx.county.feed(feed).title in text for text in log)} == set(HUSHED) and len(log) == len(HUSHED)
         said = fengsui_feeds(played, report.at)
         assert said.exit_code == 1 and said.output.count("静默") == len(HUSHED) and "官方预警信号（中央气象台）：正常" in said.output
+        tried = connectors.trial("typhoon_zj", now=report.at, county=played.ctx.county, settings=played.ctx.settings)
+        assert tried.layer == ("freshness" if how == "standing still" else "source") and "正常" not in tried.sentence
         played.season.stuck, played.season.broken = {}, {}
         report = played.step(HOLE[1] + 2 * HOUR)
         assert not report.assessment.silent and {i.state for i in report.ingests} == {FeedState.OK}
