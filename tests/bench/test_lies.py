@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import liars
+import numpy as np
 import pytest
 import series
+from rules_world import Scenario
 
 from connectors.records import Gather, Refused
 from connectors.stations import Stations
@@ -52,6 +54,18 @@ def test_without_the_flags_or_the_second_path_the_lies_would_warn(monkeypatch: p
     """The test above bites: with the leap test off a pulse warns at a lone gauge."""
     monkeypatch.setattr("core.signatures.leap", lambda t, v, *_: (v != v, v * float("nan")))
     assert {a.rule for a in DAY.alarms("calibration pulse", (1,))} == {"flood.stage", "geological.points"}
+
+
+@pytest.mark.parametrize("storm", ["in-fa-2021", "plum-rain-2023"])
+@pytest.mark.parametrize("feed", liars.GROUPS)
+def test_no_reading_of_the_countys_storms_is_doubted(storm: str, feed: str) -> None:
+    told, stations = Scenario(storm, COUNTY).observations[feed], COUNTY.stations_of(feed)
+    column, row = {s.station: n for n, s in enumerate(stations)}, {t: n for n, t in enumerate(sorted({o.time for o in told}))}
+    values: liars.Arrays = {}
+    for o in told:
+        values.setdefault(o.observed_property, np.full((len(row), len(column)), np.nan))[row[o.time], column[o.station]] = o.value
+    found = liars.flagged(feed, COUNTY, stations, values, np.array([t.timestamp() for t in row]), 3600)
+    assert len(told) > 300 and {d.reason for several in found.values() for d in several if d.flag > 1 and d.where.any()} == set()
 
 
 def test_a_clock_ahead_and_a_station_that_stands_elsewhere_are_refused_at_the_door() -> None:
