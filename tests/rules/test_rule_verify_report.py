@@ -77,7 +77,7 @@ def test_reliability_counts_what_came_true_in_each_bin() -> None:
 
 def test_repeats_within_half_an_hour_are_one_warning_and_near_misses_are_told() -> None:
     half, more = ([span(0, 1), span(1 + gap, 3)] for gap in (0.5, 0.51))
-    assert [o.kind for o in match(half, [span(2, 4)], ORANGE)] == ["hit"] and [o.kind for o in match(more, [span(0.5, 0.9)], ORANGE)] == ["hit", "false"]
+    assert [o.kind for o in match(half, [span(0.5, 0.9)], ORANGE)] == ["hit"] and [o.kind for o in match(more, [span(0.5, 0.9)], ORANGE)] == ["hit", "false"]
     (late,) = match([span(3, 6)], [span(2, 4)], ORANGE)
     assert late.kind == "near" and late.lead_s == -3600.0 and match([span(3.01, 6)], [span(2, 4)], ORANGE)[0].kind == "miss"
 
