@@ -32,6 +32,7 @@ class Settings(BaseSettings):
 
     home: Path = Path(".fengsui")
     county: Path = Path("county/haimen")
+    counties: str = ""  # a folder of county folders, for the DAG that maps over them
     lake_url: str = ""
     ledger_url: str = ""
     mode: Literal["sandbox", "live"] = "sandbox"
