@@ -22,6 +22,8 @@ from core.times import iso, parse_iso
 
 #: How long a request is remembered: longer than any sender tries again after an outage of ours.
 REMEMBERED = timedelta(days=7)
+#: A half file older than this has no writer any more.
+HALF = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +61,14 @@ class Receipts:
         return done
 
     def sweep(self, now: datetime) -> int:
-        """Forget what is older than REMEMBERED, and half files of a writer that died; how many went. For the one writer, when it starts and daily."""
+        """Forget what is older than REMEMBERED, and half files that a writer left when it died; how many went. At the start and daily, while requests come in."""
         gone = 0
         for path in self.folder.glob("*/*"):
-            if path.suffix == ".part" or path.stat().st_mtime < (now - REMEMBERED).timestamp():
+            try:
+                age = now.timestamp() - path.stat().st_mtime
+            except FileNotFoundError:  # a half file that has become a whole one
+                continue
+            if age > (HALF if path.suffix == ".part" else REMEMBERED).total_seconds():
                 path.unlink(missing_ok=True)
                 gone += 1
         return gone

@@ -25,6 +25,8 @@ from connectors.report_page import FORM_BYTES, ReportPage
 log = logging.getLogger(__name__)
 #: Connections at once; seconds for the head of a request (and between two), for a body; bodies that are read or kept at once.
 MAX_CONNECTIONS, HEAD_S, BODY_S, AT_ONCE = 256, 15.0, 30.0, 8
+#: Requests turned away that are told in the log one by one, for each status.
+MAX_WARNINGS = 100
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "Server": "fengsui",
@@ -61,6 +63,8 @@ class PushServer:
         if not isinstance(body, str) and status >= 400 and not request.path.startswith("/push/"):  # a person is looking
             kind, body = "text/html", draw("told.html.j2", self.door.county, self.door.settings, told=body["error"])
         self.told[str(status)] += 1
+        if status >= 400 and (self.told[str(status)] <= MAX_WARNINGS or self.told[str(status)] % 1000 == 0):  # nobody fills the disk by knocking
+            log.warning("push.turned status=%d count=%d", status, self.told[str(status)])
         text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, sort_keys=True) + "\n"
         response = web.Response(status=status, text=text, content_type=kind, charset="utf-8", headers=HEADERS | more)
         if status >= 400:

@@ -101,8 +101,10 @@ def test_kill_9_while_many_push_loses_none_and_doubles_none(county_folder: Path,
     command = [sys.executable, "-c", "from console.cli import main; main()", "gateway", "push", "--port", str(port), "--every", "0.5"]
     senders = Senders(port, f"water-bureau.{Access(home).issue('department', 'water-bureau', now)}", now)
 
+    started: list[subprocess.Popen[bytes]] = []
+
     def start() -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
+        started.append(process := subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT))
         assert process.stdout is not None and b"listening" in process.stdout.readline()
         return process
 
@@ -124,7 +126,11 @@ def test_kill_9_while_many_push_loses_none_and_doubles_none(county_folder: Path,
         assert await asyncio.to_thread(process.wait, 30) == 0
         return at_death
 
-    at_death = asyncio.run(storm())
+    try:
+        at_death = asyncio.run(storm())
+    finally:
+        for process in started:
+            process.kill()
     assert 0 < at_death[0] < at_death[-1] < BODIES and senders.tries > BODIES
     lake = Lake(home / "lake")
     frame = lake.observations(start=now - timedelta(days=1), end=now, as_of=now + timedelta(hours=1), feeds=["neighbours"])
