@@ -6,25 +6,26 @@ Numbers are told as they hold in each town: the rule as written, then the towns 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from math import nan
 from pathlib import Path
 
 import numpy as np
 
-from core.county import County, Station, Town
+from core.county import County, Override, Station, Town
 from core.model import Level
+from rules import overrides
 from rules.catalogue import Catalogue, Indicator, load_catalogue
 from rules.comparisons import leaves
+from rules.localized import localized
 from rules.packs import Pack, Rule, find, load_pack, load_packs, shipped
 from rules.plain import EN, UNITS, plain
 from rules.readings import reach_of
 from rules.scoring import amount, spell
 from rules.yamltext import load
 
-#: The rule as it holds in one town; a county's own numbers for a town plug in here.
-InTown = Callable[[Rule, Town], Rule]
 KINDS = ("firing", "quiet", "missing")
 STATISTICS = {
     "last": "最新值", "sum": "累计", "max": "最大", "min": "最小", "mean": "平均", "rise": "窗口内上涨", "fall": "窗口内下降", "change": "窗口内变幅",
@@ -62,7 +63,8 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One rule. `towns`: towns whose numbers are not those of `conditions`, with theirs. `cases`: tests beside the pack by kind."""
+    """One rule. `towns`: towns whose numbers are not those of `conditions`, with theirs; `own`: the county's rows for it, as sentences. `cases`: tests
+    beside the pack by kind."""
 
     rule: Rule
     pack: Pack
@@ -72,31 +74,49 @@ class Entry:
     parameters: dict[str, str]
     conditions: tuple[Condition, ...]
     towns: dict[str, tuple[Condition, ...]]
+    own: tuple[str, ...]
     indicators: tuple[Meaning, ...]
     cases: dict[str, int]
 
 
-def collect(county: County, day: date, in_town: InTown = lambda rule, _: rule) -> tuple[Entry, ...]:
-    """Every rule of the county's packs, then every shipped rule that it does not select; `day`: on which `in_force` is asked."""
+def collect(county: County, day: date) -> tuple[Entry, ...]:
+    """Every rule of the county's packs, with the county's own numbers of that day, then every shipped rule that it does not select."""
     chosen = load_packs(find(county.packs, county.root))
-    taken = {rule.id for pack in chosen for rule in pack.rules}
-    rest = [pack for pack in map(load_pack, shipped()) if not taken & {rule.id for rule in pack.rules}]  # a county's own edition stands for the shipped one
-    return tuple(entry for packs, selected in ((chosen, True), (rest, False)) for pack in packs for entry in _entries(pack, county, day, selected, in_town))
+    taken = {rule.id: rule for rule in overrides.apply((rule for pack in chosen for rule in pack.rules), county, day)}
+    rest = [pack for pack in map(load_pack, shipped()) if not taken.keys() & {rule.id for rule in pack.rules}]  # a county's own edition stands for it
+    return tuple(entry for packs, rules in ((chosen, taken), (rest, {})) for pack in packs for entry in _entries(pack, county, day, rules))
 
 
-def _entries(pack: Pack, county: County, day: date, selected: bool, in_town: InTown) -> Iterator[Entry]:
+def _entries(pack: Pack, county: County, day: date, changed: Mapping[str, Rule]) -> Iterator[Entry]:
     data, tests, catalogue = load(pack.path).data, _cases(pack.path), load_catalogue()
     notes = {raw["id"]: str(raw.get("note", "")) for raw in data["rules"]}
     for rule in pack.rules:
         common = conditions(rule, catalogue)
-        own = {town.name: conditions(in_town(rule, town), catalogue) for town in county.towns}
+        own = {town.name: conditions(_in_town(changed.get(rule.id, rule), town), catalogue) for town in county.towns}
         yield Entry(
-            rule=rule, pack=pack, selected=selected, in_force=pack.valid_on(day) and rule.stage != "off", note=notes[rule.id] or str(data.get("note", "")),
+            rule=rule, pack=pack, selected=rule.id in changed, in_force=pack.valid_on(day) and rule.stage != "off",
+            note=notes[rule.id] or str(data.get("note", "")),
             parameters={str(k): str(v) for k, v in dict(data.get("parameters") or {}).items()}, conditions=common,
             towns={name: found for name, found in own.items() if found != common},
+            own=tuple(_row(row, county) for row in overrides.in_force(county.overrides, day) if row.rule == rule.id),
             indicators=tuple(meaning(catalogue.indicators[name], county) for name in rule.indicators),
             cases={kind: tests[rule.id, kind] for kind in KINDS},
         )
+
+
+def _in_town(rule: Rule, town: Town) -> Rule:
+    """The rule as it reads in one town."""
+    def number(word: Indicator) -> float:
+        return word.mark.towns.get(town.key, word.mark.usual) if word.mark else nan
+
+    return replace(rule, conditions={k: (text, localized(tree, rule, number)) for k, (text, tree) in rule.conditions.items()}) if rule.own else rule
+
+
+def _row(row: Override, county: County) -> str:
+    """'悦来镇 rain_1h（蓝色）= 25 mm：县防汛预案 2024（overrides.csv:2，未经核实）'."""
+    where = county.town(row.town).name if row.town else f"测站 {row.station}"
+    level = f"（{Level[row.level.upper()].zh}）" if row.level else ""
+    return f"{where} {row.parameter}{level} = {row.value:g} {row.unit}：{row.source}（{row.place}{'' if row.verified else '，未经核实'}）"
 
 
 def conditions(rule: Rule, catalogue: Catalogue) -> tuple[Condition, ...]:

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,12 @@ from typer.testing import CliRunner
 
 from console.cli import app
 from console.rulebook import book, page, past
-from core.county import Town, load_county
+from core.county import load_county
 from core.ledger import Ledger
 from core.model import Level
 from rules.catalogue import load_catalogue
 from rules.handbook import collect
-from rules.packs import Rule, load_pack, shipped
+from rules.packs import load_pack, shipped
 from rules.plain import EN, plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,14 +76,18 @@ def test_the_stations_and_their_own_marks_are_named(data: dict[str, Any]) -> Non
     assert article(page(data, "html"), "flood.stage").count("各镇街的数值相同；与之相减的特征水位逐站不同") == 1
 
 
-def test_a_town_with_other_numbers_is_shown_apart() -> None:
-    stricter = load_pack(ROOT / "rules" / "packs" / "cn" / "ponding.yaml").rules[0].conditions[Level.BLUE]
-
-    def in_town(rule: Rule, town: Town) -> Rule:
-        return replace(rule, conditions={**rule.conditions, Level.BLUE: stricter}) if (rule.id, town.key) == ("flood.rainstorm", "baochang") else rule
-
-    rain = next(e for e in collect(COUNTY, DAY, in_town) if e.rule.id == "flood.rainstorm")
-    assert list(rain.towns) == ["包场镇"] and rain.towns["包场镇"][0].numbers == ("rain_1h >= 30 mm",) and rain.conditions[0].numbers[0] == "rain_12h >= 50 mm"
+def test_a_town_or_station_with_a_number_of_its_own_is_shown_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "haimen"
+    shutil.copytree(ROOT / "county" / "haimen", folder, ignore=shutil.ignore_patterns("scenarios"))
+    (folder / "overrides.csv").write_text(
+        "rule,level,parameter,town,station,value,unit,valid_from,source,verified,note\n"
+        "flood.rainstorm,blue,rain_12h,baochang,,40,mm,,县防汛预案 2024,false,\n"
+        "geological.points,blue,tilt_rate_24h,,DZ-01,0.08,deg,2026-05-01,监测单位核定,true,\n", encoding="utf-8")
+    entries = {e.rule.id: e for e in collect(load_county(folder), DAY)}
+    rain, points = entries["flood.rainstorm"], entries["geological.points"]
+    assert list(rain.towns) == ["包场镇"] and rain.towns["包场镇"][0].numbers[0] == "rain_12h >= 40 mm" and rain.conditions[0].numbers[0] == "rain_12h >= 50 mm"
+    assert rain.own == ("包场镇 rain_12h（蓝色） = 40 mm：县防汛预案 2024（overrides.csv:2，未经核实）",)
+    assert points.towns == {} and points.own == ("测站 DZ-01 tilt_rate_24h（蓝色） = 0.08 deg：监测单位核定（overrides.csv:3）",)
 
 
 @pytest.mark.parametrize(("rule", "level", "zh", "en"), [
