@@ -62,7 +62,8 @@ def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None =
         block = BLOCK
         say(f"时段较长，一次读入 {BLOCK.days} 天（--block 可改）/ a long period, read {BLOCK.days} d at once")
     workers = min(MAX_WORKERS, os.cpu_count() or 1) if len(ticks) >= MANY_STEPS else 1
-    ground.ledger.close()  # no connection goes through a fork; each process opens its own
+    if workers > 1:
+        ground.ledger.close()  # no connection goes through a fork; each process opens its own
     return backtest.run(ticks=ticks, county=ground.county, rules=rules, source=source, block=max(1, (block or ground.step) // ground.step), say=say, workers=workers)
 
 

@@ -282,6 +282,18 @@ def test_a_listing_whose_only_record_could_not_be_read_ends_nothing(lake: Lake) 
     assert in_force(lake, 2) == ["a"]
 
 
+def test_all_listings_of_a_period_tell_what_was_listed_when(lake: Lake) -> None:
+    listing(lake, 0, "a", "b")
+    listing(lake, 1, "b")
+    listing(lake, 2)
+    listing(lake, 3)
+    listing(lake, 4, "b")
+    frame, blanks = lake.listings(first=T0, as_of=T0 + 3 * HOUR)
+    assert list(zip(frame["identifier"], frame["received"], strict=True)) == [("a", T0), ("b", T0), ("b", T0 + HOUR)]
+    assert blanks == {"warnings_nmc": [T0 + 2 * HOUR, T0 + 3 * HOUR]}
+    assert len(lake.listings(first=T0, as_of=FAR)[0]) == 4
+
+
 def test_one_feed_does_not_end_the_signals_of_another(lake: Lake) -> None:
     listing(lake, 0, "a")
     lake.append("warnings_cap", Batch(signals=(signal("x", T0 + HOUR, feed="warnings_cap"),)), T0 + HOUR)
