@@ -1,10 +1,11 @@
 """`fengsui`: the command line. The commands stand in console/commands, one file a group.
 
-Exit codes: 0 done and as expected; 1 done, but not as expected; 2 the call or the configuration is wrong; 3 a store or a service failed.
+Exit codes: 0 done and as expected; 1 done, but not as expected; 2 the call or the configuration is wrong; 3 a store or a service failed; 143 told to end.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -21,7 +22,8 @@ for commands in GROUPS:
 
 
 def main() -> None:
-    """Entry point: errors of ours become one clear line and an exit code, never a traceback."""
+    """Entry point: errors of ours become one clear line and an exit code, never a traceback; a SIGTERM unwinds, so that what was started is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except (ConfigError, LifeCycleError, ValueError) as error:  # a time or a word that cannot be read is a wrong call too

@@ -155,7 +155,9 @@ def flagged(feed: str, county: County, stations: tuple[Station, ...], series: Ar
     number = {name: n for n, name in enumerate(kinds)}
     values = {name: v[:, order] for name, v in series.items()}
     origin = {name: np.where(np.isfinite(v), number[name], -1) for name, v in values.items()}
-    sheet = Sheet(times, tuple(stations[n].station for n in order), values, origin, tuple(kinds.values()), 0)
+    fresh = tuple(kinds.values())
+    sheet = Sheet(times, tuple(stations[n].station for n in order), values, origin, fresh, pd.DataFrame(), np.full(len(fresh), NOW.timestamp()),
+                  np.array([o.interval_s for o in fresh]), np.zeros(len(fresh), dtype=bool))
     back = np.argsort(order)
     return {name: [replace(d, where=d.where[:, back]) for d in several] for name, several in doubts(sheet, county.feed(feed), county).items()}
 

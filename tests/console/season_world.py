@@ -51,7 +51,7 @@ PATHS = ("/zj/typhoon", "/nmc/rest/findAlarm", "/metar", "/airfields.json", "/gr
 
 def county(folder: Path) -> Path:
     """Haimen's folder with the recorded feeds and their stations in place of its own, and the rules that those can answer."""
-    shutil.copytree(ROOT / "county" / "haimen", folder, ignore=shutil.ignore_patterns("scenarios"))
+    shutil.copytree(ROOT / "county" / "haimen", folder, ignore=shutil.ignore_patterns("scenarios", "departments.yaml", "things.csv"))
     (folder / "feeds.yaml").write_text(FEEDS, encoding="utf-8")
     head = (folder / "stations.csv").read_text(encoding="utf-8").splitlines()[0]
     names = head.split(",")

@@ -166,3 +166,20 @@ def test_a_store_that_cannot_be_had_is_three(fengsui: Call, tmp_path: Path) -> N
 def test_a_setting_that_cannot_be_used_is_two_and_shows_no_value(fengsui: Call, tmp_path: Path) -> None:
     result = fengsui("summary", home=tmp_path, FENGSUI_BROKER_PORT="hunter2")
     assert result.returncode == 2 and "FENGSUI_BROKER_PORT" in one_line(result) and "hunter2" not in result.stderr
+
+
+def test_a_replay_that_is_told_to_end_takes_its_world_with_it(tmp_path: Path) -> None:
+    env = os.environ | {"FENGSUI_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    run = subprocess.Popen([sys.executable, "-m", "console.cli", "replay", "in-fa-2021"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None and run.stdout.readline()  # the world is up when the first hour is told
+    run.terminate()
+    assert run.wait(60) == 143
+    left = [folder.name for folder in Path("/proc").glob("[0-9]*") if belongs(folder, tmp_path)]
+    assert left == []
+
+
+def belongs(folder: Path, home: Path) -> bool:
+    try:
+        return str(home).encode() in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+    except OSError:
+        return False
