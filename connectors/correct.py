@@ -6,8 +6,7 @@ The audit chain knows first, so that no correction can stand without its trace; 
 from __future__ import annotations
 
 from datetime import datetime
-
-import pandas as pd
+from math import isnan
 
 from core.county import County
 from core.errors import ConfigError
@@ -34,7 +33,7 @@ def correct(
     if frame.empty:
         raise ConfigError(f"湖里没有 {record_id(feed, station, observed_property, time)} / no such reading", hint="只能订正已有的读数")
     was = frame.iloc[0]
-    former = None if pd.isna(was["value"]) else float(was["value"])
+    former = None if isnan(was["value"]) else float(was["value"])
     record = record_id(feed, station, observed_property, time)
     payload = {"record": record, "from": former, "flag": int(was["flag"]), "to": value, "by": by,
                "reason": reason.strip(), "at": iso(now), "raw": str(was["raw"])}

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from core.checks import REACH_S, Bools, Floats, Ints
 from core.lake import CORRECTED, Lake
 from core.model import Flag, Observation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REACH = timedelta(seconds=REACH_S)
 #: Columns of a held reading, as `_observation` takes them; a measured one has no issue time.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from connectors.records import Refused, to_number
 from core.checks import Ints
@@ -47,6 +46,8 @@ def _last_digit(text: object) -> float:
 
 def within_km(places: Sequence[tuple[float, float] | None], km: float) -> list[Ints]:
     """By place (lat, lon in degrees, None for unknown): the numbers of those within `km` great-circle distance of it, itself among them, rising."""
+    from scipy.spatial import cKDTree
+
     known = [n for n, place in enumerate(places) if place is not None]
     found: list[Ints] = [np.zeros(0, dtype=np.int64) for _ in places]
     if known:

@@ -115,8 +115,8 @@ def main(home: Path, county_folder: Path) -> None:
                 records, error = 0, f"{type(caught).__name__}: {caught}"
             tell(connector=kind, feed=feed.feed, attack=attack, how="parse", outcome="failed" if error else "read", error=error, records=records, state="")
     push(replace(base, departments=()), settings)
-    far = NOW.replace(year=2030)
-    tell(rows=len(lake.observations(start=NOW.replace(year=2000), end=far, as_of=far)), mb=peak_mb())
+    far, peak = NOW.replace(year=2030), peak_mb()  # before we look at the lake ourselves
+    tell(rows=len(lake.observations(start=NOW.replace(year=2000), end=far, as_of=far)), mb=peak)
 
 
 def push(county: County, settings: Settings) -> None:
