@@ -57,7 +57,7 @@ class World:
             "FENGSUI_HOME": str(self.home), "FENGSUI_COUNTY": str(self.county), "FENGSUI_MODE": "sandbox", "FENGSUI_STATUS": "Exercise",
             "FENGSUI_BROKER_HOST": broker.host, "FENGSUI_BROKER_PORT": str(broker.port), "FENGSUI_BROKER_PROTOCOL": str(broker.protocol),
             "FENGSUI_TWILIO_ACCOUNT": "AC" + secrets.token_hex(16), "FENGSUI_TWILIO_TOKEN": secrets.token_hex(16),
-            "FENGSUI_TWILIO_SENDER": "FENGSUI", "FENGSUI_SEAL_KEY": _seal_key(), "FENGSUI_UNKNOWN_GRACE_S": "3", "FENGSUI_ACK_WAIT_S": "1.5",
+            "FENGSUI_TWILIO_SENDER": "FENGSUI", "FENGSUI_SEAL_KEY": _seal_key(), "FENGSUI_UNKNOWN_GRACE_S": "3", "FENGSUI_ACK_WAIT_S": "1",
         }
 
     def _spawn(self, name: str, module: str, *args: str) -> dict[str, Any]:
