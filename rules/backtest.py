@@ -84,19 +84,20 @@ def stored(county: County, lake: Lake, ledger: Ledger, rules: tuple[Rule, ...]) 
 def run(
     *, ticks: list[datetime], county: County, rules: tuple[Rule, ...], source: Source, block: int = 1, say: Say = lambda _: None, workers: int = 1
 ) -> Run:
-    """Judge `rules` at all `ticks`, `block` steps at a time, by as many processes; the result does not depend on how many.
+    """Judge `rules` at all `ticks`, at most `block` steps at a time, by as many processes; the result does not depend on how many.
 
     What is proved needs no memory and is judged wherever there is room; what is held is followed here, in order. With more than one process
     `source` must survive a fork: no open connection.
     """
-    parts = [ticks[first : first + block] for first in range(0, len(ticks), block)]
+    count = -(-len(ticks) // block)
+    parts = [ticks[len(ticks) * n // count : len(ticks) * (n + 1) // count] for n in range(count)]  # of one length, so that processes end together
     pieces: list[dict[str, dict[str, Levels]]] = []
     memory: dict[tuple[str, int], HoldState] = {}
     for number, (part, piece) in enumerate(zip(parts, judged_in_turn(parts, (county, rules, source), workers), strict=True)):
         held = {rule.id: _hold(piece, rule, part, memory) for rule in rules}
         pieces.append({"proved": piece.proved, "ceiling": piece.ceiling, "held": held, "level": _public(piece, held, rules)})
         if number % 16 == 0 or number + 1 == len(parts):
-            say(f"{number * block + len(part)}/{len(ticks)} {iso(part[-1])}")
+            say(f"{len(ticks) * (number + 1) // count}/{len(ticks)} {iso(part[-1])}")
     joined = {kind: {name: np.concatenate([p[kind][name] for p in pieces]) for name in pieces[0][kind]} for kind in pieces[0]}
     step = ticks[1] - ticks[0] if len(ticks) > 1 else timedelta(0)
     return Run(

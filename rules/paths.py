@@ -192,6 +192,6 @@ def _along(storm: str, analysed: _Points, ahead: _Points, at: int, *, home: bool
 def _filled(values: Floats) -> Floats:
     """Gaps filled with the last known value, those before the first with the first."""
     known = np.flatnonzero(~np.isnan(values))
-    if not known.size:
+    if known.size in (0, len(values)):
         return values
     return values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), side="right") - 1, 0)]]

@@ -107,7 +107,8 @@ def _left(own: Floats, second: Second, stations: Side, base: float) -> tuple[Flo
 
 def _other_heard(stations: Side, owner: Ints) -> Bools:
     """(T, N): a station within reach that was heard comes by another path than `owner`."""
-    wide, path = extend(np.isfinite(stations.values.age_s).astype(np.float64), 0.0).astype(bool), np.append(stations.path, NOBODY)
+    heard = np.isfinite(stations.values.age_s)
+    wide, path = np.concatenate([heard, np.zeros((len(heard), 1), dtype=bool)], axis=1), np.append(stations.path, NOBODY)
     out = np.zeros(owner.shape, dtype=bool)
     for member in stations.found.member:
         out |= wide[:, member] & (path[member] != owner) & (path[member] != NOBODY)
@@ -151,10 +152,10 @@ def _two_paths(values: Floats, stations: Side) -> Second:
     shape = (values.shape[0], found.member.shape[1])
     first, second, owner = np.full(shape, -np.inf), np.full(shape, -np.inf), np.full(shape, -2, dtype=np.int64)
     for layer in range(len(path)):
-        value = wide[:, found.member[layer]]
-        better, same = value > first, owner == path[layer]
-        second = np.where(better & ~same, first, np.where(~better & ~same, np.maximum(second, value), second))
-        first, owner = np.where(better, value, first), np.where(better, path[layer], owner)
+        value = np.take(wide, found.member[layer], axis=1)
+        np.maximum(second, np.minimum(first, value), out=second, where=owner != path[layer])
+        owner = np.where(value > first, path[layer], owner)
+        np.maximum(first, value, out=first)
     return Second(second, owner)
 
 
