@@ -106,7 +106,7 @@ def test_plum_rain_alarms_nobody(tmp_path: Path) -> None:
     assert {s.level for r in reports.values() for s in r.scores} == {Level.NONE}
 
 
-@pytest.mark.parametrize("feed", ["typhoon_zj", "weather", "water", "warnings_nmc", "geology", "power"])
+@pytest.mark.parametrize("feed", ["typhoon_zj", "typhoon_nmc", "weather", "water", "warnings_nmc", "warnings_cap", "geology", "power", "reports"])
 def test_a_feed_that_dies_in_the_storm_lowers_nothing_and_is_named(tmp_path: Path, storm, feed: str) -> None:
     world, (_, whole) = make(tmp_path), storm
     tables, since = Tables(STORM, world.county), beijing("07-20 00:00")
