@@ -12,7 +12,7 @@ from core.county import County
 from core.errors import ConfigError
 from core.lake import Lake
 from core.ledger import Ledger, score_to_json
-from core.model import Evidence, Fusion, Hazard, RiskScore
+from core.model import Evidence, Fusion, Hazard, Level, RiskScore
 from core.times import iso, people
 from rules.assess import Judged, judge, read, score_one
 from rules.comparisons import TRUTHS, Comparison, comparisons
@@ -72,7 +72,7 @@ def _lines(e: Evidence, compared: Iterable[Comparison]) -> list[str]:
     lines = [f"■ {e.rule} {e.title}：{e.level.zh}..{e.ceiling.zh}，评分 {e.score:g}" + (f"（{'，'.join(marks)}）" if marks else ""),
              f"  规则包 {e.pack} sha256:{e.pack_hash[:16]}；来源 {e.source}"]
     by_level = {name: [c.line() for c in compared if c.level.en == name] for name in e.conditions}
-    for name, (text, truth) in e.conditions.items():
+    for name, (text, truth) in sorted(e.conditions.items(), key=lambda one: Level[one[0].upper()]):
         lines += [f"  {name:6} {TRUTHS[truth]}  {text}", *(f"         · {line}" for line in by_level[name])]
     lines += [f"  {name} = {'未知' if value is None else amount(value, e.units.get(name, ''))}" for name, value in e.values.items()]
     lines += [f"  {e.counterfactual}"] if e.counterfactual else []
