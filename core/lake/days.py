@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from core.errors import StoreError
 from core.lake.places import Place, walk
-from core.lake.shapes import fit, schema
+from core.lake.shapes import coded, fit, join, schema, spelled, texts
 from core.signing import digest
 from core.times import utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +100,8 @@ class Days:
         full = {name: table for name, table in tables.items() if table is not None and len(table)}
         if len(full) < 2:
             return 0
-        import pyarrow as pa
-
         columns = schema(kind).names
-        merged = pa.concat_tables(full.values()).group_by(columns, use_threads=False).aggregate([]).select(columns)
+        merged = spelled(kind, join(kind, full.values())).group_by(columns, use_threads=False).aggregate([]).select(columns)
         merged = merged.sort_by([(name, "ascending") for name in columns]).cast(schema(kind))
         written = self.write(kind, feed, min(_stamp(name) for name in full), merged)
         for name in full:
@@ -128,7 +127,7 @@ class Days:
                 if kept is not None:
                     self._kept.move_to_end(folder)
             if kept is None or not kept.files <= set(listed):  # files went away: a compaction, so begin anew
-                kept = _Day(frozenset(), frozenset(), schema(kind).empty_table())
+                kept = _Day(frozenset(), frozenset(), coded(kind).empty_table())
             fresh = [name for name in listed if name not in kept.files and _stamp(name) <= as_of]
             if not fresh:
                 return kept
@@ -139,15 +138,9 @@ class Days:
         raise StoreError(f"湖的分区一直在变 / a partition of the lake keeps changing: {folder}")
 
     def _grow(self, kind: str, folder: str, kept: _Day, fresh: list[str]) -> _Day:
-        import pyarrow as pa
-
-        tables = {name: self._load(kind, f"{folder}/{name}") for name in fresh}
-        rows = [table for table in tables.values() if table is not None]
-        empty = kept.empty | {name for name, table in tables.items() if table is not None and not len(table)}
-        sound = {name for name, table in tables.items() if table is not None}
-        parts = [part for part in (kept.table, *rows) if len(part)]
-        table = parts[0] if len(parts) == 1 else pa.concat_tables([kept.table, *rows]).combine_chunks()
-        return _Day(kept.files | sound, empty, table, table.nbytes)
+        tables = {name: table for name in fresh if (table := self._load(kind, f"{folder}/{name}")) is not None}
+        table = join(kind, (kept.table, *tables.values()))
+        return _Day(kept.files | set(tables), kept.empty | {name for name, rows in tables.items() if not len(rows)}, table, table.nbytes)
 
     def _keep(self, folder: str, day: _Day) -> _Day:
         with self._lock:
@@ -165,19 +158,27 @@ class Days:
         The rules treat rows that are not there as a gap, which never lowers a level; a read that fails would cost the whole assessment.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         body = self.place.read(name)
         try:
             if digest(body)[:12] == name[-20:-8]:
                 self.damaged.discard(name)
-                return fit(pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False), kind)
+                return fit(_open(pa.BufferReader(body), kind).read(use_threads=False), kind)
         except (pa.ArrowException, OSError):
             pass
         if name not in self.damaged:
             logger.error("lake.damaged file=%s", name)
             self.damaged.add(name)
         return None
+
+
+def _open(source: pa.NativeFile, kind: str) -> pq.ParquetFile:
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(source, read_dictionary=texts(kind))
+    except KeyError:  # an older release's file, without one of the columns
+        return pq.ParquetFile(source)
 
 
 def _folder(kind: str, feed: str, day: str) -> str:

@@ -1,6 +1,7 @@
 """One row a reading, the newest receipt, in the order of reading: the lake's most frequent question, answered over whole columns.
 
-Texts become numbers once (their rank among the few different ones), so that sorting and comparing are sorting and comparing of integers.
+A text is its rank among the few different ones, and a reading's identity one whole number where that fits, so that sorting and comparing are
+sorting and comparing of integers; only readings that were received more than once are looked at closely.
 """
 
 from __future__ import annotations
@@ -16,36 +17,54 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 #: A reading's identity in the order in which readings are told.
 ORDER = ("station", "observed_property", "time", "feed", "issued")
 NEVER = np.iinfo(np.int64).max
 
 
 def newest(table: pa.Table) -> pa.Table:
-    """Of observations as stored: for each (station, property, time, feed, issued) the row that counts, sorted by these.
+    """Of observations (texts coded, each column in one piece): for each (station, property, time, feed, issued) the row that counts, sorted by these.
 
     A person's correction counts before any later receipt, then the newest receipt; of one receipt that says two things of one reading the
     later payload hash, then the higher value, then the later row.
     """
-    keys = [_numbers(table, name) for name in ORDER]
-    order = np.lexsort(keys[::-1])
-    if not len(order):
+    if not len(table):
         return table
-    first = _begins(keys, order)
-    if not first.all():
-        value = table["value"].to_numpy()
-        minor = [np.where(np.isnan(value), -np.inf, value), _numbers(table, "raw"), _numbers(table, "received"), _corrected(table)]
-        order = np.lexsort([*minor, *keys[::-1]])
-        first = _begins(keys, order)
+    keys = _joined([_numbers(table, name) for name in ORDER])
+    order = np.argsort(keys[0]) if len(keys) == 1 else np.lexsort(keys[::-1])
+    first = np.ones(len(order), dtype=np.bool_)  # where a row is of another reading than the row before it
+    first[1:] = np.logical_or.reduce([(ranked := key[order])[1:] != ranked[:-1] for key in keys])
     last = np.append(first[1:], True)
+    again = ~(first & last)
+    if again.any():
+        order[again] = _by_receipt(table, order[again], np.cumsum(first)[again])
     return table.take(order[last])
 
 
-def _begins(keys: list[Ints], order: Ints) -> NDArray[np.bool_]:
-    """Where, in `order`, a row is of another reading than the row before it."""
-    out = np.ones(len(order), dtype=np.bool_)
-    out[1:] = np.logical_or.reduce([key[order[1:]] != key[order[:-1]] for key in keys])
-    return out
+def _by_receipt(table: pa.Table, rows: Ints, reading: Ints) -> Ints:
+    """`rows`, which are grouped by `reading`, with the one that counts last in each group."""
+    few = table.select(["value", "raw", "received", "reasons"]).take(rows)
+    value = few["value"].to_numpy()
+    minor = [rows, np.where(np.isnan(value), -np.inf, value), _numbers(few, "raw"), _numbers(few, "received"), _corrected(few)]
+    return rows[np.lexsort([*minor, reading])]
+
+
+def _joined(keys: list[Ints]) -> list[Ints]:
+    """The keys as one that sorts as they do together, or as they are when 63 bits are too few; those that are the same in every row left out."""
+    ends = [(int(key.min()), int(key.max())) for key in keys]
+    varied = [(key, low, high - low + 1) for key, (low, high) in zip(keys, ends, strict=True) if low != high]
+    if not varied:
+        return keys[:1]
+    room = 1
+    for *_, span in varied:
+        room *= span
+    if room > NEVER:
+        return [key for key, *_ in varied]
+    joined = np.zeros_like(keys[0])
+    for key, low, span in varied:
+        joined = joined * span + (key - low)
+    return [joined]
 
 
 def _numbers(table: pa.Table, name: str) -> Ints:
@@ -56,19 +75,21 @@ def _numbers(table: pa.Table, name: str) -> Ints:
     if pa.types.is_timestamp(column.type):
         stamps: Ints = column.cast(pa.int64()).fill_null(NEVER).to_numpy()
         return stamps
-    codes, words = _encoded(table, name)
+    codes, words = _coded(table, name)
     rank = np.empty(len(words), dtype=np.int64)
     rank[np.argsort(np.array(words, dtype=object))] = np.arange(len(words))
     return rank[codes]
 
 
-def _corrected(table: pa.Table) -> NDArray[np.bool_]:
-    codes, words = _encoded(table, "reasons")
+def _corrected(table: pa.Table) -> Bools:
+    codes, words = _coded(table, "reasons")
     return np.array([text.startswith(CORRECTED) for text in words], dtype=np.bool_)[codes]
 
 
-def _encoded(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
-    """(N,) codes and the different texts that they stand for; null reads as ''."""
-    column = table[name].fill_null("").combine_chunks().dictionary_encode()
+def _coded(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
+    """(N,) codes and the texts that they stand for; null reads as ''."""
+    column = table[name].combine_chunks()
+    if column.null_count:
+        column = column.cast("string").fill_null("").dictionary_encode()
     chunk = column.chunk(0) if hasattr(column, "chunk") else column
-    return chunk.indices.to_numpy(zero_copy_only=False), chunk.dictionary.to_pylist()
+    return chunk.indices.to_numpy(), chunk.dictionary.to_pylist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cache
 from operator import attrgetter
@@ -50,6 +50,22 @@ def schema(kind: str) -> pa.Schema:
     return pa.schema([(name, types[sort]) for name, _, sort in (column.partition(":") for column in _COLUMNS[kind].split())])
 
 
+@cache
+def coded(kind: str) -> pa.Schema:
+    """The same with each text as its number in a dictionary of the different ones: a table in memory, read from Parquet without spelling out a row."""
+    import pyarrow as pa
+
+    return pa.schema([field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.type == pa.string() else field for field in schema(kind)])
+
+
+@cache
+def texts(kind: str) -> tuple[str, ...]:
+    """The columns of a kind that are text."""
+    import pyarrow as pa
+
+    return tuple(field.name for field in schema(kind) if field.type == pa.string())
+
+
 def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
     """Records as a table of their kind; ValueError for a time without a zone."""
     import pyarrow as pa
@@ -61,14 +77,29 @@ def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
 
 
 def fit(table: pa.Table, kind: str) -> pa.Table:
-    """A table as written by an older release in today's columns: unknown ones dropped, missing ones null."""
+    """A table as read, in the columns of `coded`; one of an older release too: unknown columns dropped, missing ones null."""
     import pyarrow as pa
 
-    if table.schema.equals(schema(kind)):
+    if table.schema.equals(coded(kind)):
         return table.replace_schema_metadata(None)
     columns = [table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
-               for field in schema(kind)]
-    return pa.Table.from_arrays(columns, schema=schema(kind))
+               for field in coded(kind)]
+    return pa.Table.from_arrays(columns, schema=coded(kind))
+
+
+def join(kind: str, tables: Iterable[pa.Table]) -> pa.Table:
+    """Tables of `coded` as one, each column in one piece with one dictionary, so that equal texts have equal numbers."""
+    import pyarrow as pa
+
+    parts = [table for table in tables if len(table)]
+    if len(parts) < 2:
+        return parts[0] if parts else coded(kind).empty_table()
+    return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+
+
+def spelled(kind: str, table: pa.Table) -> pa.Table:
+    """A table of `coded` with its texts written out."""
+    return table.cast(schema(kind))
 
 
 def _column(name: str, values: list[Any]) -> dict[str, list[Any]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
-from core.lake.shapes import KEYS, KINDS, Record, schema, to_table
+from core.lake.shapes import KEYS, KINDS, Record, join, spelled, to_table
 from core.model import Batch
 from core.signing import digest
 from core.times import iso, utc
@@ -26,8 +26,6 @@ from core.times import iso, utc
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-    #: Which rows of a table are wanted.
 
 #: How long before its own time a reading can have been received: a station's clock may run ahead.
 CLOCK_AHEAD = timedelta(days=1)
@@ -118,8 +116,7 @@ class Lake:
         wanted = [_between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
         if properties is not None:
             wanted.append(pc.is_in(table["observed_property"], value_set=pa.array(list(properties), pa.string())))
-        frame: pd.DataFrame = newest(table.filter(functools.reduce(pc.and_, wanted))).to_pandas(ignore_metadata=True)
-        return frame
+        return _frame("observations", newest(table.filter(functools.reduce(pc.and_, wanted))))
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
@@ -194,22 +191,23 @@ class Lake:
         self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None
     ) -> pd.DataFrame:
         table = self._table(kind, utc(start) - ahead, as_of, feeds)
-        frame: pd.DataFrame = table.filter(_between(table, start, end)).to_pandas(ignore_metadata=True)
-        return frame
+        return _frame(kind, table.filter(_between(table, start, end)))
 
     def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pd.DataFrame:
-        frame: pd.DataFrame = self._table(kind, first, as_of, feeds).to_pandas(ignore_metadata=True)
-        return frame
+        return _frame(kind, self._table(kind, first, as_of, feeds))
 
     def _table(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pa.Table:
-        """All rows of the partitions from the day of `first` that had been received by `as_of`. Rows are chosen in Arrow: pandas copies every text."""
-        import pyarrow as pa
+        """All rows of the partitions from the day of `first` that had been received by `as_of`. """
         import pyarrow.compute as pc
 
-        tables: list[pa.Table] = [schema(kind).empty_table(), *self._days.read(kind, first, utc(as_of), feeds)]
-        table = pa.concat_tables(tables)
+        table = join(kind, self._days.read(kind, first, utc(as_of), feeds))
         known = pc.less_equal(table["received"], _stamp(as_of))
         return table if pc.all(known, min_count=0).as_py() else table.filter(known)
+
+
+def _frame(kind: str, table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = spelled(kind, table).to_pandas(ignore_metadata=True)
+    return frame
 
 
 def _stamp(at: datetime) -> pa.Scalar:

@@ -199,7 +199,7 @@ def test_compaction_leaves_today_alone_and_one_file_for_each_day_before(lake: La
 ROWS = st.lists(st.fixed_dictionaries({
     "station": st.sampled_from(["甲", "b", "a"]), "observed_property": st.sampled_from(["rain", "stage"]), "time": st.integers(0, 3).map(lambda h: T0 + h * HOUR),
     "received": st.integers(4, 6).map(lambda h: T0 + h * HOUR), "value": st.sampled_from([None, 1.0, 2.0, -3.0]), "raw": st.sampled_from(["a" * 64, "b" * 64]),
-    "reasons": st.sampled_from([(), ("corrected by x: y",), ("qc3/1 z",)]), "feed": st.sampled_from(["weather", "water"]),
+    "issued": st.sampled_from([None, None, None, T0]), "reasons": st.sampled_from([(), ("corrected by x: y",), ("qc3/1 z",)]), "feed": st.sampled_from(["weather", "water"]),
 }), max_size=30)
 
 
@@ -208,14 +208,14 @@ ROWS = st.lists(st.fixed_dictionaries({
 def test_the_newest_of_each_reading_is_the_one_that_sorting_by_every_rule_leaves(rows: list[dict[str, object]]) -> None:
     """Against the plain statement of the rule in pandas: correction, receipt, payload, value; the last of the sorted rows stands."""
     from core.lake.newest import newest
-    from core.lake.shapes import CORRECTED, KEYS, to_table
+    from core.lake.shapes import CORRECTED, KEYS, fit, spelled, to_table
 
-    table = to_table("observations", [reading(**row) for row in rows])  # type: ignore[arg-type]
-    frame = table.to_pandas(ignore_metadata=True)
+    table = fit(to_table("observations", [reading(**row) for row in rows]), "observations")  # type: ignore[arg-type]
+    frame = spelled("observations", table).to_pandas(ignore_metadata=True)
     plain = frame.assign(corrected=frame["reasons"].str.startswith(CORRECTED)).sort_values(
         ["corrected", "received", "raw", "value"], kind="stable", na_position="first").drop_duplicates(KEYS["observations"], keep="last")
     plain = plain.drop(columns="corrected").sort_values(["station", "observed_property", "time", "feed", "issued"], ignore_index=True)
-    pd.testing.assert_frame_equal(newest(table).to_pandas(ignore_metadata=True), plain)
+    pd.testing.assert_frame_equal(spelled("observations", newest(table)).to_pandas(ignore_metadata=True), plain)
 
 
 # --- tracks and signals ----------------------------------------------------------------------------------------------
