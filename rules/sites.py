@@ -87,14 +87,20 @@ def _open(owners: tuple[Station, ...], values: StationValues, silent: frozenset[
     return StationValues(values.lo, np.where(hushed, np.inf, values.hi), values.heading, values.stale | hushed, values.age_s)
 
 
-def path_numbers(stations: Iterable[Station]) -> Ints:
-    """(S,) a number per independent path; a station without one is a path of its own."""
+def path_names(stations: Iterable[Station]) -> tuple[str, ...]:
+    """The name of each station's independent path; a station without one is a path of its own."""
+    return tuple(s.path or f"station:{s.station}" for s in stations)
+
+
+def path_numbers(names: Iterable[str]) -> Ints:
+    """(S,) a number per independent path."""
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.path or f"station:{s.station}", len(numbers)) for s in stations], dtype=np.int64)
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
 def _joined(parts: list[StationValues]) -> StationValues:
-    return StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS))
+    joined = StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS))
+    return joined if any(p.heading is not p.lo for p in parts) else replace(joined, heading=joined.lo)
 
 
 def _columns(thing: Thing, observed_property: str, owners: tuple[Station, ...]) -> list[int]:
@@ -105,7 +111,7 @@ def _columns(thing: Thing, observed_property: str, owners: tuple[Station, ...]) 
 
 
 def _taken(values: StationValues, at: list[int]) -> StationValues:
-    return values if len(at) == values.lo.shape[1] else StationValues(*(getattr(values, name)[:, at] for name in _FIELDS))
+    return values if len(at) == values.lo.shape[1] else values.some((slice(None), at))
 
 
 def _merge(
@@ -115,7 +121,7 @@ def _merge(
     weight = {m.station: m.weight for m in thing.members}
     interval, age = (np.array([getattr(county.feed(s.feed), name) for s in members], dtype=np.float64) for name in ("interval_s", "max_age_s"))
     taken = _taken(values, at)
-    fused = fuse(taken, declared=np.array([weight[s.station] for s in members]), paths=path_numbers(members), interval_s=interval, max_age_s=age,
+    fused = fuse(taken, declared=np.array([weight[s.station] for s in members]), paths=path_numbers(path_names(members)), interval_s=interval, max_age_s=age,
                  baseline=-indicator.baseline if indicator.sinking else indicator.baseline)
     return Merged(thing.thing, members, taken.lo, fused)
 
