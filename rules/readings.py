@@ -18,7 +18,7 @@ from core.county import County, Station
 from rules import marks
 from rules.catalogue import Indicator
 from rules.grid import Floats, Grid, Ints, Log, Position, build, position
-from rules.sites import Sites, assemble, path_names, path_numbers
+from rules.sites import Layout, Sites, assemble, path_names, path_numbers
 from rules.spatial import Reach, reach, unit_vectors
 from rules.statistics import STATISTICS, StationValues, negated, window
 from rules.towns import Side, TownValues, mean, worst
@@ -40,6 +40,7 @@ class Readings:
         self.log, self._ticks_s = Log.of(frame), ticks_s
         self._grids: dict[tuple[str, int], tuple[Grid, Position]] = {}
         self._sites: dict[str, Sites] = {}
+        self._layouts: dict[tuple[tuple[str, int], ...], Layout] = {}
         #: What is known of the stations themselves, by the tuple that stands for them; the tuples live as long as this does.
         self._measuring: dict[tuple[str, str], tuple[Station, ...]] = {}
         self._reaches: dict[tuple[int, str, float, float], Reach] = {}
@@ -68,9 +69,16 @@ class Readings:
     def sites(self, indicator: Indicator) -> Sites:
         """The indicator's statistic at every station that has it, and in place of several that measure one thing the fused thing."""
         if indicator.name not in self._sites:
-            parts = [(p, stations, self._at_stations(indicator, p, stations)) for p, stations in self.stations(indicator)]
-            self._sites[indicator.name] = assemble(parts, indicator, self.county, self.silent)
+            parts = self.stations(indicator)
+            values = [self._at_stations(indicator, p, stations) for p, stations in parts]
+            self._sites[indicator.name] = assemble(self._layout(parts), values, indicator, self.county, self.silent)
         return self._sites[indicator.name]
+
+    def _layout(self, parts: tuple[tuple[str, tuple[Station, ...]], ...]) -> Layout:
+        key = tuple((p, id(stations)) for p, stations in parts)
+        if key not in self._layouts:
+            self._layouts[key] = Layout.of(parts, self.county)
+        return self._layouts[key]
 
     def _at_stations(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         values = self._statistic(indicator, observed_property, stations)
