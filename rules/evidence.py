@@ -74,12 +74,14 @@ class Tracer:
 
     def _station(self, indicator: Indicator, station: Station) -> Trace:
         log, rows = self.situation.readings.log, self.situation.readings.behind(indicator, station)
+        feeds, names, observed, raw, reasons = (log.cited(text, rows) for text in ("feed", "station", "observed_property", "raw", "reasons"))
         flags = tuple(
-            f"{_FLAG_WORDS[int(log.flag[r])]}:{station.station}" + (f":{log.reasons[r]}" if log.reasons[r] else "")
-            for r in rows if int(log.flag[r]) in _FLAG_WORDS
+            f"{_FLAG_WORDS[flag]}:{station.station}" + (f":{reason}" if reason else "")
+            for flag, reason in zip(log.flag[rows].tolist(), reasons, strict=True) if flag in _FLAG_WORDS
         )
-        records = tuple(record_id(log.feed[r], log.station[r], log.observed[r], EPOCH + timedelta(microseconds=int(log.time_us[r]))) for r in rows)
-        return Trace(records, tuple(dict.fromkeys(log.raw[rows])), tuple(dict.fromkeys(flags)), bool(log.synthetic[rows].any()))
+        times = (EPOCH + timedelta(microseconds=at) for at in log.time_us[rows].tolist())
+        records = tuple(record_id(*row) for row in zip(feeds, names, observed, times, strict=True))
+        return Trace(records, tuple(dict.fromkeys(raw)), tuple(dict.fromkeys(flags)), bool(log.synthetic[rows].any()))
 
     def _merged(self, indicator: Indicator, merged: Merged) -> Trace:
         """A fused value: the traces of all members, those that count first, and how the value came about."""

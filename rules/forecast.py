@@ -36,7 +36,7 @@ def forecast_towns(indicator: Indicator, county: County, frame: pd.DataFrame, ti
         for station, amount in (grouped.sum() if indicator.statistic == "sum" else grouped.max()).items():
             values[number, column[str(station)]] = round(float(amount), 6)
     found = reach_of(county, indicator, stations)
-    lo = over_towns(values, found, list(found.core))
+    lo = over_towns(values, found)
     absent = np.asarray(~np.isfinite(lo).any(axis=0))
     feeds = tuple(dict.fromkeys(s.feed for s in stations))
     return TownValues(lo, np.where(np.isfinite(lo), lo, np.inf), lo, lo, absent, np.zeros(len(absent), dtype=bool), feeds if len(rows) else (), np.zeros_like(lo))

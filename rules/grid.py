@@ -25,8 +25,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-Texts = NDArray[np.object_]
-
 STEP_S = 300
 #: Up to so many ticks, their windows' ends so many slots apart, their own slots are looked at; beyond it all slots once for all ticks.
 FEW_TICKS, SPREAD = 2, 40
@@ -42,40 +40,40 @@ def microseconds(at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The columns of lake.observations as plain arrays, all of one length; `time_us` microseconds since 1970 UTC."""
+    """The columns of lake.observations, all of one length; `time_us` microseconds since 1970 UTC. What a computation compares are numbers: texts are
+    looked at where evidence cites a row (`cited`)."""
 
-    feed: Texts
-    station: Texts
-    observed: Texts
     time_us: Ints
     value: Floats
     flag: Ints
     interval_s: Ints
-    raw: Texts
-    reasons: Texts
-    datum: Texts
     synthetic: Bools
     #: Rows by property, and the stations' names with each row's place among them: texts are compared once, not once a grid.
     by_property: Mapping[str, Ints]
     names: tuple[str, ...]
     place: Ints
-    #: Each row's feed by its place in the alphabet.
+    #: The datums' names and each row's place among them (-1: none told); each row's feed by its place in the alphabet.
+    datums: tuple[str, ...]
+    datum: Ints
     feed_rank: Ints
+    #: feed, station, observed_property, raw, reasons as they came.
+    texts: Mapping[str, Any]
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Log:
         """Columns of a frame as lake.observations gives it."""
-        texts = {name: frame[name].to_numpy(dtype=object) for name in ("feed", "station", "observed_property", "raw", "reasons", "datum")}
-        place, names = pd.factorize(texts["station"])
-        number, properties = pd.factorize(texts["observed_property"])
+        texts = {name: frame[name].array for name in ("feed", "station", "observed_property", "raw", "reasons")}
+        (place, names), (number, properties), (datum, datums) = (pd.factorize(column) for column in (texts["station"], texts["observed_property"], frame["datum"].array))
         return cls(
-            feed=texts["feed"], station=texts["station"], observed=texts["observed_property"],
             time_us=frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
-            flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64), raw=texts["raw"],
-            reasons=texts["reasons"], datum=texts["datum"], synthetic=frame["synthetic"].to_numpy(dtype=bool),
-            by_property={name: np.flatnonzero(number == n) for n, name in enumerate(properties)}, names=tuple(names), place=place,
-            feed_rank=pd.factorize(texts["feed"], sort=True)[0],
+            flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64),
+            synthetic=frame["synthetic"].to_numpy(dtype=bool), by_property={str(name): np.flatnonzero(number == n) for n, name in enumerate(properties)},
+            names=tuple(names), place=place, datums=tuple(datums), datum=datum, feed_rank=pd.factorize(texts["feed"], sort=True)[0], texts=texts,
         )
+
+    def cited(self, name: str, rows: Ints) -> list[str]:
+        """One of the texts of some rows."""
+        return list(np.asarray(self.texts[name][rows], dtype=object))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +118,7 @@ class Running:
     def __init__(self, values: Floats, of: Callable[[Floats], Floats]) -> None:
         self._values, self._of = values, of
         self._total: Floats | None = None
+        self._last: tuple[Ints, Floats] | None = None  # windows of many widths end at the same slots
 
     def trailing(self, end: Ints, width: int) -> Floats:
         """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
@@ -127,7 +126,9 @@ class Running:
             return np.round(_few(self._values, end, width, np.add, self._of, 0.0), 6)
         if self._total is None:
             self._total = np.cumsum(self._of(self._values), axis=0)
-        return np.round(take(self._total, end, 0.0) - take(self._total, end - width, 0.0), 6)
+        if self._last is None or self._last[0] is not end:
+            self._last = end, take(self._total, end, 0.0)
+        return np.round(self._last[1] - take(self._total, end - width, 0.0), 6)
 
 
 def build(
@@ -143,7 +144,7 @@ def build(
     rows = log.by_property.get(observed_property, np.zeros(0, dtype=np.int64))
     rows = rows[column[rows] >= 0]
     if datums and rows.size:
-        rows = rows[[not given or datums.get(name, given) == given for name, given in zip(log.station[rows], log.datum[rows], strict=True)]]
+        rows = rows[_comparable(log, rows, datums)]
     intervals = log.interval_s[rows]
     positive = intervals[intervals > 0]
     step = int(min(STEP_S, max(60, positive.min()))) if positive.size else STEP_S
@@ -152,6 +153,14 @@ def build(
     if rows.size:
         _lay(grid, log, rows, column[rows], now)
     return grid
+
+
+def _comparable(log: Log, rows: Ints, datums: Mapping[str, str]) -> Bools:
+    """Which of the rows are in their station's datum; one that tells none, or whose station has none, is."""
+    number = {name: n for n, name in enumerate(log.datums)}
+    wanted = np.array([number.get(datums[name], -1) if name in datums else -2 for name in log.names], dtype=np.int64)[log.place[rows]]
+    given = log.datum[rows]
+    return np.asarray((given == number.get("", -1)) | (wanted == -2) | (wanted == given))
 
 
 def _lay(grid: Grid, log: Log, rows: Ints, columns: Ints, now: datetime) -> None:
@@ -186,20 +195,27 @@ def _countdown(repeats: Ints) -> Ints:
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where each station stood at each tick. `newest`, `known` (T, S): slot of the newest reading and of the newest that counts
-    (-1: none); `age_s`, `known_age_s`: their ages at the tick in seconds (inf: none)."""
+    (-1: none); `age_s`, `known_age_s`: their ages at the tick in seconds (inf: none); `fresh`, `told`: whether they are not older than may be;
+    `end`: where a window ends, at the newest reading while it is fresh (the next one is not due yet), by the clock once it is stale;
+    `lost`: fallen silent after having been heard."""
 
     tick: Ints
     newest: Ints
     known: Ints
     age_s: Floats
     known_age_s: Floats
+    fresh: Bools
+    told: Bools
+    end: Ints
+    lost: Bools
 
 
-def position(grid: Grid, tick: Ints) -> Position:
-    """Positions at the given slots (T,)."""
+def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
+    """Positions at the given slots (T,); `max_age_s` (S,) of the stations' feeds."""
     known, newest = (_last(values, counts, tick) for values, counts in ((grid.value, np.isfinite), (grid.row, lambda rows: rows >= 0)))
-    ages = [np.where(at >= 0, (tick[:, None] - at) * float(grid.step_s), np.inf) for at in (newest, known)]
-    return Position(tick, newest, known, *ages)
+    age_s, known_age_s = (np.where(at >= 0, (tick[:, None] - at) * float(grid.step_s), np.inf) for at in (newest, known))
+    fresh = age_s <= max_age_s
+    return Position(tick, newest, known, age_s, known_age_s, fresh, known_age_s <= max_age_s, np.where(fresh, newest, tick[:, None]), ~fresh & (known >= 0))
 
 
 def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Ints:
@@ -221,8 +237,9 @@ def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: I
 
 def take(values: NDArray[np.float64], slot: Ints, fill: float) -> Floats:
     """values[slot, station] for slots (T, S), `fill` where the slot is before the grid."""
-    taken = np.take_along_axis(values, np.maximum(slot, 0), axis=0)
-    return np.where(slot >= 0, taken, fill)
+    taken = np.take(values, np.maximum(slot, 0) * values.shape[1] + np.arange(values.shape[1]))
+    before = slot < 0
+    return np.where(before, fill, taken) if before.any() else taken
 
 
 def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:

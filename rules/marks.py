@@ -28,7 +28,7 @@ def measured(values: StationValues, indicator: Indicator, stations: tuple[Statio
     if mark is None:
         return values
     by = np.array([mark.usual - mark.stations.get(s.station, mark.usual) for s in stations]) * (-1.0 if indicator.sinking else 1.0)
-    return replace(values, **{side: np.round(getattr(values, side) + by, 6) for side in ("lo", "hi", "heading")})
+    return values.each(lambda column: np.round(column + by, 6))
 
 
 def numbers(indicator: Indicator, readings: Readings, catalogue: Catalogue, shape: tuple[int, int]) -> Floats:

@@ -18,7 +18,7 @@ from core.county import County, Station
 from rules import marks
 from rules.catalogue import Indicator
 from rules.grid import Floats, Grid, Ints, Log, Position, build, position
-from rules.sites import Sites, assemble, path_numbers
+from rules.sites import Layout, Sites, assemble, path_names, path_numbers
 from rules.spatial import Reach, reach, unit_vectors
 from rules.statistics import STATISTICS, StationValues, negated, window
 from rules.towns import Side, TownValues, mean, worst
@@ -40,11 +40,11 @@ class Readings:
         self.log, self._ticks_s = Log.of(frame), ticks_s
         self._grids: dict[tuple[str, int], tuple[Grid, Position]] = {}
         self._sites: dict[str, Sites] = {}
+        self._layouts: dict[tuple[tuple[str, int], ...], Layout] = {}
         #: What is known of the stations themselves, by the tuple that stands for them; the tuples live as long as this does.
         self._measuring: dict[tuple[str, str], tuple[Station, ...]] = {}
         self._reaches: dict[tuple[int, str, float, float], Reach] = {}
         self._timing: dict[int, tuple[Floats, Floats]] = {}
-        self._lines: dict[int, Ints] = {}
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
         """Grid of one property over some stations and the stations' positions at the ticks."""
@@ -52,7 +52,7 @@ class Readings:
         if key not in self._grids:
             datums = {s.station: s.datum for s in stations if s.datum} if observed_property in LEVELLED else None
             made = build(self.log, observed_property, tuple(s.station for s in stations), now=self.now, hours=self.hours, datums=datums)
-            self._grids[key] = (made, position(made, made.ticks - 1 - self._ticks_s // made.step_s))
+            self._grids[key] = (made, position(made, made.ticks - 1 - self._ticks_s // made.step_s, self._feeds(stations)[0]))
         return self._grids[key]
 
     def stations(self, indicator: Indicator) -> tuple[tuple[str, tuple[Station, ...]], ...]:
@@ -69,36 +69,45 @@ class Readings:
     def sites(self, indicator: Indicator) -> Sites:
         """The indicator's statistic at every station that has it, and in place of several that measure one thing the fused thing."""
         if indicator.name not in self._sites:
-            parts = [(p, stations, self._at_stations(indicator, p, stations)) for p, stations in self.stations(indicator)]
-            self._sites[indicator.name] = assemble(parts, indicator, self.county, self.silent)
+            parts = self.stations(indicator)
+            values = [self._at_stations(indicator, p, stations) for p, stations in parts]
+            self._sites[indicator.name] = assemble(self._layout(parts), values, indicator, self.county, self.silent)
         return self._sites[indicator.name]
+
+    def _layout(self, parts: tuple[tuple[str, tuple[Station, ...]], ...]) -> Layout:
+        key = tuple((p, id(stations)) for p, stations in parts)
+        if key not in self._layouts:
+            self._layouts[key] = Layout.of(parts, self.county)
+        return self._layouts[key]
 
     def _at_stations(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         values = self._statistic(indicator, observed_property, stations)
         if indicator.above and indicator.statistic not in MARKED:
             base = _mark(indicator, stations) * (-1.0 if indicator.inverted else 1.0)
-            lo, hi, heading = (np.round(v - base, 6) for v in (values.lo, values.hi, values.heading))
-            values = StationValues(lo, hi, heading, values.stale, values.age_s)
+            values = values.each(lambda column: np.round(column - base, 6))
         if indicator.mark:
             values = marks.measured(values, indicator, stations)
         return _share(values, self._statistic(indicator, indicator.per, stations)) if indicator.per else values
 
     def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
         grid, at = self.grid(observed_property, stations)
+        seen = negated(grid) if indicator.inverted else grid
+        return STATISTICS[indicator.statistic](window(seen, at, indicator.window_h, self._feeds(stations)[1], _mark(indicator, stations)), indicator)
+
+    def _feeds(self, stations: tuple[Station, ...]) -> tuple[Floats, Floats]:
+        """(S,) longest age and interval of the stations' feeds, s."""
         if id(stations) not in self._timing:
             feeds = {f.feed: (f.max_age_s, f.interval_s) for f in self.county.feeds}
             both = np.array([feeds[s.feed] for s in stations], dtype=np.float64).reshape(-1, 2)
             self._timing[id(stations)] = both[:, 0], both[:, 1]
-        ages, intervals = self._timing[id(stations)]
-        seen = negated(grid) if indicator.inverted else grid
-        return STATISTICS[indicator.statistic](window(seen, at, indicator.window_h, ages, intervals, _mark(indicator, stations)), indicator)
+        return self._timing[id(stations)]
 
     def towns(self, indicator: Indicator) -> TownValues:
         """The indicator for every town."""
         sites = self.sites(indicator)
         hushed = sites.silent(self.silent)
-        places = Side(sites.values, self._reach(indicator, sites.places), self._paths(sites.places), hushed[0])
-        stations = Side(sites.each, self._reach(indicator, sites.stations), self._paths(sites.stations), hushed[1])
+        places = Side(sites.values, self._reach(indicator, sites.places), hushed[0])
+        stations = Side(sites.each, self._reach(indicator, sites.stations), hushed[1])
         told = mean(places, indicator, sites.feeds) if indicator.reach in ("idw", "mean") else worst(places, stations, sites.feeds, indicator)
         return replace(told, sinking=indicator.sinking)
 
@@ -108,11 +117,6 @@ class Readings:
         if key not in self._reaches:
             self._reaches[key] = reach_of(self.county, indicator, stations)
         return self._reaches[key]
-
-    def _paths(self, stations: tuple[Station, ...]) -> Ints:
-        if id(stations) not in self._lines:
-            self._lines[id(stations)] = path_numbers(stations)
-        return self._lines[id(stations)]
 
     def binding(self, indicator: Indicator, town: int) -> Station | None:
         """The station, or the fused thing under its own name, that makes a town's newest value: the worst of its core stations, the nearest among
@@ -152,22 +156,25 @@ def _share(part: StationValues, whole: StationValues) -> StationValues:
     """part / whole of two counts; unknown where the whole is not known or is zero."""
     sure = np.isfinite(whole.lo) & (whole.lo > 0)
     divisor = np.where(sure, whole.lo, 1.0)
-    lo, heading = (np.where(sure, np.round(v / divisor, 6), -np.inf) for v in (part.lo, part.heading))
+    told = part.each(lambda column: np.where(sure, np.round(column / divisor, 6), -np.inf))
     hi = np.where(sure & (whole.lo == whole.hi), np.round(part.hi / divisor, 6), np.inf)
-    return StationValues(lo, hi, heading, part.stale | whole.stale, np.maximum(part.age_s, whole.age_s))
+    return StationValues(told.lo, hi, told.heading, part.stale | whole.stale, np.maximum(part.age_s, whole.age_s))
 
 
 @functools.lru_cache(maxsize=256)
-def _reach_cached(version: str, towns: tuple[tuple[str, float, float], ...], stations: tuple[tuple[str, float, float], ...], how: tuple[str, float, float]) -> Reach:
+def _reach_cached(
+    version: str, towns: tuple[tuple[str, float, float], ...], stations: tuple[tuple[str, float, float], ...], paths: tuple[str, ...],
+    how: tuple[str, float, float],
+) -> Reach:
     points = [unit_vectors(np.array([t[1] for t in group]), np.array([t[2] for t in group])) if group else np.zeros((0, 3)) for group in (towns, stations)]
     number = {town[0]: n for n, town in enumerate(towns)}
     own = [(number[station[0]], n) for n, station in enumerate(stations) if station[0] in number]
-    return reach(points[0], points[1], np.array(own, dtype=np.int64).reshape(-1, 2), *how)
+    return reach(points[0], points[1], np.array(own, dtype=np.int64).reshape(-1, 2), *how, path_numbers(paths))
 
 
 def reach_of(county: County, indicator: Indicator, stations: tuple[Station, ...]) -> Reach:
     """The indicator's station -> town operator, computed once per county version."""
     return _reach_cached(
         county.version, tuple((t.key, t.lat, t.lon) for t in county.towns), tuple((s.town, s.lat, s.lon) for s in stations),
-        (indicator.reach, indicator.km, indicator.witness_km),
+        path_names(stations), (indicator.reach, indicator.km, indicator.witness_km),
     )

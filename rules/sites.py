@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,6 @@ from rules.fusion import Fused, fuse
 from rules.grid import Bools, Floats, Ints
 from rules.statistics import StationValues
 
-Part = tuple[str, tuple[Station, ...], StationValues]
 _FIELDS = ("lo", "hi", "heading", "stale", "age_s")
 
 
@@ -47,65 +46,77 @@ class Sites:
         return np.array([all(m.feed in hushed for m in group) for group in members], dtype=bool), np.array([s.feed in hushed for s in self.stations], dtype=bool)
 
 
-def assemble(parts: Iterable[Part], indicator: Indicator, county: County, silent: frozenset[str]) -> Sites:
-    """Put the parts (property, stations, values) side by side; what comes from a silent feed excludes nothing and is stale."""
-    parts = list(parts)
-    if len(parts) == 1 and not any(len(_columns(thing, parts[0][0], parts[0][1])) > 1 for thing in county.things):
-        return _apart(parts[0][1], _open(parts[0][1], parts[0][2], silent))
-    places: list[Station] = []
-    stations: list[Station] = []
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns an indicator has, whatever it says: `places`, `stations` and `feeds` as in Sites; by property its `owners`, the columns among
+    them of each `thing` that several measure, and those `left`."""
+
+    places: tuple[Station, ...]
+    stations: tuple[Station, ...]
+    feeds: tuple[str, ...]
+    owners: tuple[tuple[Station, ...], ...]
+    things: tuple[tuple[tuple[Thing, list[int]], ...], ...]
+    left: tuple[list[int] | None, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[str, tuple[Station, ...]]], county: County) -> Layout:
+        """From (property, stations that measure it). Where nothing measures what another does, the stations' own tuple stands for the places too."""
+        owners, things = tuple(of for _, of in parts), tuple(_twins(county, observed, of) for observed, of in parts)
+        taken = [{n for _, at in group for n in at} for group in things]
+        left = tuple([n for n in range(len(of)) if n not in gone] if gone else None for of, gone in zip(owners, taken, strict=True))
+        stations = owners[0] if len(owners) == 1 else tuple(s for of in owners for s in of)
+        places: list[Station] = []
+        for of, group, rest in zip(owners, things, left, strict=True):
+            places += [_place(thing, tuple(of[n] for n in at)) for thing, at in group]
+            places += of if rest is None else [of[n] for n in rest]
+        return cls(tuple(places) if any(things) else stations, stations, tuple(dict.fromkeys(s.feed for s in stations)), owners, things, left)
+
+
+def _twins(county: County, observed_property: str, owners: tuple[Station, ...]) -> tuple[tuple[Thing, list[int]], ...]:
+    """The things that several of the owners measure, and their columns."""
+    asked = [thing for thing in county.things if thing.observed_property == observed_property]
+    number = {s.station: n for n, s in enumerate(owners)} if asked else {}
+    found = ((thing, [number[m.station] for m in thing.members if m.station in number]) for thing in asked)
+    return tuple((thing, at) for thing, at in found if len(at) > 1)
+
+
+def assemble(layout: Layout, parts: Sequence[StationValues], indicator: Indicator, county: County, silent: frozenset[str]) -> Sites:
+    """Put the parts side by side; what comes from a silent feed excludes nothing and is stale."""
+    opened = [_open(owners, values, silent) for owners, values in zip(layout.owners, parts, strict=True)]
+    each = opened[0] if len(opened) == 1 else _joined(opened)
+    if layout.places is layout.stations:
+        return Sites(layout.places, each, layout.stations, each, layout.feeds, {})
     columns: list[StationValues] = []
-    each: list[StationValues] = []
     merged: dict[str, Merged] = {}
-    for observed_property, owners, values in parts:
-        values = _open(owners, values, silent)
-        left = list(range(len(owners)))
-        for thing in county.things:
-            at = _columns(thing, observed_property, owners)
-            if len(at) > 1:
-                found = _merge(thing, indicator, county, owners, values, at)
-                merged[thing.thing] = found
-                columns.append(found.fused.values)
-                places.append(_place(thing, found.members))
-                left = [n for n in left if n not in at]
-        columns.append(_taken(values, left))
-        places += [owners[n] for n in left]
-        each.append(values)
-        stations += owners
-    return Sites(tuple(places), _joined(columns), tuple(stations), _joined(each), tuple(dict.fromkeys(s.feed for s in stations)), merged)
-
-
-def _apart(owners: tuple[Station, ...], values: StationValues) -> Sites:
-    """Nothing measures what another does; the stations' own tuple stands for them, so that what is known of it is found again."""
-    return Sites(owners, values, owners, values, tuple(dict.fromkeys(s.feed for s in owners)), {})
+    for owners, values, things, left in zip(layout.owners, opened, layout.things, layout.left, strict=True):
+        for thing, at in things:
+            merged[thing.thing] = _merge(thing, indicator, county, owners, values, at)
+            columns.append(merged[thing.thing].fused.values)
+        columns.append(values if left is None else values.some((slice(None), left)))
+    return Sites(layout.places, _joined(columns), layout.stations, each, layout.feeds, merged)
 
 
 def _open(owners: tuple[Station, ...], values: StationValues, silent: frozenset[str]) -> StationValues:
     if not silent:
         return values
     hushed = np.array([s.feed in silent for s in owners], dtype=bool)
-    return StationValues(values.lo, np.where(hushed, np.inf, values.hi), values.heading, values.stale | hushed, values.age_s)
+    return replace(values, hi=np.where(hushed, np.inf, values.hi), stale=values.stale | hushed)
 
 
-def path_numbers(stations: Iterable[Station]) -> Ints:
-    """(S,) a number per independent path; a station without one is a path of its own."""
+def path_names(stations: Iterable[Station]) -> tuple[str, ...]:
+    """The name of each station's independent path; a station without one is a path of its own."""
+    return tuple(s.path or f"station:{s.station}" for s in stations)
+
+
+def path_numbers(names: Iterable[str]) -> Ints:
+    """(S,) a number per independent path."""
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.path or f"station:{s.station}", len(numbers)) for s in stations], dtype=np.int64)
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
 def _joined(parts: list[StationValues]) -> StationValues:
-    return StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS))
-
-
-def _columns(thing: Thing, observed_property: str, owners: tuple[Station, ...]) -> list[int]:
-    if thing.observed_property != observed_property:
-        return []
-    number = {s.station: n for n, s in enumerate(owners)}
-    return [number[m.station] for m in thing.members if m.station in number]
-
-
-def _taken(values: StationValues, at: list[int]) -> StationValues:
-    return values if len(at) == values.lo.shape[1] else StationValues(*(getattr(values, name)[:, at] for name in _FIELDS))
+    joined = StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS))
+    return joined if any(p.heading is not p.lo for p in parts) else replace(joined, heading=joined.lo)
 
 
 def _merge(
@@ -114,8 +125,8 @@ def _merge(
     members = tuple(owners[n] for n in at)
     weight = {m.station: m.weight for m in thing.members}
     interval, age = (np.array([getattr(county.feed(s.feed), name) for s in members], dtype=np.float64) for name in ("interval_s", "max_age_s"))
-    taken = _taken(values, at)
-    fused = fuse(taken, declared=np.array([weight[s.station] for s in members]), paths=path_numbers(members), interval_s=interval, max_age_s=age,
+    taken = values.some((slice(None), at))
+    fused = fuse(taken, declared=np.array([weight[s.station] for s in members]), paths=path_numbers(path_names(members)), interval_s=interval, max_age_s=age,
                  baseline=-indicator.baseline if indicator.sinking else indicator.baseline)
     return Merged(thing.thing, members, taken.lo, fused)
 

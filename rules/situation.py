@@ -158,30 +158,35 @@ class Situation:
         return TownValues(values.lo, values.hi, values.lo, values.lo, nowhere, nowhere, feeds, np.zeros(self.shape))
 
 
-#: The columns that a table is read from, and what they fall back to where an indicator has none of its own.
+#: The columns that a table is read from, and what each falls back to where an indicator has none of its own.
 _SIDES = {"heading": "lo", "corroborated": "lo", "second": "lo", "backed": "lo", "second_heading": "heading", "backed_heading": "heading"}
 
 
-def _interval(values: TownValues, side: str) -> Interval:
-    """What is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst."""
-    proved = getattr(values, side)
+def _intervals(values: TownValues) -> dict[str, Interval]:
+    """By side what is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst. One
+    object where nothing differs, so that no rule is evaluated twice over the same."""
+    proved, found = {"lo": values.lo}, {"lo": _interval(values, values.lo)}
+    for side, fallback in _SIDES.items():
+        own = getattr(values, side)
+        proved[side] = proved[fallback] if own is None else own
+        like = next((other for other in found if proved[other] is proved[side]), None)
+        if like is None and np.array_equal(proved[side], proved[fallback]):
+            like = fallback
+        found[side] = found[like] if like else _interval(values, proved[side])
+    return found
+
+
+def _interval(values: TownValues, proved: Floats) -> Interval:
     possible = np.maximum(values.hi, proved)
     return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
 
 
-def _beside(values: TownValues, side: str, like: Interval) -> Interval:
-    """`_interval` of another side; the one that it falls back to where nothing differs, so that no rule is evaluated twice over the same."""
-    other, known = getattr(values, side), getattr(values, _SIDES[side])
-    return like if other is None or other is known or np.array_equal(other, known) else _interval(values, side)
-
-
 def _table(found: dict[str, TownValues], shape: tuple[int, ...], told: frozenset[str]) -> Table:
-    absent = {name: values.absent for name, values in found.items() if values.absent.any()}
-    sides = {"lo": {name: _interval(values, "lo") for name, values in found.items()}}
-    for side, fallback in _SIDES.items():
-        sides[side] = {name: _beside(values, side, sides[fallback][name]) for name, values in found.items()}
-    lo, heading, corroborated, second, backed, second_heading, backed_heading = (Columns(columns, {}, shape) for columns in sides.values())
+    intervals = {name: _intervals(values) for name, values in found.items()}
+    lo, heading, corroborated, second, backed, second_heading, backed_heading = (
+        Columns({name: sides[side] for name, sides in intervals.items()}, {}, shape) for side in ("lo", *_SIDES)
+    )
     return Table(
-        lo, heading, corroborated, second, backed, second_heading, backed_heading, absent, {name: v.single for name, v in found.items()},
-        {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()}, told,
+        lo, heading, corroborated, second, backed, second_heading, backed_heading, {name: v.absent for name, v in found.items() if v.absent.any()},
+        {name: v.single for name, v in found.items()}, {name: v.feeds for name, v in found.items()}, {name: v.age_s for name, v in found.items()}, told,
     )

@@ -6,8 +6,10 @@ one town in fifteen at this latitude (performance.md section 3).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ EARTH_KM = 6371.0088
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def unit_vectors(lat: Floats, lon: Floats) -> Floats:
@@ -45,32 +48,124 @@ def bearing_deg(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats) -> Float
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """Groups of columns laid out for one contiguous step a layer: the groups with the most members stand first, so that layer l holds the (l+1)-th
+    member of the first len(member[l]) groups. `order` (G,): the number of the group at each place."""
+
+    order: Ints
+    member: tuple[Ints, ...]
+
+    @classmethod
+    def of(cls, group: Ints, member: Ints, groups: int) -> Layers:
+        """From pairs (P,), sorted by group; within a group they keep their order."""
+        order = np.argsort(-np.bincount(group, minlength=groups), kind="stable")
+        rank = _rank(group)
+        pairs = np.lexsort((np.argsort(order)[group], rank))
+        return cls(order, tuple(np.split(member[pairs], np.cumsum(np.bincount(rank)[:-1]))) if len(rank) else ())
+
+    def joined(self, values: NDArray[Scalar], join: np.ufunc, empty: float) -> NDArray[Scalar]:
+        """`join` over each group's members: (S, T) -> (G, T), `empty` where a group has none."""
+        best = np.full((len(self.order), values.shape[1]), empty, dtype=values.dtype)
+        for top, part in self.steps(values, best):
+            join(top, part, out=top)
+        return self.sorted(best)
+
+    def steps(self, values: NDArray[Any], *into: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
+        """Layer by layer the part of each of `into` (G, T) that the layer is for, and the layer's values."""
+        room = np.empty((len(self.member[0]) if self.member else 0, values.shape[1]), dtype=values.dtype)
+        for member in self.member:
+            yield *(each[: len(member)] for each in into), np.take(values, member, axis=0, out=room[: len(member)], mode="clip")
+
+    def sorted(self, found: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Rows in the order of the layers (G, T) as rows in the order of the groups."""
+        out = np.empty_like(found)
+        out[self.order] = found
+        return out
+
+
+@dataclass(frozen=True)
 class Reach:
     """Which stations speak for which town, in layers: column l holds each town's (l+1)-th nearest station, S where it has none.
 
-    `member` (L, N) station columns; `core` (L, N): it gives values (else it is a witness only); `km` (L, N).
+    `member` (L, N) station columns; `core` (L, N): it gives values (else it is a witness only); `km` (L, N); `path` (S,) number of the stations'
+    independent path.
     """
 
     member: Ints
     core: Bools
     km: Floats
+    path: Ints
 
-    @property
+    @functools.cached_property
     def absent(self) -> Bools:
         """Towns (N,) that no station gives values for."""
         return np.asarray(~self.core.any(axis=0))
 
+    @functools.cached_property
+    def every(self) -> Layers:
+        """Towns by all stations within reach."""
+        return Layers.of(*self._pairs(self.member < len(self.path)), self.member.shape[1])
 
-def reach(town_points: Floats, station_points: Floats, own: Ints, kind: str, km: float, witness_km: float) -> Reach:
+    @functools.cached_property
+    def cores(self) -> Layers:
+        """Towns by the stations that give values."""
+        return Layers.of(*self._pairs(self.core), self.member.shape[1])
+
+    @functools.cached_property
+    def lines(self) -> Lines:
+        """Towns by paths."""
+        return Lines.of(self)
+
+    def _pairs(self, keep: Bools) -> tuple[Ints, Ints]:
+        """(town, station) of the places that are kept, by town, the nearest first."""
+        town, layer = np.nonzero(keep.T)
+        return town, self.member[layer, town]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which independent paths speak for which town. A path is a row: its station's own row, or where several of a town's stations share it one row
+    behind the S stations. `shared`: those rows by stations; `towns`: towns by rows; `cores`: the rows of the stations of Reach.cores; `count` (N,)."""
+
+    shared: Layers
+    towns: Layers
+    cores: Layers
+    count: Ints
+
+    @classmethod
+    def of(cls, found: Reach) -> Lines:
+        """From a reach and its stations' paths."""
+        (town, station), size = found._pairs(found.member < len(found.path)), found.member.shape[1]
+        _, first, pair = np.unique(town * (found.path.max(initial=0) + 1) + found.path[station], return_index=True, return_inverse=True)
+        order = np.argsort(first)  # of each town the nearest station's path first
+        pair, members = np.argsort(order)[pair], np.bincount(pair)[order]
+        many = members > 1
+        row = np.where(many, len(found.path) + np.cumsum(many) - 1, station[first[order]])
+        behind = np.flatnonzero(many[pair])
+        behind = behind[np.argsort(pair[behind], kind="stable")]
+        shared = Layers.of((np.cumsum(many) - 1)[pair[behind]], station[behind], int(many.sum()))
+        core = found.core.T[(found.member < len(found.path)).T]
+        homes = town[first[order]]
+        return cls(shared, Layers.of(homes, row, size), Layers.of(town[core], row[pair[core]], size), np.bincount(homes, minlength=size))
+
+    def rows(self, values: NDArray[Scalar], join: np.ufunc, empty: float) -> NDArray[Scalar]:
+        """Values of stations (S, T) and behind them those of shared paths, a row each."""
+        return np.concatenate([values, self.shared.joined(values, join, empty)]) if self.shared.member else values
+
+
+def reach(
+    town_points: Floats, station_points: Floats, own: Ints, kind: str, km: float, witness_km: float, path: Ints | None = None
+) -> Reach:
     """Neighbours of N towns among S stations. `own` (P, 2): town and station, where the station stands in the town (and speaks for it whatever its
-    distance). Work and memory grow with the pairs within reach, not with N x S.
+    distance); `path` (S,): numbers of their independent paths, each its own by default. Work and memory grow with the pairs within reach, not with N x S.
 
     kind own: own stations; nearest: own, else the nearest within km; within, idw, mean: own and all within km.
     """
     towns, stations = len(town_points), len(station_points)
+    path = np.arange(stations) if path is None else path
     if not stations:
         empty = np.zeros((1, towns))
-        return Reach(empty.astype(np.int64), empty.astype(bool), empty)
+        return Reach(empty.astype(np.int64), empty.astype(bool), empty, path)
     near = cKDTree(town_points).sparse_distance_matrix(cKDTree(station_points), chord(max(km, witness_km)), output_type="ndarray")
     mine = own[:, 0].astype(np.int64) * stations + own[:, 1]
     town, station = np.divmod(np.union1d(near["i"].astype(np.int64) * stations + near["j"], mine), stations)
@@ -88,7 +183,7 @@ def reach(town_points: Floats, station_points: Floats, own: Ints, kind: str, km:
     shape = (int(layer.max()) + 1 if len(layer) else 1, towns)
     member, core, away = np.full(shape, stations), np.zeros(shape, dtype=bool), np.full(shape, np.inf)
     member[layer, town], core[layer, town], away[layer, town] = station, inner, arc
-    return Reach(member.astype(np.int64), core, away)
+    return Reach(member.astype(np.int64), core, away, path)
 
 
 def _rank(group: Ints) -> Ints:
@@ -114,16 +209,11 @@ def extend(values: NDArray[np.float64], fill: float) -> Floats:
     return np.concatenate([values, np.full((values.shape[0], 1), fill)], axis=1)
 
 
-def over_towns(values: Floats, found: Reach, keep: Sequence[Bools] | None = None) -> Floats:
-    """Highest station value per town: (T, S) -> (T, N), a contiguous maximum a layer; -inf where no station is kept."""
-    wide = extend(values, -np.inf)
-    best = np.full((values.shape[0], found.member.shape[1]), -np.inf)
-    for layer in range(found.member.shape[0]):
-        # a station that is not kept for a town is no station
-        member = found.member[layer] if keep is None else np.where(keep[layer], found.member[layer], values.shape[1])
-        has = np.flatnonzero(member < values.shape[1])
-        if len(has) == len(member):
-            np.maximum(best, np.take(wide, member, axis=1), out=best)
-        elif len(has):
-            best[:, has] = np.maximum(best[:, has], np.take(wide, member[has], axis=1))
-    return best
+def turned(values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Rows and columns exchanged, contiguous."""
+    return np.ascontiguousarray(values.T)
+
+
+def over_towns(values: Floats, found: Reach) -> Floats:
+    """Highest value per town of the stations that give values: (T, S) -> (T, N); -inf where there is none."""
+    return turned(found.cores.joined(turned(values), np.maximum, -np.inf))

@@ -9,13 +9,13 @@ beside a dead one stands in the ceiling.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from rules.catalogue import Indicator
-from rules.grid import Bools, Floats, Ints
-from rules.spatial import Reach, extend, over_towns, weights
+from rules.grid import Bools, Floats
+from rules.spatial import Reach, turned, weights
 from rules.statistics import StationValues
 
 #: An extreme that another path supports to this share is corroborated (own choice, unverified).
@@ -48,12 +48,33 @@ class TownValues:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Columns (T, S) and what is known of each: how it reaches the towns, the number of its independent path, whether its whole feed is silent."""
+    """Columns (T, S) and what is known of each: how it reaches the towns, whether its whole feed is silent."""
 
     values: StationValues
     found: Reach
-    path: Ints
     silent: Bools
+
+    def at(self, ticks: Bools) -> Side:
+        """Some of the ticks."""
+        return replace(self, values=self.values.some(ticks))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is proved of towns (T, N): `own` by all, `second` by the best path other than the best one, `left` and `backed` as TownValues has second and
+    backed."""
+
+    own: Floats
+    second: Floats
+    left: Floats
+    backed: Floats
+
+    def patched(self, some: Told, ticks: Bools) -> Told:
+        """The same with `some` at these ticks."""
+        out = replace(self, **{field.name: getattr(self, field.name).copy() for field in fields(self)})
+        for field in fields(self):
+            getattr(out, field.name)[ticks] = getattr(some, field.name)
+        return out
 
 
 def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indicator) -> TownValues:
@@ -62,107 +83,99 @@ def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indic
     `places`: stations and fused things; `stations`: every station by itself. What two stations on different paths both say counts in full, also where
     a third one has talked a thing out of it.
     """
-    values, found = places.values, places.found
-    core, sure, absent = list(found.core), np.isfinite(values.hi), found.absent
-    best_core = over_towns(np.where(sure, values.hi, -np.inf), found, core)
-    best_any = over_towns(np.where(sure, values.hi, -np.inf), found)
-    healthy = np.where(np.isfinite(best_core), best_core, best_any)
-    (lo, second), (heading, second_heading) = (_twice_told(places, stations, name) for name in ("lo", "heading"))
-    hi = np.where(_excused(sure, places), np.maximum(np.maximum(lo, heading), healthy), np.inf)
-    base = (-1.0 if indicator.sinking else 1.0) * indicator.baseline
-    told = TownValues(
-        lo, np.where(absent, np.inf, hi), heading, np.minimum(second.best / SUPPORT_SHARE, lo), absent, _single(stations, indicator.local), feeds,
-        youngest(values, found),
+    known = _told(places, stations, indicator, "lo")
+    headed = _headed(places, stations, indicator, known)
+    hi = _possible(np.maximum(known.own, headed.own), places)
+    single = np.asarray(indicator.local | (stations.found.lines.count < 2))
+    return TownValues(
+        known.own, hi, headed.own, np.minimum(known.second / SUPPORT_SHARE, known.own), places.found.absent, single, feeds, youngest(places.values, places.found),
+        second=known.left, backed=known.backed, second_heading=headed.left, backed_heading=headed.backed,
     )
+
+
+def _told(places: Side, stations: Side, indicator: Indicator, name: str) -> Told:
+    """A town's worst value by places, raised to what two of its stations on different paths both say; and what the other paths say."""
+    values, found = turned(getattr(stations.values, name)), stations.found
+    own, second, contradicted = found.cores.joined(values, np.maximum, -np.inf), *_two_paths(values, stations)
+    if places.values is not stations.values:
+        fused = places.found.cores.joined(turned(getattr(places.values, name)), np.maximum, -np.inf)
+        own = np.maximum(fused, np.minimum(own, second))
+    own[places.found.absent] = -np.inf
+    own, second = turned(own), turned(second)
     if indicator.local:
-        return told
-    (left, backed), (left_heading, backed_heading) = (_left(own, two, stations, base) for own, two in ((lo, second), (heading, second_heading)))
-    return replace(told, second=left, backed=backed, second_heading=left_heading, backed_heading=backed_heading)
+        return Told(own, second, own, own)
+    calm, base = ~turned(contradicted), (-1.0 if indicator.sinking else 1.0) * indicator.baseline
+    left = np.minimum(second, own)
+    np.copyto(left, own, where=calm)
+    backed = np.minimum(own, np.round(base + (left - base) / FIRST_SHARE, 6))
+    np.copyto(backed, own, where=calm)
+    return Told(own, second, left, backed)
 
 
-@dataclass(frozen=True, slots=True)
-class Second:
-    """(T, N): the best value that comes by another path than the best one, and the number of the best one's path."""
-
-    best: Floats
-    owner: Ints
-
-
-def _twice_told(places: Side, stations: Side, name: str) -> tuple[Floats, Second]:
-    """A town's worst value by places, raised to what two of its stations on different paths both say; and the second path's."""
-    own = over_towns(getattr(places.values, name), places.found, list(places.found.core))
-    values = getattr(stations.values, name)
-    second = _two_paths(values, stations)
-    both = np.minimum(over_towns(values, stations.found, list(stations.found.core)), second.best)
-    return np.where(places.found.absent, -np.inf, np.maximum(own, both)), second
+def _headed(places: Side, stations: Side, indicator: Indicator, known: Told) -> Told:
+    """The same of where lost stations were heading: `known` itself but at the ticks at which one is lost."""
+    lost = np.zeros(len(known.own), dtype=bool)
+    for values in (places.values, stations.values):
+        if values.heading is not values.lo:
+            lost |= (values.heading != values.lo).any(axis=1)
+    if not lost.any():
+        return known
+    return known.patched(_told(places.at(lost), stations.at(lost), indicator, "heading"), lost)
 
 
-def _left(own: Floats, second: Second, stations: Side, base: float) -> tuple[Floats, Floats]:
-    """(second, backed) (T, N): what the paths other than the best one prove of a town's value `own`, and that carried on from `base` to a first
-    warning. Only a path that was heard within the day contradicts."""
-    contradicted = _other_heard(stations, second.owner)
-    left = np.where(contradicted, np.minimum(second.best, own), own)
-    return left, np.where(contradicted, np.minimum(own, np.round(base + (left - base) / FIRST_SHARE, 6)), own)
-
-
-def _other_heard(stations: Side, owner: Ints) -> Bools:
-    """(T, N): a station within reach that was heard comes by another path than `owner`."""
-    heard = np.isfinite(stations.values.age_s)
-    wide, path = np.concatenate([heard, np.zeros((len(heard), 1), dtype=bool)], axis=1), np.append(stations.path, NOBODY)
-    out = np.zeros(owner.shape, dtype=bool)
-    for member in stations.found.member:
-        out |= wide[:, member] & (path[member] != owner) & (path[member] != NOBODY)
-    return out
-
-
-#: Path number of "no station" in a layer.
-NOBODY = -1
+def _two_paths(values: Floats, stations: Side) -> tuple[Floats, Bools]:
+    """Of station rows (S, T), witnesses included: the best value per town (N, T) that comes by another path than the best one, and whether a path other
+    than the best one was heard within the day: only such a path contradicts."""
+    lines = stations.found.lines
+    shape = (len(lines.count), values.shape[1])
+    first, second, owner, heard = np.full(shape, -np.inf), np.full(shape, -np.inf), np.full(shape, -1, dtype=np.int16), np.zeros(shape, dtype=bool)
+    for number, (one, two, own, value) in enumerate(lines.towns.steps(lines.rows(values, np.maximum, -np.inf), first, second, owner)):
+        np.maximum(two, np.minimum(one, value), out=two)
+        np.copyto(own, number, where=value > one)
+        np.maximum(one, value, out=one)
+    told = lines.rows(turned(np.isfinite(stations.values.age_s)), np.logical_or, False)
+    for number, (other, own, here) in enumerate(lines.towns.steps(told, heard, owner)):
+        other |= here & (own != number)
+    return lines.towns.sorted(second), lines.towns.sorted(heard)
 
 
 def youngest(values: StationValues, found: Reach) -> Floats:
     """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for."""
-    age = -over_towns(-values.age_s, found, list(found.core))
-    return np.where(found.absent, 0.0, age)
+    age = found.cores.joined(turned(values.age_s), np.minimum, np.inf)
+    age[found.absent] = 0.0
+    return turned(age)
+
+
+def _possible(known: Floats, places: Side) -> Floats:
+    """(T, N): what cannot be excluded where each core place is sure or excused: `known`, or what the sure ones cannot exclude."""
+    found, sure = places.found, turned(np.isfinite(places.values.hi))
+    excused = _excused(sure, places)
+    bounded = np.where(sure, turned(places.values.hi), -np.inf)
+    healthy = found.cores.joined(bounded, np.maximum, -np.inf)
+    if (excused & (healthy == -np.inf)).any():
+        np.copyto(healthy, found.every.joined(bounded, np.maximum, -np.inf), where=healthy == -np.inf)
+    healthy[~excused] = np.inf
+    healthy[found.absent] = np.inf
+    return np.asarray(np.maximum(known, turned(healthy)))
 
 
 def _excused(sure: Bools, places: Side) -> Bools:
-    """(T, N): every core place is sure, or a sure one within reach comes by another path than each that is not."""
-    found = places.found
-    present = np.append(np.ones(len(places.path), dtype=bool), False)[found.member]
-    wide_sure = extend(sure.astype(np.float64), 0.0).astype(bool)
-    path = np.append(places.path, NOBODY)[found.member].astype(np.float64)
-    hushed = np.append(places.silent, False)[found.member]
-    low = np.full((sure.shape[0], found.member.shape[1]), np.inf)
-    high = -low
-    for layer in range(len(path)):
-        ok = wide_sure[:, found.member[layer]] & present[layer]
-        low, high = np.where(ok, np.minimum(low, path[layer]), low), np.where(ok, np.maximum(high, path[layer]), high)
-    good = np.ones_like(low, dtype=bool)
-    for layer in range(len(path)):
-        unsure = ~wide_sure[:, found.member[layer]] & found.core[layer] & present[layer]
-        other = np.isfinite(low) & ((low != path[layer]) | (high != path[layer])) & ~hushed[layer]
-        good &= ~unsure | other
+    """(N, T): every core place is sure (S, T), or a sure one within reach comes by another path than each that is not."""
+    found, lines = places.found, places.found.lines
+    good = np.ones((len(lines.count), sure.shape[1]), dtype=bool)
+    if sure.all():
+        return good
+    told = lines.rows(sure, np.logical_or, False).astype(np.int16)
+    paths = np.zeros(good.shape, dtype=np.int16)
+    for count, one in lines.towns.steps(told, paths):
+        count += one
+    paths = lines.towns.sorted(paths)[lines.cores.order]
+    for (ok, fine), (count, own) in zip(found.cores.steps(sure, good), lines.cores.steps(told, paths), strict=True):
+        ok &= fine | (count > own)
+    good = found.cores.sorted(good)
+    if places.silent.any():
+        good &= ~found.cores.joined(~sure & places.silent[:, None], np.logical_or, False)
     return good
-
-
-def _two_paths(values: Floats, stations: Side) -> Second:
-    """Best value per town that comes by another path than the best one, witnesses included."""
-    found = stations.found
-    wide, path = extend(values, -np.inf), np.append(stations.path, NOBODY)[found.member]
-    shape = (values.shape[0], found.member.shape[1])
-    first, second, owner = np.full(shape, -np.inf), np.full(shape, -np.inf), np.full(shape, -2, dtype=np.int64)
-    for layer in range(len(path)):
-        value = np.take(wide, found.member[layer], axis=1)
-        np.maximum(second, np.minimum(first, value), out=second, where=owner != path[layer])
-        owner = np.where(value > first, path[layer], owner)
-        np.maximum(first, value, out=first)
-    return Second(second, owner)
-
-
-def _single(stations: Side, local: bool) -> Bools:
-    """(N,): one path alone can tell; of what only its own station measures, always."""
-    paths = np.sort(np.append(stations.path, NOBODY)[stations.found.member], axis=0)
-    return np.asarray(local | ((np.diff(paths, axis=0, prepend=NOBODY) != 0).sum(axis=0) < 2))
 
 
 def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...]) -> TownValues:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rules.grid import Floats, take, trailing_extreme
-from rules.statistics.window import StationValues, Window, lost
+from rules.statistics.window import StationValues, Window
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
@@ -19,10 +19,12 @@ CARRY_H = 3.0
 def last(w: Window, _: Indicator) -> StationValues:
     """The newest reading that counts; certain when nothing newer came that does not."""
     value = take(w.grid.value, w.position.known, np.nan)
-    lo = np.where(w.known, value, -np.inf)
-    hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
-    carried = value + np.maximum(rate(w), 0.0) * np.minimum(np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600, CARRY_H)
-    return StationValues(lo, hi, np.where(lost(w), carried, lo), ~w.fresh, w.position.known_age_s)
+
+    def carried() -> Floats:
+        gone_h: Floats = np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600
+        return np.asarray(value + np.maximum(rate(w), 0.0) * np.minimum(gone_h, CARRY_H))
+
+    return w.values(np.where(w.known, value, -np.inf), np.where(w.known & (w.position.known == w.position.newest), value, np.inf), carried)
 
 
 def rate(w: Window) -> Floats:
@@ -36,24 +38,20 @@ def rate(w: Window) -> Floats:
 def total(w: Window, _: Indicator) -> StationValues:
     """Accumulation: what is known to have fallen; a missing slot may hold anything."""
     lo = w.grid.amounts.trailing(w.end, w.width)
-    gone = lost(w)
-    before_loss = w.grid.amounts.trailing(np.maximum(w.position.known, 0), w.width) if gone.any() else lo
-    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(gone, np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
+    return w.bounded(lo, lambda: np.maximum(lo, w.grid.amounts.trailing(np.maximum(w.position.known, 0), w.width)))
 
 
 def highest(w: Window, _: Indicator) -> StationValues:
     """Highest reading of the window."""
     lo = trailing_extreme(w.grid.value, w.end, w.width, highest=True)
-    before_loss = trailing_extreme(w.grid.value, w.position.known, w.width, highest=True)
-    return StationValues(lo, np.where(w.whole, lo, np.inf), np.where(lost(w), np.maximum(lo, before_loss), lo), ~w.fresh, w.position.known_age_s)
+    return w.bounded(lo, lambda: np.maximum(lo, trailing_extreme(w.grid.value, w.position.known, w.width, highest=True)))
 
 
 def mean(w: Window, _: Indicator) -> StationValues:
     """Mean of the window; proved only when the window is whole."""
     count = np.maximum(w.grid.counts.trailing(w.end, w.width), 1.0)
     value = np.round(w.grid.amounts.trailing(w.end, w.width) / count, 6)
-    lo = np.where(w.whole, value, -np.inf)
-    return StationValues(lo, np.where(w.whole, value, np.inf), lo, ~w.fresh, w.position.known_age_s)
+    return w.values(np.where(w.whole, value, -np.inf), np.where(w.whole, value, np.inf))
 
 
 def _span(w: Window) -> tuple[Floats, Floats, Floats]:
@@ -66,7 +64,7 @@ def _span(w: Window) -> tuple[Floats, Floats, Floats]:
 def _difference(w: Window, amount: Floats) -> StationValues:
     """A change within the window: what the known readings show is proved, gaps may hide more."""
     lo = np.where(np.isfinite(amount), np.round(amount, 6), -np.inf)
-    return StationValues(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
+    return w.values(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf))
 
 
 def rise(w: Window, _: Indicator) -> StationValues:
@@ -95,4 +93,4 @@ def mean_drop(w: Window, _: Indicator) -> StationValues:
     enough = w.whole & (count_before >= count)
     drop = total.trailing(before, w.width) / np.maximum(count_before, 1.0) - total.trailing(w.end, w.width) / count
     lo = np.where(enough, np.round(drop, 6), -np.inf)
-    return StationValues(lo, np.where(enough, lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
+    return w.values(lo, np.where(enough, lo, np.inf))

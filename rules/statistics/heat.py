@@ -23,7 +23,7 @@ def lowest_daily_max(w: Window, indicator: Indicator) -> StationValues:
     day, days = w.grid.slots(DAY_H), max(1, round(indicator.window_h / DAY_H))
     highs = [trailing_extreme(w.grid.value, w.end - i * day, day, highest=True) for i in range(days)]
     lo = np.min(highs, axis=0)
-    return StationValues(lo, np.where(w.whole, lo, np.inf), lo, ~w.fresh, w.position.known_age_s)
+    return w.bounded(lo)
 
 
 def min_drop(w: Window, _: Indicator) -> StationValues:
@@ -35,4 +35,4 @@ def min_drop(w: Window, _: Indicator) -> StationValues:
     with np.errstate(invalid="ignore"):
         drop = np.round(low_before - low, 6)
     lo = np.where(enough & np.isfinite(drop), drop, -np.inf)
-    return StationValues(lo, np.where(enough & w.whole & np.isfinite(drop), drop, np.inf), lo, ~w.fresh, w.position.known_age_s)
+    return w.values(lo, np.where(enough & w.whole & np.isfinite(drop), drop, np.inf))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rules.grid import Floats, Ints, Running
-from rules.statistics.window import StationValues, Window, lost
+from rules.statistics.window import StationValues, Window
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
@@ -54,6 +54,5 @@ def intensity_duration(w: Window, indicator: Indicator) -> StationValues:
 
 def _bounded(w: Window, index: Callable[[Running, Ints], Floats]) -> StationValues:
     """What is known to have fallen proves the index; a missing slot may hold anything."""
-    lo, gone = index(w.grid.amounts, w.end), lost(w)
-    heading = np.where(gone, np.maximum(lo, index(w.grid.amounts, np.maximum(w.position.known, 0))), lo) if gone.any() else lo
-    return StationValues(lo, np.where(w.whole, lo, np.inf), heading, ~w.fresh, w.position.known_age_s)
+    lo = index(w.grid.amounts, w.end)
+    return w.bounded(lo, lambda: np.maximum(lo, index(w.grid.amounts, np.maximum(w.position.known, 0))))

@@ -12,7 +12,7 @@ import numpy as np
 
 from rules.grid import Floats, take, trailing_extreme
 from rules.statistics.basic import CARRY_H, rate
-from rules.statistics.window import LONGEST_H, StationValues, Window, held, lost
+from rules.statistics.window import LONGEST_H, StationValues, Window, held
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
@@ -64,4 +64,4 @@ def _age_h(w: Window) -> Floats:
 def _read(w: Window, value: Floats, when_lost: Floats) -> StationValues:
     lo = np.where(w.known, value, -np.inf)
     hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
-    return StationValues(lo, hi, np.where(lost(w), when_lost, lo), ~w.fresh, w.position.known_age_s)
+    return w.values(lo, hi, lambda: when_lost)

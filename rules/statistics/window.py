@@ -7,7 +7,9 @@ station that still reports it equals `lo`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +21,24 @@ LONGEST_H = 240.0
 
 @dataclass(frozen=True, slots=True)
 class StationValues:
-    """(T, S) each: the interval, where a lost station was heading, whether the station is stale, and the age of its newest reading that counts."""
+    """(T, S) each: the interval, where a lost station was heading (`lo` itself where none is lost), whether the station is stale, and the age of its
+    newest reading that counts."""
 
     lo: Floats
     hi: Floats
     heading: Floats
     stale: Bools
     age_s: Floats
+
+    def each(self, change: Callable[[Floats], Floats]) -> StationValues:
+        """The same with the interval and the heading changed in one way."""
+        lo = change(self.lo)
+        return replace(self, lo=lo, hi=change(self.hi), heading=lo if self.heading is self.lo else change(self.heading))
+
+    def some(self, at: Any) -> StationValues:
+        """Some ticks or stations."""
+        lo = self.lo[at]
+        return StationValues(lo, self.hi[at], lo if self.heading is self.lo else self.heading[at], self.stale[at], self.age_s[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +50,37 @@ class Window:
 
     grid: Grid
     position: Position
-    end: Ints
     width: int
-    fresh: Bools
-    known: Bools
     whole: Bools
     mark: Floats
 
+    @property
+    def end(self) -> Ints:
+        """(T, S) last slot of the window."""
+        return self.position.end
 
-def window(grid: Grid, position: Position, hours: float, max_age_s: Floats, interval_s: Floats, mark: Floats) -> Window:
-    """A station's window ends at its newest reading while it is fresh (its next one is not due yet), by the clock once it is stale.
+    @property
+    def known(self) -> Bools:
+        """(T, S): the newest reading that counts is not too old."""
+        return self.position.told
 
-    `max_age_s`, `interval_s` (S,): the feed's; a window is whole when as many readings as are due in it count, or for an
-    accumulated property when they cover it.
-    """
+    def values(self, lo: Floats, hi: Floats, heading: Callable[[], Floats] | None = None) -> StationValues:
+        """The statistic's interval; where stations are lost their `heading` (T, S) is asked for, elsewhere it is what is proved."""
+        headed = np.where(self.position.lost, heading(), lo) if heading and self.position.lost.any() else lo
+        return StationValues(lo, hi, headed, ~self.position.fresh, self.position.known_age_s)
+
+    def bounded(self, lo: Floats, heading: Callable[[], Floats] | None = None) -> StationValues:
+        """The same where `lo` is all there is once the window is whole, and anything is possible before."""
+        return self.values(lo, np.where(self.whole, lo, np.inf), heading)
+
+
+def window(grid: Grid, position: Position, hours: float, interval_s: Floats, mark: Floats) -> Window:
+    """A window of `hours`; `interval_s` (S,): the feed's. It is whole when as many readings as are due in it count, or for an accumulated property
+    when they cover it."""
     width = grid.slots(hours)
-    fresh = position.age_s <= max_age_s
-    known = position.known_age_s <= max_age_s
-    end = np.where(fresh, position.newest, position.tick[:, None])
-    counted = grid.counts.trailing(end, width)
+    counted = grid.counts.trailing(position.end, width)
     due = np.full(len(grid.stations), width, dtype=np.float64) if grid.accumulated else np.maximum(1, (width * grid.step_s) // np.maximum(interval_s, grid.step_s))
-    return Window(grid, position, end, width, fresh, known, fresh & (counted >= due), mark)
-
-
-def lost(w: Window) -> Bools:
-    """Stations (T, S) that have fallen silent and were heard before."""
-    return ~w.fresh & (w.position.known >= 0)
+    return Window(grid, position, width, position.fresh & (counted >= due), mark)
 
 
 def held(grid: Grid) -> Floats:

@@ -81,11 +81,12 @@ def _table(rain: np.ndarray, county: County, rng: np.random.Generator) -> Log:
     last = int(NOW.timestamp()) * 1_000_000
     size = len(station)
     text = np.broadcast_to(np.array("synthetic", dtype=object), (size,))
+    names = tuple(s.station for s in county.stations)
     return Log(
-        feed=text, station=text, observed=text, time_us=last - (ticks - 1 - tick) * STEP_S * 1_000_000, value=rain[tick, station].astype(np.float64),
-        flag=np.broadcast_to(np.int64(Flag.GOOD), (size,)), interval_s=np.broadcast_to(np.int64(STEP_S), (size,)), raw=text, reasons=text, datum=text,
-        synthetic=np.broadcast_to(np.True_, (size,)), by_property={"rain": np.arange(size)}, names=tuple(s.station for s in county.stations), place=station,
-        feed_rank=np.broadcast_to(np.int64(0), (size,)))
+        time_us=last - (ticks - 1 - tick) * STEP_S * 1_000_000, value=rain[tick, station].astype(np.float64),
+        flag=np.broadcast_to(np.int64(Flag.GOOD), (size,)), interval_s=np.broadcast_to(np.int64(STEP_S), (size,)),
+        synthetic=np.broadcast_to(np.True_, (size,)), by_property={"rain": np.arange(size)}, names=names, place=station, datums=("",),
+        datum=np.broadcast_to(np.int64(0), (size,)), feed_rank=np.broadcast_to(np.int64(0), (size,)), texts=dict.fromkeys(("feed", "station", "raw"), text))
 
 
 def _own(name: str) -> Indicator:

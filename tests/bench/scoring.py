@@ -58,11 +58,11 @@ class Ours:
         back = np.array([int((NOW - tick).total_seconds()) for tick in ticks], dtype=np.int64)
         place = Readings.__new__(Readings)
         place.county, place.now, place.hours, place.silent, place.log, place._ticks_s = self.of.county, NOW, BACK_H, frozenset(), self.of.log, back
-        place._values, place._reaches, place._timing, place._feeds, place._lines = {}, {}, {}, {}, {}
+        place._sites, place._layouts, place._reaches, place._timing = {}, {}, {}, {}
         place._measuring = {("rain", ""): self.of.county.stations}
-        place._grids = {("rain", id(self.of.county.stations)): (self.grid, position(self.grid, self.grid.ticks - 1 - back // self.grid.step_s))}
+        place._grids = {("rain", id(self.of.county.stations)): (self.grid, position(self.grid, self.grid.ticks - 1 - back // self.grid.step_s, place._feeds(self.of.county.stations)[0]))}
         found = {i.name: place.towns(i) for i in self.of.indicators}
-        table = _table(found, (len(ticks), self.of.towns))
+        table = _table(found, (len(ticks), self.of.towns), frozenset())
         reader = Reader(table.plain, {})
         return tuple(find(rule, table, reader) for rule in self.of.rules)
 

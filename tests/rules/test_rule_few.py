@@ -28,13 +28,14 @@ def test_few_ticks_as_many(shape: tuple[int, int, int, float], width: int) -> No
     sums = {name: getattr(grid, name).trailing(end, width) for name in ("amounts", "counts")}
     tops = [g.trailing_extreme(grid.value, end, width, highest=which) for which in (False, True)]
     tick = np.arange(grid.ticks)[-g.FEW_TICKS - 3 :]
-    whole = g.position(grid, np.resize(tick, g.FEW_TICKS + 3))
+    age = np.full(len(grid.stations), 3600.0)
+    whole = g.position(grid, np.resize(tick, g.FEW_TICKS + 3), age)
     for number in range(len(end)):
         one, single = slice(number, number + 1), g.Grid("rain", grid.stations, 300, grid.value, grid.row, True)
         for name, found in sums.items():
             np.testing.assert_array_equal(getattr(single, name).trailing(end[one], width), found[one])
         for which, found in zip((False, True), tops, strict=True):
             np.testing.assert_array_equal(g.trailing_extreme(grid.value, end[one], width, highest=which), found[one])
-        at = g.position(grid, whole.tick[one])
-        for name in ("newest", "known", "age_s", "known_age_s"):
+        at = g.position(grid, whole.tick[one], age)
+        for name in ("newest", "known", "age_s", "known_age_s", "fresh", "told", "end", "lost"):
             np.testing.assert_array_equal(getattr(at, name), getattr(whole, name)[one])

@@ -145,7 +145,7 @@ def test_neighbours_are_found_on_the_sphere() -> None:
     for town in range(10):
         assert set(within.member[within.core[:, town], town].tolist()) == set(np.flatnonzero(km[town] <= 150.0).tolist())
     values = rng.uniform(0, 9, (3, 50))
-    best = over_towns(values, within, list(within.core))
+    best = over_towns(values, within)
     want = np.stack([np.where((km <= 150.0).any(axis=1), np.where(km <= 150.0, row, -np.inf).max(axis=1), -np.inf) for row in values])
     assert np.array_equal(best, want) and quadrant(45.0) == 0
 

@@ -30,8 +30,8 @@ def told(statistic: str, observed: str, values: list[float | None], *, mark: flo
     log = Log.of(sources(case, hours("1 h"), world(case, 1.0), now).observations)
     grid = build(log, observed, ("A",), now=now, hours=len(values) + 1.0)
     seen = negated(grid) if indicator.inverted else grid
-    at = position(grid, np.array([grid.ticks - 1]))
-    found = STATISTICS[statistic](window(seen, at, indicator.window_h, np.array([7200.0]), np.array([3600.0]), np.array([mark])), indicator)
+    at = position(grid, np.array([grid.ticks - 1]), np.array([7200.0]))
+    found = STATISTICS[statistic](window(seen, at, indicator.window_h, np.array([3600.0]), np.array([mark])), indicator)
     lo, hi = float(found.lo[0, 0]), float(found.hi[0, 0])
     return (-hi, -lo) if indicator.sinking else (lo, hi)
 
