@@ -50,7 +50,12 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather = Gather(feed=feed, received=received, raw=raw, unread=set(head).difference(KNOWN))
     seen: dict[tuple[str, datetime], list[float]] = defaultdict(list)
     stations = county.stations_of(feed.feed)
+    known: set[tuple[object, ...]] = set()
     for index, row in enumerate(rows):
+        pixel = tuple(map(str, row.values()))
+        if pixel in known:
+            continue  # a line that stands twice is one fire
+        known.add(pixel)
         try:
             fire = _fire(row, stations, float(feed.options.get("reach_km", 10)))
         except Refused as error:

@@ -1,8 +1,8 @@
 """Outages as points with customers out (ArcGIS feature service as JSON or GeoJSON, or a plain list of points), summed per town by the town's cell.
 
-Options name the fields: `out` (default customers_out), `restored`, `critical` (number or yes/no of a critical customer), `time` (epoch milliseconds), and
-for a plain list `lat` and `lon`. A whole list without a point in a town says 0 there; a list that is cut off or partly unreadable says nothing about
-such towns. Points outside the county are read past.
+Options name the fields: `id` under which a point counts once (default: GeoJSON's own, or the layer's objectIdFieldName), `out` (default customers_out),
+`restored`, `critical` (number or yes/no of a critical customer), `time` (epoch milliseconds), and for a plain list `lat` and `lon`. A whole list without a
+point in a town says 0 there; a list that is cut off or partly unreadable says nothing about such towns. Points outside the county are read past.
 """
 
 from __future__ import annotations
@@ -48,15 +48,23 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     names = {option: name for option, name in SUMS.items() if option == "out" or option in feed.options}
     sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(names.values(), 0.0))
     times: list[datetime] = []
-    wkid = _wkid(document)
+    wkid, seen = _wkid(document), dict[str, object]()
+    own = str(feed.options.get("id") or (isinstance(document, dict) and document.get("objectIdFieldName")) or "")
 
     def read(fields: Fields) -> Iterator[Any]:
+        key = fields.maybe("id") if fields.has("geometry") else None
         lon, lat = _place(fields, feed, wkid)
         attributes = Fields(_attributes(fields))
+        key = attributes.maybe(own) if own and key is None else key
         counts = {name: _count(attributes.maybe(str(feed.options.get(option, name))), option) for option, name in names.items()}
         if "time" in feed.options:
             times.append(_time(attributes.number(str(feed.options["time"])), received))
         fields.drop()
+        told = (lon, lat, counts)
+        if key is not None and seen.setdefault(str(key), told) is not told:
+            if seen[str(key)] != told:
+                raise Refused(f"point {str(key)[:20]!r} stands twice and says two things")
+            return iter(())
         town = next((key for key, cell in cells.items() if cell.covers(Point(lon, lat))), None)
         if town is not None:
             for name, count in counts.items():

@@ -65,6 +65,15 @@ def test_a_cut_list_says_nothing_about_the_other_towns(place) -> None:
     assert {o.station for o in batch.observations} == {"P0"} and "cut off" in batch.rejected[0].reason
 
 
+def test_a_point_counts_once_under_its_id_and_may_not_say_two_things(place) -> None:
+    a = place[2][0]
+    one, two = feature(a.lat, a.lon, 10, OBJECTID=1), feature(a.lat, a.lon, 10, OBJECTID=2)
+    assert values(parse(place, layer(one, two, one, objectIdFieldName="OBJECTID")))["P0", "customers_out"] == 20
+    assert values(parse(place, layer(one, one)))["P0", "customers_out"] == 20  # without an id two outages at one place are two
+    batch = parse(place, layer(one, feature(a.lat, a.lon, 99, OBJECTID=1), objectIdFieldName="OBJECTID"))
+    assert values(batch)["P0", "customers_out"] == 10 and "says two things" in batch.rejected[0].reason
+
+
 def test_web_mercator_and_geojson(place) -> None:
     a, b, _ = place[2]
     x, y = radians(a.lon) * 6378137.0, log(tan(pi / 4 + radians(a.lat) / 2)) * 6378137.0
@@ -79,13 +88,6 @@ def test_web_mercator_and_geojson(place) -> None:
 def test_documents_that_are_not_points(place, body) -> None:
     with pytest.raises(ParseError):
         parse(place, body)
-
-
-def test_served_good_twice_partial_late_malformed(place, over_http) -> None:
-    a = place[2][0]
-    good, late = layer(feature(a.lat, a.lon)), layer(feature(a.lat, a.lon, asof=EPOCH - 3600_000))
-    reports, rows = over_http(place[:2], NOW, good, good, good[:90], late, b"<html>")
-    assert [r.outcome for r in reports] == ["ok", "unchanged", "failed", "ok", "failed"] and sorted({t.hour for t in rows()["time"]}) == [0, 23]
 
 
 @pytest.mark.recorded
