@@ -28,6 +28,8 @@ from core.signing import canonical
 from core.times import iso
 
 KINDS = ("json", "csv", "cap", "sms", "beidou")
+#: The kind of the list that is pulled: a message that is a document of its own, which is no list or the feed is ill.
+LIST = "list"
 
 
 def spool_of(feed: Feed, settings: Settings) -> Spool:
@@ -48,7 +50,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
         answer = http.get(feed, feed.url(settings), settings=settings, conditional=conditional)
         if answer is None:
             return None
-        message = {"at": iso(now), "by": "", "kind": "csv", "body": answer.body.decode(errors="strict")}
+        message = {"at": iso(now), "by": "", "kind": LIST, "body": answer.body.decode(errors="replace")}
         return replace(answer, body=canonical({"messages": [message]}).encode())
     if not spool.folder.is_dir():
         raise FetchError(f"{feed.feed}: 还没有接收服务写入 / no receiver has written here yet", layer="source")
@@ -56,7 +58,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
-    """All messages; one that cannot be read is set aside whole. What a message says counts as received when it arrived."""
+    """All messages; one that cannot be read is set aside whole, a list that cannot be read is a ParseError. What a message says counts as received when it arrived."""
     document = loads(body, feed=feed.feed)
     messages = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(messages, list):
@@ -68,6 +70,8 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
             at = min(fields.zoned("at"), received)
             batch = read(fields.text("kind"), str(fields.take("body")), str(fields.maybe("by") or ""), Gather(feed=feed, received=at, raw=raw), county)
         except (ParseError, ValueError) as error:
+            if isinstance(message, dict) and message.get("kind") == LIST:
+                raise ParseError(str(error), where=feed.feed) from error
             whole.refuse(f"messages[{number}]", str(error), "")
             continue
         whole.items += [*batch.observations, *batch.signals, *batch.reports]
@@ -80,7 +84,7 @@ def read(kind: str, text: str, by: str, gather: Gather, county: County) -> Batch
     match kind:
         case "json":
             return pushed.read_json(text.encode(), gather, county)
-        case "csv":
+        case "csv" | "list":
             return pushed.read_csv(text, gather, county)
         case "cap":
             return pushed.read_xml(text.encode(), gather, county)

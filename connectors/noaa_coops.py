@@ -50,7 +50,8 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
-    """Tide (m, measured) and tide_astronomic (m, predicted) in the datum asked for; the API's own error is set aside with its words."""
+    """Tide (m, measured) and tide_astronomic (m, predicted) in the datum asked for; the API's own error is set aside with its words, and is a ParseError
+    when no answer can be used."""
     document = loads(body, feed=feed.feed)
     answers = document.get("answers") if isinstance(document, dict) else None
     if not isinstance(answers, list):
@@ -76,6 +77,9 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
             gather.refuse(f"answers[{index}]", str(error), answer)
             continue
         gather.each(rows, f"{station.station}/{product}", partial(read, station=station, product=product, datum=datum), ignore=IGNORE)
+    refused = [rejected.reason for rejected in gather.rejected if rejected.where.startswith("answers[")]
+    if len(refused) == len(answers):
+        raise ParseError(f"none of {len(answers)} answers can be used: {refused[:1]}", where=feed.feed)
     return gather.batch()
 
 

@@ -55,7 +55,8 @@ def pull(
 
 
 def answers(body: bytes, gather: Gather) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each key with its document; an answer that is no JSON object is set aside and the others are read. ParseError when nothing is."""
+    """Each key with its document; an answer that is no JSON object is set aside and the others are read. Whoever cannot use a document refuses its key;
+    ParseError when no answer at all could be used, be it a login page or a key that has run out, at every point."""
     document = loads(body, feed=gather.feed.feed)
     texts = document.get("answers") if isinstance(document, dict) else None
     if not isinstance(texts, dict) or not texts:
@@ -72,6 +73,9 @@ def answers(body: bytes, gather: Gather) -> Iterator[tuple[str, dict[str, Any]]]
             gather.refuse(key, str(error), text)
         else:
             yield key, found
+    refused = {rejected.where: rejected.reason for rejected in gather.rejected}
+    if refused.keys() >= texts.keys():
+        raise ParseError(f"none of {len(texts)} answers can be used: {refused[next(iter(texts))]}", where=gather.feed.feed)
 
 
 def wrap(**texts: str | bytes) -> bytes:

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-import connectors
 from connectors import noaa_coops
 from core.errors import FetchError, ParseError
 from core.model import Flag
@@ -80,27 +79,24 @@ def test_no_station_is_told(elsewhere, settings) -> None:
         noaa_coops.fetch(elsewhere("noaa_coops", SEATTLE)[1], conditional=Conditional(), now=NOW, settings=settings)
 
 
-def test_over_http_good_duplicated_late_partial_and_malformed(place, serve, reply, settings, lake, ledger) -> None:
-    asked, rows = [], [ROW]
+def test_what_is_asked(place, serve, reply, settings) -> None:
+    from connectors.types import Conditional
+
+    asked = []
 
     def handle(request) -> None:
-        query = {k: v[0] for k, v in parse_qs(urlsplit(request.path).query).items()}
-        asked.append(query)
-        reply(request, (level(*rows) if query["product"] == "water_level" else json.dumps({"predictions": [AHEAD]})).encode())
+        asked.append({k: v[0] for k, v in parse_qs(urlsplit(request.path).query).items()})
+        reply(request, b"{}")
 
-    here = settings.model_copy(update={"sandbox_url": serve(handle)})
-
-    def run(*new: dict[str, str]) -> str:
-        rows[:] = new
-        return connectors.ingest(place[1].feed, now=NOW, county=place[0], lake=lake, ledger=ledger, settings=here).outcome
-
-    late = ROW | {"t": "2026-11-01 07:00", "v": "1.1"}
-    assert [run(ROW), run(ROW, ROW), run(ROW, late), run(ROW, {"t": "?"}), run({})] == ["ok", "ok", "ok", "partial", "partial"]
+    noaa_coops.fetch(place[1], conditional=Conditional(), now=NOW, settings=settings.model_copy(update={"sandbox_url": serve(handle)}))
     assert asked[0] == {"station": "9447130", "product": "water_level", "datum": "MLLW", "units": "metric", "time_zone": "gmt", "format": "json",
                         "application": "fengsui", "begin_date": "20261101 06:00", "end_date": "20261101 12:00"}
-    read = {"start": NOW.replace(day=1, hour=0), "end": NOW.replace(hour=23), "as_of": NOW}
-    assert lake.observations(**read, feeds=[place[1].feed])["value"].tolist() == [1.1, -0.203]
-    assert lake.observations(**read, feeds=[place[1].feed], forecasts=True)["value"].tolist() == [3.211]
+    assert (asked[1]["product"], asked[1]["end_date"]) == ("predictions", "20261102 12:00")
+
+
+def test_no_answer_that_can_be_used_is_an_error(place) -> None:
+    with pytest.raises(ParseError, match="none of 2 answers"):
+        parse(place, answer('{"error": {"message": "No data was found."}}'), answer("<html>down</html>", "predictions"))
 
 
 @pytest.mark.recorded

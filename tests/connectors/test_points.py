@@ -1,4 +1,4 @@
-"""Weather asked point by point: Open-Meteo, QWeather, nmc.cn's stations; each format, and each served by a real server."""
+"""Weather asked point by point: Open-Meteo, QWeather, nmc.cn's stations; each format."""
 
 from __future__ import annotations
 
@@ -149,37 +149,17 @@ def test_nmc_station_reads_the_newest_and_the_past_hours(elsewhere) -> None:
 
 
 def test_nmc_station_another_station_answered(elsewhere) -> None:
-    place = elsewhere("nmc_station", {"station": "1", "lat": 32, "lon": 121})
-    assert "58259 answered" in read(nmc_station, place, wrap(**{"1": REAL})).rejected[0].reason
+    place = elsewhere("nmc_station", {"station": "1", "lat": 32, "lon": 121}, {"station": "58259", "lat": 32, "lon": 121})
+    assert "58259 answered" in read(nmc_station, place, wrap(**{"1": REAL, "58259": REAL})).rejected[0].reason
 
 
-CASES = {
-    "open_meteo": (hours(), {"points": WHERE}, PLACE),
-    "qweather": (json.loads(HOURLY), {"points": WHERE}, PLACE),
-    "nmc_station": (json.loads(REAL), {"stations": "58259"}, {"station": "58259", "lat": 32, "lon": 121, "properties": ("rain",)}),
-}
-
-
-@pytest.mark.parametrize("name", list(CASES))
-def test_served_good_twice_late_malformed(name, elsewhere, over_http) -> None:
-    document, options, station = CASES[name]
-    good = json.dumps(document).encode()
-    late = json.dumps(document).replace("12.5", "13.5").replace("18.4", "19.4").replace("31.5", "30.5").encode()
-    reports, rows = over_http(elsewhere(name, station, **options), NOW, good, good, good[: len(good) // 2], b"<html>login</html>", late)
-    assert reports[0].outcome == "ok" and reports[0].records > 0
-    assert reports[1].outcome == "unchanged"
-    assert [r.records for r in reports[2:4]] == [0, 0] and all(r.outcome in ("failed", "partial") for r in reports[2:4])
-    assert reports[4].outcome == "ok" and rows() is not None
-
-
-def test_warnings_served_then_lifted_and_a_half_list_lifts_nothing(elsewhere, county, over_http, lake) -> None:
-    place = elsewhere("qweather_alerts", PLACE | {"town": county.towns[0].key}, points=WHERE)
-    reports, _ = over_http(place, NOW, ALERTS, ALERTS, ALERTS[:200], b'{"metadata": {}, "alerts": []}')
-    assert [r.outcome for r in reports] == ["ok", "ok", "partial", "ok"] and [r.records for r in reports] == [1, 1, 0, 0]
-    for minute, listed in ((1, True), (2, True), (3, False)):
-        as_of = NOW + timedelta(minutes=minute, seconds=30)
-        rows = lake.signals(as_of=as_of, feed="elsewhere")
-        assert bool((rows["listed_at"] == rows["snapshot_at"]).any()) is listed, minute
+@pytest.mark.parametrize("text", ["<html>login</html>", '{"code": "401"}'])
+@pytest.mark.parametrize("connector", [qweather, qweather_alerts, nmc_station])
+def test_a_refusal_at_every_point_is_no_answer(elsewhere, connector, text) -> None:
+    """A key that has run out is refused point by point; nothing of that may look like fair weather."""
+    place = elsewhere(connector.__name__.rpartition(".")[2], PLACE, OTHER)
+    with pytest.raises(ParseError, match="none of 2 answers can be used"):
+        read(connector, place, wrap(P1=text, P2=text))
 
 
 @pytest.mark.recorded
