@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors import judge
 from connectors.derive import derive
-from connectors.listing import carried
+from connectors.listing import settled
 from connectors.records import NOTES
 from connectors.types import Conditional
 from connectors.work import Work
@@ -55,7 +55,7 @@ def carry(work: Work) -> bool:
     """Signals that an update or cancel names end; a list that was not read whole ends nothing else."""
     if work.connector.listing:
         whole = all(rejected.reason.startswith(NOTES) for rejected in work.batch.rejected)
-        work.batch = replace(work.batch, signals=(*work.batch.signals, *carried(work, whole)))
+        work.batch = replace(work.batch, signals=settled(work, whole))
     return True
 
 
