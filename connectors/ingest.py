@@ -93,6 +93,8 @@ def _record(work: Work) -> FeedHealthRow:
         payload = work.payload
         unchanged = work.outcome == "unchanged"
         newest = former.newest_reading if unchanged else iso(work.newest) if work.newest else None
+        if work.queue:  # a queue hands out what is new to us; a late message, or one without a reading, takes nothing back
+            newest = max(filter(None, (newest, former.newest_reading)), default=None)
         row = replace(
             former, checked_at=iso(work.now), success_at=iso(work.now), failures=0, layer="", newest_reading=newest,
             changed_at=former.changed_at if work.raw == former.raw else iso(work.now), raw=work.raw or former.raw,

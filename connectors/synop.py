@@ -23,6 +23,7 @@ from core.settings import Settings
 from core.units import PROPERTIES, convert
 
 MAX_GROUPS, MAX_REPORTS = 120, 20000
+LAST = "NNNN"  # the end-of-message signal, where the telegram still has it
 _LINE = re.compile(r"(?P<station>\d{5}),(?P<y>\d{4}),(?P<m>\d\d?),(?P<d>\d\d?),(?P<h>\d\d?),(?P<min>\d\d?),(?P<report>AAXX .*)\Z", re.DOTALL)
 _HEAD = re.compile(r"AAXX\s+(?P<day>\d\d)(?P<hour>\d\d)(?P<wind>[0-9/])\Z")
 
@@ -66,6 +67,8 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     if len(records) > MAX_REPORTS:
         raise ParseError(f"{len(records)} reports are over {MAX_REPORTS}", where=feed.feed)
     gather.each(records, "report", read)
+    if text.rpartition("=")[2].split() not in ([], [LAST]):
+        gather.refuse("bulletin", "it ends within a report: no = at its end")
     return gather.batch()
 
 
