@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,6 +45,9 @@ def library() -> Any:
     """eccodes; ConfigError that says what to install where it is absent."""
     try:
         import sqlite3  # noqa: F401 - first: eccodes' wheels carry an old SQLite, which would become the ledger's
+
+        with suppress(ImportError):  # and psycopg first: a process that loads it after eccodes, and connects, crashes when it ends
+            import psycopg  # noqa: F401
 
         import eccodes
     except (ImportError, RuntimeError) as error:

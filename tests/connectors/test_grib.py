@@ -6,49 +6,18 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
-import eccodes
-import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from grib_made import grid, message
 
 from connectors import grib, gribfile
 from core.errors import ConfigError, ParseError
 
 NOW = datetime(2021, 7, 25, 6, tzinfo=UTC)
 PLACE = {"station": "G1", "lat": 31.9, "lon": 121.2}
-
-
-def message(parameter: tuple[int, int, int], values: np.ndarray, *, step: int = 6, level: int = 10, accumulated: bool = False, missing: bool = False) -> bytes:
-    """One GRIB2 message on a 5 x 5 grid of 0.25 degrees, 31.5-32.5 N, 120.75-121.75 E, run 2021-07-25 00Z."""
-    handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
-    try:
-        sets = {
-            "centre": "babj", "dataDate": 20210725, "dataTime": 0, "Ni": 5, "Nj": 5, "latitudeOfFirstGridPointInDegrees": 32.5,
-            "longitudeOfFirstGridPointInDegrees": 120.75, "latitudeOfLastGridPointInDegrees": 31.5, "longitudeOfLastGridPointInDegrees": 121.75,
-            "iDirectionIncrementInDegrees": 0.25, "jDirectionIncrementInDegrees": 0.25, "productDefinitionTemplateNumber": 8 if accumulated else 0,
-            "discipline": parameter[0], "parameterCategory": parameter[1], "parameterNumber": parameter[2], "typeOfFirstFixedSurface": 103,
-            "scaleFactorOfFirstFixedSurface": 0, "scaledValueOfFirstFixedSurface": level, "stepUnits": 1,
-        }
-        for key, value in sets.items():
-            eccodes.codes_set(handle, key, value)
-        if accumulated:
-            eccodes.codes_set(handle, "typeOfStatisticalProcessing", 1)
-            eccodes.codes_set(handle, "stepRange", f"0-{step}")
-        else:
-            eccodes.codes_set(handle, "step", step)
-        if missing:
-            eccodes.codes_set(handle, "bitmapPresent", 1)
-        eccodes.codes_set_values(handle, values.ravel().astype(float))
-        return bytes(eccodes.codes_get_message(handle))
-    finally:
-        eccodes.codes_release(handle)
-
-
-def grid(value: float) -> np.ndarray:
-    """`value` at the point nearest to 31.9 N 121.2 E (31.75 or 32.0 N; 121.25 E), something else elsewhere."""
-    field = np.full((5, 5), value + 50)
-    field[2, 2] = value  # 32.0 N, 121.25 E
-    return field
 
 
 FILE = b"".join([
@@ -117,13 +86,18 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch) -> None:
     assert "fengsui[grib]" in told.value.hint
 
 
-def test_served_good_twice_cut_malformed(place, over_http) -> None:
-    reports, _ = over_http(place, NOW, FILE, FILE, FILE[:-9], b"<html>")
-    assert [r.outcome for r in reports] == ["ok", "unchanged", "failed", "failed"] and reports[0].records == 6
-
-
 def test_reading_grids_leaves_the_ledger_its_own_sqlite() -> None:
     """eccodes' wheels carry an SQLite too old for the ledger; whoever loads it first decides for the whole process."""
     code = "from connectors import gribfile; gribfile.library(); import sqlite3; print(sqlite3.sqlite_version)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == sqlite3.sqlite_version
+
+
+def test_a_process_that_read_grids_and_speaks_to_postgresql_ends_without_a_crash() -> None:
+    code = """
+from connectors import gribfile; gribfile.library()
+import psycopg
+try: psycopg.connect("postgresql://u@127.0.0.1:9/x")
+except psycopg.OperationalError: print("refused")
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "refused\n"
