@@ -69,12 +69,6 @@ def test_documents_that_are_not_the_data(place, text) -> None:
         parse(place, text)
 
 
-def test_over_http_good_duplicated_late_partial_and_malformed(over_http, place) -> None:
-    late = reading(1.0, time="2026-11-01T03:00:00Z")
-    reports, stored = over_http(place, NOW, body(reading()), body(reading(), reading()), body(reading(), late), body(reading(), {}), body(reading())[:-5])
-    assert [r.outcome for r in reports] == ["ok", "ok", "ok", "partial", "failed"] and stored()["value"].tolist() == [1.0, 2.098]
-
-
 @pytest.mark.recorded
 def test_recorded_stations(place, recorded: Path) -> None:
     folder = recorded / "ea_flood"

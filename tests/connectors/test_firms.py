@@ -62,12 +62,6 @@ def test_texts_that_are_no_table(place, text) -> None:
         parse(place, text)
 
 
-def test_over_http_good_duplicated_late_partial_and_malformed(over_http, place) -> None:
-    late = row(time="0101", frp=1)
-    reports, stored = over_http(place, NOW, body(row()), body(row(), late), body(row(), late, "1,2"), b"Invalid MAP_KEY.")
-    assert [r.outcome for r in reports] == ["ok", "ok", "partial", "failed"] and len(stored()) == 4
-
-
 @pytest.mark.recorded
 def test_recorded_fires_near_big_sur(elsewhere, recorded: Path) -> None:
     place = elsewhere("firms", TOWN | {"lat": 36.46, "lon": -121.9}, reach_km=30)

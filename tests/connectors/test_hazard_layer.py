@@ -65,8 +65,3 @@ def test_one_bad_feature_costs_itself(place, bad) -> None:
 def test_documents_that_are_no_layer(place, text) -> None:
     with pytest.raises(ParseError):
         parse(place, text)
-
-
-def test_over_http_good_duplicated_partial_and_malformed(over_http, place) -> None:
-    reports, stored = over_http(place, NOW, body(feature()), body(feature(), feature("p2")), body(feature(), feature()), body(feature())[:-3])
-    assert [r.outcome for r in reports] == ["ok", "ok", "partial", "failed"] and len(stored()) == 4

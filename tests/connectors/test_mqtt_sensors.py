@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import served_sources
+from served_sources import mosquitto
 
 import connectors
 from connectors import mqtt_sensors
@@ -19,7 +21,6 @@ from connectors.types import Conditional
 from core.errors import FetchError, ParseError
 
 NOW = datetime(2021, 7, 26, 0, 0, tzinfo=UTC)
-MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 
 def message(station="DZ-01", name="tilt", value=0.02, minutes=0, unit="deg", **change):
@@ -29,32 +30,12 @@ def message(station="DZ-01", name="tilt", value=0.02, minutes=0, unit="deg", **c
 
 @pytest.fixture(params=[5, 4])
 def broker(request, tmp_path):
-    if MOSQUITTO is None:
-        pytest.skip("mosquitto is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = tmp_path / "m.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
-    process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield port, request.param
-    process.terminate()
-    process.wait(5)
+    for port in mosquitto(tmp_path):
+        yield port, request.param
 
 
 def publish(port, *messages) -> None:
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    for info in [client.publish(f"sensors/{m['station']}/{m['property']}", json.dumps(m), qos=1) for m in messages]:
-        info.wait_for_publish(5)
-    client.disconnect()
-    client.loop_stop()
+    served_sources.publish(port, [(f"sensors/{m['station']}/{m['property']}", json.dumps(m)) for m in messages])
 
 
 @pytest.fixture

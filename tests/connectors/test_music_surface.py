@@ -117,15 +117,6 @@ def test_xml_row_without_a_time_is_set_aside(county) -> None:
     assert {o.station for o in batch.observations} == {"M9002"} and "no time" in batch.rejected[0].reason
 
 
-def test_xml_served_good_twice_partial_malformed(county, over_http) -> None:
-    bodies = (XML.encode(), XML.encode(), XML.replace('Hour="22"', 'Hour="27"').encode(), XML.encode()[:200])
-    feed = replace(county.feed("weather"), expected=0)
-    here = replace(county, feeds=tuple(feed if f.feed == "weather" else f for f in county.feeds))
-    reports, rows = over_http((here, feed), RECEIVED, *bodies)
-    assert [r.outcome for r in reports] == ["ok", "unchanged", "partial", "failed"]
-    assert {"M9001", "M9002"} <= set(rows()["station"])
-
-
 @pytest.mark.recorded
 def test_recorded_xml_of_the_nation(county, recorded: Path) -> None:
     """22 whole rows of 22 stations elsewhere, read as their own county's; wind is a 1-minute mean and not ours."""

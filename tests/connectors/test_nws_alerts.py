@@ -59,12 +59,6 @@ def test_a_list_of_several_pages_is_told(place) -> None:
     assert "another page" in batch.rejected[0].reason
 
 
-def test_served_lifted_when_no_longer_listed(place, over_http, lake) -> None:
-    empty = json.dumps({"type": "FeatureCollection", "features": []}).encode()
-    reports, _ = over_http(place, NOW, BODY, BODY, BODY[:300], empty)
-    assert [r.outcome for r in reports] == ["partial", "partial", "failed", "ok"] and [r.records for r in reports] == [3, 3, 0, 0]
-
-
 @pytest.mark.recorded
 @pytest.mark.parametrize(("name", "count"), [("pynws_alerts_active_zone.json", 1), ("pynws_alerts_active_zone_second.json", 2)])
 def test_recorded_zones(place, recorded: Path, name, count) -> None:

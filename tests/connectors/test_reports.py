@@ -1,4 +1,4 @@
-"""METAR and SYNOP: the code forms, the times they leave out, and both served by a real server."""
+"""METAR and SYNOP: the code forms, the times they leave out."""
 
 from __future__ import annotations
 
@@ -114,18 +114,6 @@ def test_synop_trace_knots_negative_and_pressure_levels() -> None:
 def test_synop_answers_that_are_not_bulletins(elsewhere, body) -> None:
     with pytest.raises(ParseError):
         read(synop, elsewhere("synop", LAND), body)
-
-
-def test_reports_served_good_twice_partial_late_malformed(elsewhere, over_http) -> None:
-    late = LIST.replace(b"260000Z", b"252300Z")
-    reports, rows = over_http(elsewhere("metar", NANTONG, HONGQIAO), NOW, LIST, LIST, LIST[:200], late, b"<html>login</html>")
-    assert [r.outcome for r in reports] == ["ok", "unchanged", "failed", "ok", "failed"]
-    assert sorted({t.hour for t in rows()["time"]}) == [0, 23]
-
-
-def test_bulletin_served_good_twice_cut_malformed(elsewhere, over_http) -> None:
-    reports, rows = over_http(elsewhere("synop", LAND), NOW, BULLETIN, BULLETIN, BULLETIN[:60] + b"=", b"404")
-    assert [r.outcome for r in reports] == ["ok", "unchanged", "ok", "failed"] and set(rows()["station"]) == {"58259"}
 
 
 @pytest.mark.recorded

@@ -1,163 +1,216 @@
-"""Every connector through the whole step from a real server on loopback: good, duplicated, partial, malformed and late.
+"""Every connector through the whole step from a real server on loopback, in five cases: good, duplicated, partial, malformed and late data.
 
-Those whose own test does not do it are here, one row each; SERVED names the test of every other row of the registry and is held to the files.
+The table stands in served_cases.py, the servers in served_sources.py, the documents in served_wire.py. Each test begins with an empty lake. What the lake holds is
+compared as a whole after every pull, so that a record that is lost, doubled or changed is seen whatever its connector.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from served_cases import CASES, Case
+from served_sources import NOW, Http, Postgres, Source, postgresql
+
 import connectors
 from connectors.registry import CONNECTORS
+from core.county import County
+from core.lake import Lake
+from core.ledger import Ledger
 from core.model import FeedState
 
-NOW = datetime(2021, 7, 26, 0, 0, tzinfo=UTC)
-#: Where the other connectors are served (HTTP, SQL, TCP, MQTT, files): file, test.
-SERVED = {
-    "ea_flood": "ea_flood:over_http_good_duplicated_late_partial_and_malformed", "firms": "firms:over_http_good_duplicated_late_partial_and_malformed",
-    "grib": "grib:served_good_twice_cut_malformed", "hazard_layer": "hazard_layer:over_http_good_duplicated_partial_and_malformed",
-    "noaa_coops": "noaa_coops:over_http_good_duplicated_late_partial_and_malformed", "nws_alerts": "nws_alerts:served_lifted_when_no_longer_listed",
-    "outage_points": "outage_points:served_good_twice_partial_late_malformed", "open_meteo": "points:served_good_twice_late_malformed",
-    "qweather": "points:served_good_twice_late_malformed", "nmc_station": "points:served_good_twice_late_malformed",
-    "qweather_alerts": "points:warnings_served_then_lifted_and_a_half_list_lifts_nothing", "metar": "reports:reports_served_good_twice_partial_late_malformed",
-    "synop": "reports:bulletin_served_good_twice_cut_malformed", "sensorthings": "sensorthings:over_http_page_after_page",
-    "table": "table:served_good_twice_partial_late_malformed", "usgs_nwis": "usgs_nwis:over_http_good_duplicated_late_partial_and_malformed",
-    "usgs_quakes": "usgs_quakes:over_http_good_duplicated_late_partial_and_malformed", "cenc_quakes": "usgs_quakes:cenc_over_http",
-    "sl323": "sl323:over_the_whole_step_late_duplicated_and_partial", "mqtt_sensors": "mqtt_sensors:the_queue_is_drained_in_rounds_and_only_once",
-    "sl651": "sl651_gateway:a_reading_is_answered_when_it_is_on_the_disk_and_reaches_the_lake_once",
-    "inbox": "field_reports:the_spool_goes_through_the_whole_step_late_doubled_and_damaged", "file_drop": "file_drop:bad_files_stand_beside_their_reason",
-}
+OK, FAILED = FeedState.OK, FeedState.FAILED
+COLUMNS = ("station", "observed_property", "storm", "agency", "identifier", "kind", "time", "issued", "value", "lat", "level", "areas")
 
 
-@dataclass(frozen=True)
-class Case:
-    """Records of one feed and how they become its documents: path below the feed's own -> body."""
+@dataclass(slots=True, kw_only=True)
+class World:
+    """One feed with its source, lake and ledger; every pull is a minute later than the one before."""
 
+    case: Case
+    listing: bool
     feed: str
-    good: tuple[Any, Any]
-    late: Any
-    bad: Any
-    write: Callable[[list[Any]], dict[str, str]]
+    county: County
+    lake: Lake
+    ledger: Ledger
+    source: Source
+    at: datetime = NOW
+
+    def pull(self, *records: Any) -> tuple[connectors.IngestReport, list[tuple[str, ...]]]:
+        """The source holds, or sends, these records; the report and all rows of the lake."""
+        return self.tell(self.case.write(list(records)))
+
+    def tell(self, told: Any) -> tuple[connectors.IngestReport, list[tuple[str, ...]]]:
+        self.source.tell(told)
+        for _ in range(self.source.pulls):
+            self.at += timedelta(minutes=1)
+            report = connectors.ingest(self.feed, now=self.at, county=self.county, lake=self.lake, ledger=self.ledger, settings=self.source.settings)
+        return report, self.rows()
+
+    def frames(self) -> list[Any]:
+        window = {"start": NOW - timedelta(days=2), "end": NOW + timedelta(days=2), "as_of": self.at}
+        read = (self.lake.observations(**window), self.lake.observations(**window, forecasts=True), self.lake.tracks(**window), self.lake.reports(**window))
+        return [*read, self.lake.signals(as_of=self.at)]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        return sorted(tuple(str(row.get(key)) for key in COLUMNS) for frame in self.frames() for row in frame.to_dict("records"))
+
+    def sees(self) -> set[float]:
+        """Values of readings and reports, latitudes of positions, levels of warnings."""
+        columns = zip(self.frames(), ("value", "value", "lat", "value", "level"), strict=True)
+        return {round(float(value), 6) for frame, name in columns for value in frame[name]}
+
+    def in_force(self) -> set[str]:
+        frame = self.lake.signals(as_of=self.at)
+        return set(frame[(frame["listed_at"] == frame["snapshot_at"]) & (frame["msg_type"] != "Cancel")]["identifier"])
 
 
-def zj(points: list[Any]) -> dict[str, str]:
-    return {"": json.dumps([{"tfid": "202106", "name": "烟花", "enname": "IN-FA", "isactive": "1", "points": points}])}
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
 
 
-def zj_point(hour: int, lat: str = "29.4") -> dict[str, str]:
-    return {"time": f"2021-07-26 {hour:02d}:00:00", "lng": "123.3", "lat": lat, "speed": "38", "pressure": "965", "movespeed": "15", "movedirection": "西北",
-            "radius7": "300|200|200|250", "radius10": "", "radius12": ""}
+every = pytest.mark.parametrize("world", CASES, indirect=True)
+LISTS = [name for name in CASES if CONNECTORS[name.split()[0]].listing]
+ENDED = [name for name in LISTS if CASES[name].ends]
 
 
-def nmc(points: list[Any]) -> dict[str, str]:
-    storm = [2793, "IN-FA", "烟花\n", 2106, 2106, None, None, "start", points]
-    row = [2793, "IN-FA", "烟花", 2106, 2106, None, None, "start"]
-    listed = f"typhoon_jsons_list_default(({json.dumps({'typhoonList': [row]})}))"
-    return {"/list_default": listed, "/view_2793": f"typhoon_jsons_view_2793({json.dumps({'typhoon': storm})})"}
+@pytest.fixture
+def world(request, county, elsewhere, lake, ledger, settings, monkeypatch) -> Iterator[World]:
+    case, connector = CASES[request.param], request.param.split()[0]
+    if case.source is Postgres:
+        monkeypatch.setenv("FENGSUI_SECRET_WATER", request.getfixturevalue("postgres"))
+    if not case.feed:
+        county, _ = elsewhere(connector, *case.stations, **case.options)
+    row = CONNECTORS[connector]
+    change = {"expected": 0, "age_from": "fetch"} if row.listing or row.standstill or case.quiet else {"expected": 0}
+    if connector == "file_drop" or case.source.__name__ == "Spooled":
+        change["sandbox"] = ""
+    feed = replace(county.feed(case.feed or "elsewhere"), table=case.table, **change)
+    county = replace(county, feeds=tuple(feed if f.feed == feed.feed else f for f in county.feeds))
+    source = case.source(county, feed, settings)
+    yield World(case=case, listing=row.listing, feed=feed.feed, county=county, lake=lake, ledger=ledger, source=source)
+    source.close()
 
 
-def nmc_point(hour: int, lat: float = 29.7) -> list[Any]:
-    at = datetime(2021, 7, 25, hour, tzinfo=UTC)
-    return [hour, f"{at:%Y%m%d%H%M}", int(at.timestamp() * 1000), "TY", 123.0, lat, 965, 38, "NW", 15, [["30KTS", 300, 200, 200, 250, 1]], {}]
+def test_the_table_has_every_connector_of_the_registry() -> None:
+    assert {name.split()[0] for name in CASES} == set(CONNECTORS)
 
 
-def alarms(rows: list[Any]) -> dict[str, str]:
-    return {"": json.dumps({"code": 0, "data": {"page": {"count": len(rows), "list": rows}}})}
+@every
+def test_good(world) -> None:
+    report, rows = world.pull(*world.case.good)
+    assert (report.outcome, report.set_aside, report.state) == ("ok", 0, OK)
+    assert len(rows) == report.records > 1 and world.sees() == world.case.sees and world.lake.raw(report.raw)
 
 
-def alarm(hour: int, title: str = "海门区气象台发布台风橙色预警信号") -> dict[str, str]:
-    return {"alertid": f"32061441600000_20210725{hour:02d}0000", "issuetime": f"2021/07/25 {hour:02d}:00", "title": title}
+@every
+def test_duplicated(world) -> None:
+    """The same answer again, and one record twice in an answer."""
+    first, second = world.case.good
+    _, rows = world.pull(first, second)
+    again, held = world.pull(first, second)
+    assert again.outcome in ("ok", "unchanged") and held == rows and again.state == OK
+    twice, held = world.pull(first, second, second)
+    assert twice.outcome in ("ok", "partial") and held == rows and twice.state == OK
 
 
-CAP = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>{}</identifier><sender>s</sender><sent>{}</sent><status>Actual</status>
-<msgType>Alert</msgType><scope>Public</scope><info><language>zh-CN</language><event>台风</event><severity>Severe</severity>
-<expires>2021-07-27T20:00:00+08:00</expires><headline>台风橙色预警信号</headline><area><areaDesc>x</areaDesc>
-<geocode><valueName>CPEAS Geographic Code</valueName><value>320614000000</value></geocode></area></info></alert>"""
+@every
+def test_partial(world) -> None:
+    """One bad record among good ones costs itself and is counted; a document cut off at two thirds costs nothing that was known."""
+    first, second = world.case.good
+    report, rows = world.pull(first, world.case.bad, second)
+    assert (report.outcome, report.set_aside, report.state) == ("partial", 1, OK)
+    assert world.pull(first, second)[1] == rows and world.sees() == world.case.sees
+    if isinstance(world.source, Http):
+        half, held = world.tell({path: body[: len(body) * 2 // 3] for path, body in world.case.write([first, second]).items()})
+        assert held == rows and (half.state == FAILED or half.set_aside), half
 
 
-def cap(rows: list[Any]) -> dict[str, str]:
-    links = "".join(f'<entry><id>{n}</id><link href="/cap/{n}.xml" type="application/cap+xml"/></entry>' for n in range(len(rows)))
-    documents = {f"!/cap/{n}.xml": row if isinstance(row, str) else CAP.format(*row) for n, row in enumerate(rows)}
-    return {"": f'<feed xmlns="http://www.w3.org/2005/Atom">{links}</feed>'} | documents
+@every
+def test_malformed(world) -> None:
+    """A login page, bytes that are no text, nothing, another document: nothing is taken and nothing is lost, and the feed is told as ill until it is well again."""
+    _, rows = world.pull(*world.case.good)
+    for page in world.case.garbage:
+        report, held = world.tell(dict.fromkeys(world.case.write(list(world.case.good)), page) if isinstance(world.source, Http) else page)
+        assert report.records == 0 and held == rows
+        if world.source.queue:  # what was sent is set aside, or was turned away at the door
+            assert (report.outcome == "partial" and report.set_aside) or report.outcome == "unchanged"
+        else:
+            assert (report.outcome, report.state) == ("failed", FAILED) and report.error
+    well, held = world.pull(*world.case.good)
+    assert well.outcome in ("ok", "partial") and held == rows and well.state == OK
 
 
-def outages(rows: list[Any]) -> dict[str, str]:
-    return {"": json.dumps({"code": 0, "time": "2021-07-26 08:00:00", "unit": "户", "data": rows}, ensure_ascii=False)}
+@pytest.mark.parametrize("world", [name for name in CASES if name not in ("hazard_layer", *LISTS)], indirect=True)
+def test_late(world) -> None:
+    """Something older after something newer: it is taken, and the newer stays as it was. A queue's newest is the newest that it ever brought."""
+    report, rows = world.pull(*world.case.good)
+    late, grown = world.pull(world.case.late)
+    assert late.outcome == "ok" and set(grown) > set(rows) and len(grown) == len(set(grown))
+    assert late.newest_reading == report.newest_reading if world.source.queue else late.newest_reading is None or late.newest_reading < report.newest_reading
+    again, held = world.pull(*world.case.good)
+    assert again.outcome == "ok" and held == grown and again.state == OK
 
 
-def outage(code: str, town: str, out: int = 10) -> dict[str, Any]:
-    return {"town_code": code, "town": town, "customers_total": 1000, "customers_out": out, "areas_total": 10, "areas_out": 1}
+@pytest.mark.parametrize("world", LISTS, indirect=True)
+def test_late_in_a_list(world) -> None:
+    """A list of what is in force has no time of its own, its warnings have: one that was issued earlier and is listed later is taken with its own time."""
+    first, second = world.case.good
+    _, rows = world.pull(first, second)
+    late, grown = world.pull(first, second, world.case.late)
+    assert (late.outcome, late.state) == ("ok", OK) and set(grown) > set(rows) and len(world.in_force()) == 3
 
 
-def music(rows: list[Any]) -> dict[str, str]:
-    return {"": json.dumps({"returnCode": "0", "returnMessage": "Query Succeed", "rowCount": str(len(rows)), "colCount": "5", "DS": rows})}
+@pytest.mark.parametrize("world", LISTS, indirect=True)
+def test_partial_list_lifts_nothing(world) -> None:
+    """What is missing from a list that could not be read whole may be the record that could not be read."""
+    first, second = world.case.good
+    world.pull(first, second)
+    before = world.in_force()
+    report, _ = world.pull(world.case.bad, second)
+    assert (report.outcome, report.records) == ("partial", 1) and world.in_force() == before and len(before) == 2
+    world.pull(second)
+    assert len(world.in_force()) == 1
 
 
-def hour(at: int, station: str = "M9001") -> dict[str, str]:
-    return {"Station_Id_C": station, "Lat": "31.8962", "Lon": "121.1727", "Datetime": f"2021-07-25 {at:02d}:00:00", "PRE_1h": "3.5", "WIN_S_Avg_2mi": "9.8"}
+@pytest.mark.parametrize("world", ENDED, indirect=True)
+def test_late_list_brings_back_nothing_that_its_issuer_ended(world) -> None:
+    """An old list after a newer one, out of a cache: what an update has ended stays ended, and the update, which that list does not know, stays in force."""
+    first, second = world.case.good
+    world.pull(first, second)
+    world.pull(first, world.case.ends)
+    assert world.in_force() == {"A", "D"}
+    old, _ = world.pull(first, second)
+    assert old.outcome == "partial" and world.in_force() == {"A", "D"}
+    world.pull(first)
+    assert world.in_force() == {"A"}
 
 
-CASES = {
-    "zj_typhoon": Case("typhoon_zj", (zj_point(4), zj_point(7)), zj_point(1), zj_point(2, lat="north"), zj),
-    "nmc_typhoon": Case("typhoon_nmc", (nmc_point(18), nmc_point(21)), nmc_point(12), nmc_point(15, lat=129.0), nmc),
-    "nmc_alarms": Case("warnings_nmc", (alarm(20), alarm(22)), alarm(9), alarm(11, title="?"), alarms),
-    "cap_feed": Case("warnings_cap", (("A", "2021-07-25T21:08:00+08:00"), ("B", "2021-07-25T22:08:00+08:00")), ("C", "2021-07-25T09:08:00+08:00"), "<alert/>", cap),
-    "outages": Case("power", (outage("320614400000", "海门街道"), outage("320614418000", "三厂街道")), outage("320614400000", "滨江街道"),
-                    outage("320614418000", "三厂街道", -5), outages),
-    "music_surface": Case("weather", (hour(22), hour(23)), hour(19), hour(20, "M0000"), music),
-}
+@pytest.mark.parametrize("world", [name for name in LISTS if name not in ENDED], indirect=True)
+def test_late_list_without_references_can_only_raise(world) -> None:
+    """Where no warning names the one that it ends, an old list cannot be told from a warning issued again: it is in force until a list lacks it."""
+    first, second = world.case.good
+    _, rows = world.pull(first, second)
+    world.pull(second)
+    world.pull(first, second)
+    assert len(world.in_force()) == 2 and world.rows() == rows
+    world.pull(second)
+    assert len(world.in_force()) == 1
 
 
-def test_every_row_of_the_registry_is_served_by_a_test() -> None:
-    assert set(CASES) | set(SERVED) == set(CONNECTORS) and not set(CASES) & set(SERVED)
-    for place in SERVED.values():
-        file, _, test = place.partition(":")
-        text = (Path(__file__).parent / f"test_{file}.py").read_text(encoding="utf-8")
-        assert re.search(rf"^def test_{test}\(", text, re.MULTILINE), place
-
-
-@pytest.mark.parametrize("name", list(CASES))
-def test_good_duplicated_partial_malformed_and_late(name, county, serve, reply, settings, lake, ledger) -> None:
-    case = CASES[name]
-    feed, documents, minute = county.feed(case.feed), {}, iter(range(0, 90, 5))
-    here = replace(county, feeds=tuple(replace(f, expected=1) if f.feed == case.feed else f for f in county.feeds))
-
-    def handle(request) -> None:
-        path = request.path.partition("?")[0]
-        body = documents.get(f"!{path}", documents.get(path.removeprefix(feed.sandbox)))
-        reply(request, (body or "").encode(), 200 if body is not None else 404)
-
-    live = settings.model_copy(update={"sandbox_url": serve(handle)})
-
-    def pull(served: dict[str, str]):
-        documents.clear()
-        documents.update(served)
-        at = NOW + timedelta(minutes=next(minute))
-        report = connectors.ingest(case.feed, now=at, county=here, lake=lake, ledger=ledger, settings=live)
-        window = {"start": NOW - timedelta(days=2), "end": NOW + timedelta(days=1), "as_of": at}
-        frames = (lake.observations(**window), lake.tracks(**window), lake.signals(as_of=at))
-        return report, {tuple(str(row.get(key)) for key in ("station", "observed_property", "storm", "identifier", "time", "value", "lat", "level"))
-                        for frame in frames for row in frame.to_dict("records")}
-
-    first, second = case.good
-    report, rows = pull(case.write([first, second]))
-    assert (report.outcome, report.set_aside, report.state) == ("ok", 0, FeedState.OK) and len(rows) == report.records > 1
-    same, again = pull({path: f"{body}\n" for path, body in case.write([first, second]).items()})
-    assert (same.outcome, again) == ("ok", rows) and same.raw != report.raw
-    twice, again = pull(case.write([first, second, second]))
-    assert twice.outcome in ("ok", "partial") and again == rows
-    part, again = pull(case.write([first, case.bad, second]))
-    assert (part.outcome, part.set_aside, again) == ("partial", 1, rows)
-    for cut in (len, lambda text: len(text) // 2):  # whole pages of an error, then half a document
-        broken, again = pull({path: "<!doctype html><html>" if cut is len else body[: cut(body)] for path, body in case.write([first, second]).items()})
-        assert broken.outcome in ("failed", "partial") and broken.records == 0 and again == rows and (broken.state != FeedState.OK or broken.set_aside)
-    late, grown = pull(case.write([first, second, case.late]))
-    assert (late.outcome, late.state) == ("ok", FeedState.OK) and grown > rows and late.records > report.records
+@pytest.mark.parametrize("world", ["hazard_layer"], indirect=True)
+def test_late_layer_is_the_reading_of_the_day_on_which_it_came(world) -> None:
+    """A layer has no time: of a day's layers the last counts, and an old one that comes on a later day changes nothing of the days before."""
+    _, rows = world.pull(*world.case.good)
+    world.at += timedelta(days=1)
+    late, grown = world.pull(world.case.late)
+    assert late.outcome == "ok" and set(grown) > set(rows) and len(grown) == 2 * len(rows)

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
-import time
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parent))
+from served_sources import postgresql
 
 from connectors import sl323
 from connectors.records import Refused
@@ -179,38 +177,14 @@ def test_a_table_that_is_no_list(county, rows) -> None:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A real server with the same tables, their names in lower case as PostgreSQL keeps them."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("no PostgreSQL server under /usr/lib/postgresql")
-    folder = Path("/tmp") / f"fengsui-water-{os.getpid()}"  # a socket path is at most 107 bytes
-    folder.mkdir(mode=0o700)
-    lower = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    if lower:
-        os.chown(folder, 65534, 65534)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    subprocess.run([*lower, found[-1], "-D", folder / "data", "-U", "water", "-A", "trust", "-N"], check=True, capture_output=True, cwd=folder)
-    server = subprocess.Popen([*lower, found[-1].parent / "postgres", "-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", port, "-F"], cwd=folder,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"postgresql://water:PASSWORD@127.0.0.1:{port}/postgres"
-    engine = sa.create_engine(url.replace("://", "+psycopg://"))
-    try:
-        for _ in range(200):
-            try:
-                with engine.begin() as tx:
-                    tx.exec_driver_sql(SCHEMA.replace("datetime", "timestamp"))
-                break
-            except sa.exc.OperationalError:
-                time.sleep(0.05)
-        yield url
-    finally:
+    with postgresql() as url:
+        engine = sa.create_engine(url.replace("://", "+psycopg://"))
+        with engine.begin() as tx:
+            tx.exec_driver_sql(SCHEMA.replace("datetime", "timestamp"))
         engine.dispose()
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
-        shutil.rmtree(folder, ignore_errors=True)
+        yield url
 
 
 def test_a_real_postgresql_gives_what_sqlite_gives(county, settings, database, postgres, monkeypatch) -> None:
@@ -228,21 +202,3 @@ def test_a_postgresql_that_is_gone_is_a_network_failure(county, settings, monkey
     with pytest.raises(FetchError) as caught:
         pull(county, settings.model_copy(update={"mode": "live"}))
     assert caught.value.layer == "network" and "PASSWORD" not in str(caught.value)
-
-
-def test_over_the_whole_step_late_duplicated_and_partial(county, settings, database, lake, ledger) -> None:
-    import connectors
-
-    def run(minute: int) -> object:
-        return connectors.ingest("water", now=NOW + timedelta(minutes=minute), county=county, lake=lake, ledger=ledger, settings=settings)
-
-    def stages() -> int:
-        frame = lake.observations(start=NOW - timedelta(days=1), end=NOW, as_of=NOW + timedelta(hours=1), feeds=["water"], properties=["stage"])
-        return int((frame["station"] == "CLZ").sum())
-
-    assert run(0).outcome == "partial" and stages() == 2
-    with sqlite3.connect(database) as db:
-        db.executescript("INSERT INTO ST_RIVER_R SELECT * FROM ST_RIVER_R WHERE STCD='CLZ'; INSERT INTO ST_RIVER_R VALUES ('CLZ','2021-07-26 03:00:00',2.2,NULL,'5')")
-    assert run(5).outcome == "partial" and stages() == 3
-    database.unlink()
-    assert run(10).outcome == "failed" and stages() == 3

@@ -104,13 +104,6 @@ def test_no_bytes_bring_it_down(place, body, described) -> None:
         assert "elsewhere" in str(error)
 
 
-def test_served_good_twice_partial_late_malformed(place, over_http) -> None:
-    late = NESTED.replace(b"1627257600000", b"1627254000000")
-    reports, rows = over_http(place(JSON_TABLE), NOW, NESTED, NESTED, NESTED[:150], late, b"<html>login</html>")
-    assert [r.outcome for r in reports] == ["partial", "unchanged", "failed", "partial", "failed"]
-    assert sorted({t.hour for t in rows()["time"]}) == [0, 23]
-
-
 GOOD = """
 rain_bureau:
   title: 雨量站

@@ -77,14 +77,6 @@ def test_documents_that_are_not_the_data(place, text) -> None:
         parse(place, text)
 
 
-def test_over_http_good_duplicated_late_partial_and_malformed(over_http, place) -> None:
-    one, late = ("3.5", "2026-11-01T11:00:00Z"), ("3.1", "2026-11-01T05:00:00Z")
-    good = body(series("00065", one))
-    reports, stored = over_http(place, NOW, good, body(series("00065", one, one)), body(series("00065", one, late)), body(series("00065", one, ("?", "?"))), good[:-4])
-    assert [r.outcome for r in reports] == ["ok", "ok", "ok", "partial", "failed"]
-    assert stored()["value"].round(4).tolist() == [0.9449, 1.0668]
-
-
 @pytest.mark.recorded
 def test_recorded_answers(elsewhere, recorded: Path) -> None:
     folder = recorded / "usgs"

@@ -71,15 +71,6 @@ def test_intensity_falls_with_distance_and_stays_in_its_scale() -> None:
     assert intensity(8, 0) > intensity(8, 50) > intensity(8, 400) and intensity(10, 0) == 12.0 and intensity(0, 1000) == 0.0
 
 
-def test_over_http_good_duplicated_late_partial_and_malformed(over_http, place) -> None:
-    late = event(mag=4.0, time=ORIGIN - 7_200_000, key="us0")
-    reports, stored = over_http(
-        place, NOW, body(event()), body(event(), event()), body(event(), late), body(event(), {"type": "Feature"}), body(event())[:-9], b"<html>busy</html>"
-    )
-    assert [r.outcome for r in reports] == ["ok", "ok", "ok", "partial", "failed", "failed"]
-    assert len(stored()) == 6  # two events, three properties each
-
-
 @pytest.mark.recorded
 @pytest.mark.parametrize(("name", "events", "near"), [("vega_earthquakes_week.json", 1707, 116), ("shakecast_feed.json", None, None), ("earthquakes-1.json", 3, 0)])
 def test_recorded_lists(elsewhere, recorded: Path, name, events, near) -> None:
@@ -110,13 +101,3 @@ def test_the_list_of_cenc(elsewhere, wrap) -> None:
 def test_cenc_without_a_list(elsewhere) -> None:
     with pytest.raises(ParseError):
         parse(elsewhere("cenc_quakes", HERE), b'{"shuju": 3}', connector=cenc_quakes)
-
-
-def test_cenc_over_http(over_http, elsewhere) -> None:
-    early = CENC | {"CATA_ID": "CC0", "O_TIME": "2021-11-17 11:00:00"}
-
-    def rows(*r: dict[str, object]) -> bytes:
-        return json.dumps(list(r), ensure_ascii=False).encode()
-
-    reports, stored = over_http(elsewhere("cenc_quakes", HERE), NOW, rows(CENC), rows(CENC, CENC, early), rows(CENC, {}), rows(CENC)[:-2])
-    assert [r.outcome for r in reports] == ["ok", "ok", "partial", "failed"] and len(stored()) == 6
