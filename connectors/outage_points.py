@@ -1,8 +1,8 @@
 """Outages as points with customers out (ArcGIS feature service as JSON or GeoJSON, or a plain list of points), summed per town by the town's cell.
 
 Options name the fields: `id` under which a point counts once (default: GeoJSON's own, or the layer's objectIdFieldName), `out` (default customers_out),
-`restored`, `critical` (number or yes/no of a critical customer), `time` (epoch milliseconds), and for a plain list `lat` and `lon`. A whole list without a
-point in a town says 0 there; a list that is cut off or partly unreadable says nothing about such towns. Points outside the county are read past.
+`restored`, `critical` (number or yes/no of a critical customer), `time` (epoch milliseconds), and for a plain list `lat`, `lon` and `records`, its path. A whole
+list without a point in a town says 0 there; one that is cut off or partly unreadable says nothing about such towns. Points outside the county are read past.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from shapely import Point, Polygon
 
 from connectors import http
 from connectors.jsonstrict import loads
+from connectors.nested import flat, records
 from connectors.records import Fields, Gather, Refused, to_number
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
@@ -84,8 +85,8 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
 def _rows(document: Any, feed: Feed) -> tuple[list[Any], bool]:
     """Points and whether the list is whole."""
-    if isinstance(document, list) and "lat" in feed.options:
-        return document, True
+    if "lat" in feed.options:
+        return [flat(row) for row in records(document, str(feed.options.get("records", "")), feed=feed.feed)], True
     if isinstance(document, dict) and isinstance(document.get("features"), list):
         further = document.get("properties")
         cut = isinstance(further, dict) and further.get("exceededTransferLimit")

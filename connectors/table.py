@@ -1,20 +1,22 @@
 """Any HTTP source that answers with a JSON list or a CSV table, described in feeds.yaml (`table:`) and not in code.
 
 The row says where the records are, which fields are station and time, what each column is and in which unit; see connectors/README.md. Codes
-for "missing", zone, encoding and delimiter are declared; a naive time without a declared zone cannot be written down in the first place.
+for "missing", zone, encoding and delimiter are declared; a naive time without a declared zone cannot be written down in the first place. Records that carry no
+time at all (`time_format: receipt`) are as of their receipt; the same bytes again are not read again, so that a source that has stopped still ages.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors import http
 from connectors.jsonstrict import loads, refuse_page
+from connectors.nested import flat, records
 from connectors.records import Fields, Gather, Refused, clock, to_number
 from connectors.stations import Stations
 from connectors.types import Conditional, Payload
@@ -26,7 +28,7 @@ from core.units import PROPERTIES, convert
 
 #: Properties that are heights: they carry the station's datum.
 HEIGHTS = frozenset({"stage", "tide", "gate_upstream", "gate_downstream", "reservoir_stage"})
-MAX_ROWS, MAX_DEPTH = 200_000, 6
+MAX_ROWS = 200_000
 EPOCH_END = 4_102_444_800.0  # 2100-01-01
 
 
@@ -41,14 +43,15 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     """Observations of the declared columns in canonical units (forecasts where `issued` is declared)."""
     table = _table(feed)
     refuse_page(body, feed=feed.feed)
-    rows = _csv(body, table, feed) if table.form == "csv" else _json(body, table, feed)
+    text = _text(body, table, feed)
+    rows = _csv(text, table, feed) if table.form == "csv" else records(loads(text.encode(), feed=feed.feed), table.records, feed=feed.feed)
     if len(rows) > MAX_ROWS:
         raise ParseError(f"{len(rows)} records are over {MAX_ROWS}", where=feed.feed)
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
         station = stations.known(fields.text(table.station))
-        time = _time(fields.text(table.time), table)
+        time = _time(fields.text(table.time), table) if table.time else received
         issued = _time(fields.text(table.issued), table) if table.issued else None
         for name, column in table.columns.items():
             given = fields.maybe(name) if fields.has(name) else None
@@ -60,7 +63,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
                     interval_s=column.interval_s, datum=station.datum if column.observed_property in HEIGHTS else "", synthetic=station.synthetic, issued=issued,
                 )
 
-    gather.each((_flat(row) if isinstance(row, dict) else row for row in rows), table.records or "row", read, table.ignore)
+    gather.each(map(flat, rows), table.records or "row", read, table.ignore)
     return gather.batch()
 
 
@@ -88,20 +91,7 @@ def _text(body: bytes, table: Table, feed: Feed) -> str:
         raise ParseError(f"not {table.encoding} at byte {error.start}", where=feed.feed) from error
 
 
-def _json(body: bytes, table: Table, feed: Feed) -> list[Any]:
-    node = loads(_text(body, table, feed).encode(), feed=feed.feed)
-    for step in table.records.split(".") if table.records else ():
-        if not isinstance(node, dict) or step not in node:
-            known = ", ".join(list(node)[:8]) if isinstance(node, dict) else type(node).__name__
-            raise ParseError(f"{table.records}: there is no {step} (found: {known})", where=feed.feed)
-        node = node[step]
-    if not isinstance(node, list):
-        raise ParseError(f"{table.records or 'the document'} is no list", where=feed.feed)
-    return node
-
-
-def _csv(body: bytes, table: Table, feed: Feed) -> list[Any]:
-    text = _text(body, table, feed)
+def _csv(text: str, table: Table, feed: Feed) -> list[Any]:
     if "\x00" in text:
         raise ParseError("a NUL byte in a CSV", where=feed.feed)
     try:
@@ -109,22 +99,11 @@ def _csv(body: bytes, table: Table, feed: Feed) -> list[Any]:
     except csv.Error as error:
         raise ParseError(f"not CSV: {error}", where=feed.feed) from error
     head = [name.strip() for name in lines[0]]
-    wanted = [table.station, table.time, *table.columns, *([table.issued] if table.issued else [])]
+    wanted = [table.station, *table.columns, *filter(None, (table.time, table.issued))]
     absent = [name for name in wanted if name not in head]
     if absent or len(set(head)) != len(head):
         raise ParseError(f"columns missing or twice: {', '.join(absent or head)[:120]}", where=f"{feed.feed}:1")
     return [dict(zip(head, line, strict=True)) if len(line) == len(head) else f"{len(line)} fields for {len(head)} columns" for line in lines[1:] if line]
-
-
-def _flat(record: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:
-    """Nested objects as one, names joined by dots."""
-    found: dict[str, Any] = {}
-    for key, value in record.items():
-        if isinstance(value, dict) and depth < MAX_DEPTH:
-            found |= _flat(value, f"{before}{key}.", depth + 1)
-        else:
-            found[f"{before}{key}"] = value
-    return found
 
 
 def _time(text: str, table: Table) -> datetime:

@@ -21,7 +21,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "music_surface": (HTTP, {"data_code": str, "hours": int, "admin_codes": str, "format": str}),
     "sl323": ((), {"hours": int, "residual": bool}),
     "outages": (HTTP, {"encoding": str}),
-    "outage_points": (HTTP, {"out": str, "restored": str, "critical": str, "time": str, "lat": str, "lon": str}),
+    "outage_points": (HTTP, {"id": str, "out": str, "restored": str, "critical": str, "time": str, "lat": str, "lon": str, "records": str}),
     "table": (HTTP, {}),
     "mqtt_sensors": (("mqtt", "mqtts"), {"topic": str, "client_id": str}),
     "nmc_alarms": (HTTP, {"renamed": str, "province": str}),

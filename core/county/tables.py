@@ -13,12 +13,14 @@ from core.county.tree import ABSENT, Node
 from core.county.types import Column, Table
 from core.units import PROPERTIES, accepted
 
-REQUIRED = ("form", "station", "time", "time_format", "columns")
-OPTIONAL = ("records", "zone", "missing", "ignore", "encoding", "delimiter", "issued", "secret_header")
+REQUIRED = ("form", "station", "time_format", "columns")
+OPTIONAL = ("time", "records", "zone", "missing", "ignore", "encoding", "delimiter", "issued", "secret_header")
 ENCODINGS = ("utf-8", "gbk", "gb18030")
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|"}
+#: In place of a format: the records carry no time and are as of their receipt.
+RECEIPT = "receipt"
 #: Formats of a time beside strptime patterns: ISO 8601, whole seconds or milliseconds since 1970 UTC.
-FORMATS = ("iso", "epoch_s", "epoch_ms")
+FORMATS = ("iso", "epoch_s", "epoch_ms", RECEIPT)
 #: Sums: they mean nothing without their interval.
 SUMS = frozenset({"rain", "snowfall"})
 _PATH = r"[^\s.]+(\.[^\s.]+){0,5}"
@@ -35,9 +37,12 @@ def read_table(node: Node) -> Table | None:
     zone = word(row["zone"], sorted(available_timezones()), brief="Asia/Shanghai, UTC") if row["zone"].value is not ABSENT else ""
     if not zone and time_format and time_format not in FORMATS and "%z" not in time_format:
         row["time_format"].refuse("没有时区 / has no zone", "加一行 zone: Asia/Shanghai，或格式里写 %z / add zone: or %z")
+    time = row["time"].text(_PATH, _PATH_HINT)
+    if time_format and bool(time) == (time_format == RECEIPT):
+        row["time_format"].refuse("time 与 receipt 只写其一 / one of time and receipt", "写 time: 字段名；记录不带时刻才写 receipt / receipt: no time")
     columns = {name: column for name, child in _entries(row["columns"]) if (column := _column(child)) is not None}
     return Table(
-        form=form, records=row["records"].text(_PATH, _PATH_HINT), station=row["station"].text(_PATH, _PATH_HINT), time=row["time"].text(_PATH, _PATH_HINT),
+        form=form, records=row["records"].text(_PATH, _PATH_HINT), station=row["station"].text(_PATH, _PATH_HINT), time=time,
         time_format=time_format, zone=zone, columns=columns, missing=_scalars(row["missing"]), ignore=_scalars(row["ignore"]),
         encoding=word(row["encoding"], ENCODINGS, "utf-8"), delimiter=DELIMITERS.get(word(row["delimiter"], tuple(DELIMITERS), "comma"), ","),
         issued=row["issued"].text(_PATH, _PATH_HINT), secret_header=row["secret_header"].text(r"[A-Za-z][A-Za-z0-9-]{1,40}", "HTTP 头的名字 / the name of a header"),

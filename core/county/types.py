@@ -74,7 +74,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A JSON or CSV source described in feeds.yaml; names of fields may be paths ('site.code'). `zone` '' means that every time carries its own."""
+    """A JSON or CSV source described in feeds.yaml; names of fields may be paths ('site.code'). `zone` '' means that every time carries its own,
+    `time` '' that the records have none and are as of their receipt."""
 
     form: Literal["json", "csv"]
     records: str

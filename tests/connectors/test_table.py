@@ -76,6 +76,13 @@ def test_a_declared_issue_time_makes_forecasts_and_an_unknown_field_is_told(plac
     assert "new" in batch.rejected[-1].reason
 
 
+def test_records_without_a_time_are_as_of_their_receipt_and_an_objects_values_are_records(place) -> None:
+    columns = {"out": Column(observed_property="rain", unit="mm", interval_s=60)}
+    described = replace(JSON_TABLE, records="data.*", station="code", time="", time_format="receipt", columns=columns)
+    batch = read(place(described), b'{"data": {"a": {"code": "T1", "out": "1,200"}, "b": {"code": "T2", "out": 0}, "c": 7}}')
+    assert [(o.station, o.value, o.time) for o in batch.observations] == [("T1", 1200, NOW), ("T2", 0, NOW)] and [r.where for r in batch.rejected] == ["data.*[2]"]
+
+
 @pytest.mark.parametrize("text", ["2021-07-26T08:00:00", "yesterday", "2021-13-01T00:00:00+08:00"])
 def test_an_iso_time_without_a_zone_is_set_aside(place, text) -> None:
     described = replace(JSON_TABLE, records="", time_format="iso")
@@ -153,7 +160,9 @@ def test_the_description_is_read(county_with) -> None:
     [
         ("property: rain", "property: rian", "rain"), ("unit: mm", "unit: mn", "mm"), (", interval_s: 3600", "", "interval_s"),
         ("zone: Asia/Shanghai", "zone: Asia/Shangai", "Asia/Shanghai"),
-        ("    zone: Asia/Shanghai\n", "", "zone"), ("encoding: gbk", "encoding: gb", "gbk"), ("form: csv", "form: cvs", "csv"),
+        ("    zone: Asia/Shanghai\n", "", "zone"), ("    time: 时间\n", "", "receipt"),
+        ('time_format: "%Y-%m-%d %H:%M"', "time_format: receipt", "time"),
+        ("encoding: gbk", "encoding: gb", "gbk"), ("form: csv", "form: cvs", "csv"),
         ("station: 站号", "staton: 站号", "station"),
         ('"%Y-%m-%d %H:%M"', '"%m-%d %H:%M"', "%Y"), ("delimiter: semicolon", "delimiter: semicolom", "semicolon"), ("missing: [9999, \"--\"]", "missing: 9999", "9999"),
         ("    columns:\n      小时雨量: {property: rain, unit: mm, interval_s: 3600}\n", "    columns: []\n", "property"),
