@@ -27,7 +27,7 @@ VALUES = {
     "precip": ("rain", "mm", 3600), "windSpeed": ("wind_speed", "km/h", 0), "wind360": ("wind_direction", "deg", 0), "pressure": ("pressure", "hPa", 0),
     "temp": ("temperature", "degC", 0), "humidity": ("humidity", "%", 0), "dew": ("dew_point", "degC", 0), "vis": ("visibility", "km", 0),
 }
-IGNORE = ("icon", "text", "windDir", "windScale", "pop", "cloud", "feelsLike")
+IGNORE = ("icon", "text", "windDir", "windScale", "pop", "cloud", "feelsLike", "uvIndex")
 INTERPOLATED = ("interpolated by the source, no station",)
 
 

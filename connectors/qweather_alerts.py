@@ -23,7 +23,7 @@ from core.settings import Settings
 COLOURS = {"blue": Level.BLUE, "yellow": Level.YELLOW, "orange": Level.ORANGE, "red": Level.RED}
 SEVERITY = {"minor": Level.BLUE, "moderate": Level.YELLOW, "severe": Level.ORANGE, "extreme": Level.RED}
 KINDS = {"alert": MsgType.ALERT, "update": MsgType.UPDATE, "cancel": MsgType.CANCEL}
-IGNORE = ("senderName", "urgency", "certainty", "icon", "onsetTime", "description", "criteria", "responseTypes", "instruction")
+IGNORE = ("senderName", "urgency", "certainty", "icon", "onsetTime", "description", "criteria", "responseTypes", "instruction", "latestChange")
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:

@@ -66,6 +66,8 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         if damaged := fields.maybe("damaged"):
             raise Refused(f"spool file {str(damaged)[:60]} is damaged and was set aside as .bad")
         frame, text = _joined(fields.take("frames"))
+        if frame.down:
+            raise Refused("a frame of the centre's holds no reading")
         if frame.function not in REPORTS:
             raise Refused(f"function {frame.function:02X}H holds no readings we read; the frame is kept")
         station = find(stations, frame.station)
