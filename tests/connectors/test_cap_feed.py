@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -115,31 +114,3 @@ def test_indexes(county) -> None:
     )
     with pytest.raises(ParseError):
         links(etree.fromstring("<html/>"), "", feed)
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("name", "signals", "aside"),
-    [
-        ("wis2box_cap_example.xml", 1, 1),
-        ("meteoalarm/france_sample_detail.xml", 1, 6),
-        ("meteoalarm/ireland_sample_detail.xml", 1, 1),
-    ],
-)
-def test_recorded_alerts_concern_nobody_here(county, recorded: Path, name, signals, aside) -> None:
-    batch = cap_feed.parse(
-        (recorded / "cap" / name).read_bytes(),
-        feed=county.feed("warnings_cap"),
-        county=county,
-        received=datetime(2026, 1, 1, tzinfo=UTC),
-        raw="r",
-    )
-    assert (len(batch.signals), len(batch.rejected)) == (signals, aside) and all(s.areas == () for s in batch.signals)
-
-
-@pytest.mark.recorded
-def test_recorded_index(county, recorded: Path) -> None:
-    from connectors.xmlstrict import loads
-
-    found = links(loads((recorded / "cap" / "meteoalarm" / "france_sample.xml").read_bytes(), feed="f"), "", county.feed("warnings_cap"))
-    assert found and all(link.startswith("https://feeds.meteoalarm.org/api/") for link in found)

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import gzip
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -67,14 +65,3 @@ def test_one_bad_reading_costs_itself(place, bad) -> None:
 def test_documents_that_are_not_the_data(place, text) -> None:
     with pytest.raises(ParseError):
         parse(place, text)
-
-
-@pytest.mark.recorded
-def test_recorded_stations(place, recorded: Path) -> None:
-    folder = recorded / "ea_flood"
-    one = parse(place, (folder / "get_station_1491TH.json").read_bytes())
-    assert {o.observed_property: o.value for o in one.observations} == {"stage": 2.098, "gate_downstream": 1.877}
-    assert {o.time for o in one.observations} == {datetime(2020, 2, 17, 20, 0, tzinfo=UTC)} and one.rejected == ()
-    text = gzip.decompress((folder / "get_stations.json.gz").read_bytes())
-    everything = parse(place, text)
-    assert len(json.loads(text)["items"]) == 4524 and (everything.records, everything.rejected) == (0, ())

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import gzip
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -60,12 +58,3 @@ def test_no_fire_is_an_answer_and_a_new_column_is_told(place) -> None:
 def test_texts_that_are_no_table(place, text) -> None:
     with pytest.raises(ParseError):
         parse(place, text)
-
-
-@pytest.mark.recorded
-def test_recorded_fires_near_big_sur(elsewhere, recorded: Path) -> None:
-    place = elsewhere("firms", TOWN | {"lat": 36.46, "lon": -121.9}, reach_km=30)
-    text = gzip.decompress((recorded / "firms" / "firms_viirs_california_2016.csv.gz").read_bytes())
-    batch = parse(place, text)
-    counts, powers = ([o.value for o in batch.observations if o.observed_property == name] for name in ("fire_count", "fire_power"))
-    assert (len(counts), sum(counts), round(sum(powers), 1), batch.rejected) == (136, 5630, 89644.4, ())

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,20 +77,6 @@ def test_no_rows_is_an_answer_of_no_rows(county) -> None:
     assert parse(county, b'{"returnCode":"-1","returnMessage":"no record","rowCount":"0","DS":[]}').records == 0
 
 
-@pytest.mark.recorded
-def test_recorded_response_attributes(county, recorded: Path) -> None:
-    """The recorded CIMISS answer is XML; its rows, as JSON, name no station of this county and are all set aside."""
-    import re
-
-    text = (recorded / "cimiss" / "surface.rst").read_text(encoding="utf-8")
-    rows = [dict(re.findall(r'(\w+)="([^"]*)"', row)) for row in re.findall(r"<R (.*?)/>", text)]
-    for row in rows:
-        row["Datetime"] = f"{row['Year']}-{int(row['Mon']):02d}-{int(row['Day']):02d} {int(row['Hour']):02d}:{int(row['Min']):02d}:00"
-    body = json.dumps({"returnCode": "0", "rowCount": str(len(rows)), "DS": rows}).encode()
-    batch = parse(county, body)
-    assert len(rows) == 22 and len(batch.rejected) == 22 and batch.records == 0
-
-
 XML = """<?xml version="1.0" encoding="UTF-8"?>
 <DS returnCode="0" returnMessage="Query Succeed" rowCount="2" colCount="9">
 <R Station_Name="x" Station_Id_C="M9001" Lat="31.8962" Lon="121.1727" Year="2021" Mon="7" Day="25" Hour="22" Min="0" PRE_1h="3.5" Q_PRE_1h="0"/>
@@ -115,19 +100,3 @@ def test_xml_that_is_not_the_answer(county, change) -> None:
 def test_xml_row_without_a_time_is_set_aside(county) -> None:
     batch = parse(county, XML.replace('Hour="22"', 'Hour="27"').encode())
     assert {o.station for o in batch.observations} == {"M9002"} and "no time" in batch.rejected[0].reason
-
-
-@pytest.mark.recorded
-def test_recorded_xml_of_the_nation(county, recorded: Path) -> None:
-    """22 whole rows of 22 stations elsewhere, read as their own county's; wind is a 1-minute mean and not ours."""
-    import re
-
-    text = (recorded / "cimiss" / "surface.rst").read_text(encoding="utf-8")
-    rows = re.findall(r"<R .*?/>", text)
-    body = f'<DS returnCode="0" rowCount="{len(rows)}">{"".join(rows)}</DS>'.encode()
-    given = [dict(re.findall(r'(\w+)="([^"]*)"', row)) for row in rows]
-    here = tuple(replace(county.stations[0], station=r["Station_Id_C"], lat=float(r["Lat"]), lon=float(r["Lon"]), feed="weather", properties=()) for r in given)
-    batch = parse(replace(county, stations=here), body)
-    held = sum(r[name] != "999999" for r in given for name in ("PRS", "TEM"))
-    assert len(rows) == 22 and len(batch.observations) == held == 31 and {o.observed_property for o in batch.observations} == {"pressure", "temperature"}
-    assert [r.where for r in batch.rejected] == ["fields"]

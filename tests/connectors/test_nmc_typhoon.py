@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -87,33 +86,3 @@ def test_the_joined_payload(county) -> None:
 def test_what_is_no_storm(county, body) -> None:
     with pytest.raises(ParseError):
         parse(county, body)
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("name", "analyses", "forecasts"),
-    [
-        ("cma_view_3272323_HAISHEN", 10, 0),
-        ("cma_view_3277083_NOUL", 71, 0),
-        ("cma_view_3279904_DOLPHIN", 51, 8),
-        ("view_3227033_Bolaven2005", 1, 0),
-        ("view_3346168_NOLO_20261007", 2, 8),
-        ("cma_view_3285913_nameless", 9, 0),
-    ],
-)
-def test_recorded_storms(county, recorded: Path, name, analyses, forecasts) -> None:
-    batch = parse(county, (recorded / "nmc" / f"{name}.jsonp").read_bytes())
-    found = [p.issued is None for p in batch.tracks]
-    assert batch.rejected == () and found.count(True) == analyses
-    assert found.count(False) >= forecasts
-
-
-@pytest.mark.recorded
-def test_recorded_lists_are_lists(recorded: Path, county) -> None:
-    from connectors.jsonstrict import unwrap
-
-    counts = {
-        p.stem: len(nmc_typhoon._list(unwrap(p.read_bytes(), feed="f"), county.feed("typhoon_nmc")))
-        for p in (recorded / "nmc").glob("*list*.jsonp")
-    }
-    assert counts == {"cma_list_full": 15, "list_1950": 2, "list_2024": 1, "list_default_20261007": 5}

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import gzip
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -97,15 +95,3 @@ def test_what_is_asked(place, serve, reply, settings) -> None:
 def test_no_answer_that_can_be_used_is_an_error(place) -> None:
     with pytest.raises(ParseError, match="none of 2 answers"):
         parse(place, answer('{"error": {"message": "No data was found."}}'), answer("<html>down</html>", "predictions"))
-
-
-@pytest.mark.recorded
-def test_a_recorded_month_of_seattle(place, recorded: Path) -> None:
-    from ruamel.yaml import YAML
-
-    with gzip.open(recorded / "coops" / "test_station_data.yaml.gz", "rt") as text:
-        calls = YAML(typ="safe").load(text)["interactions"]
-    (body,) = [call["response"]["body"]["string"] for call in calls if "datagetter" in call["request"]["uri"]]
-    batch = parse(place, answer(body))
-    assert (len(batch.observations), batch.rejected) == (7201, ()) and batch.observations[0].value == 1.798
-    assert batch.observations[-1].time == datetime(2015, 1, 31, 0, 0, tzinfo=UTC)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -57,25 +56,3 @@ def test_documents_that_are_not_alerts(place, body) -> None:
 def test_a_list_of_several_pages_is_told(place) -> None:
     batch = parse(place, json.dumps({"type": "FeatureCollection", "features": [], "pagination": {"next": "https://x"}}).encode())
     assert "another page" in batch.rejected[0].reason
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(("name", "count"), [("pynws_alerts_active_zone.json", 1), ("pynws_alerts_active_zone_second.json", 2)])
-def test_recorded_zones(place, recorded: Path, name, count) -> None:
-    batch = parse(place, (recorded / "nws" / name).read_bytes(), datetime(2026, 1, 1, tzinfo=UTC))
-    assert len(batch.signals) == count and all(s.areas for s in batch.signals)
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(("name", "count"), [("e2e_active", 152), ("testing_active", 38), ("guam_active", 246)])
-def test_recorded_files_hold_times_that_are_none(place, recorded: Path, name, count) -> None:
-    """Their times are templates ('date:now +1 hour'): not one is taken for a time; with times put in all features are read."""
-    text = gzip.decompress((recorded / "nws" / f"{name}.json.gz").read_bytes())
-    whole = parse(place, text)
-    assert len(whole.signals) + len([r for r in whole.rejected if r.where.startswith("features")]) == count and not any(s.expires for s in whole.signals)
-    document = json.loads(text)
-    for feature in document["features"]:
-        feature["properties"] |= {"sent": "2024-01-08T12:00:00Z", "effective": "2024-01-08T12:00:00Z", "expires": "2024-01-09T12:00:00Z"}
-    batch = parse(place, json.dumps(document).encode())
-    assert len({s.identifier for s in batch.signals}) == len(batch.signals) and len(document["features"]) == count
-    assert not [r for r in batch.rejected if r.where.startswith("features")]

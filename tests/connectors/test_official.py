@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -120,12 +119,3 @@ def test_a_list_shorter_than_announced_says_so(county) -> None:
 def test_what_is_no_list(county, body) -> None:
     with pytest.raises(ParseError):
         nmc_alarms.parse(body, feed=county.feed("warnings_nmc"), county=county, received=NOW, raw="r")
-
-
-@pytest.mark.recorded
-def test_recorded_titles_and_entry(county, recorded: Path) -> None:
-    titles = (recorded / "nmc" / "alarm_titles_20261006.txt").read_text(encoding="utf-8").split()
-    assert len(titles) == 21 and all(read_title(title)[1] > Level.NONE for title in titles)
-    body = (recorded / "nmc" / "findAlarm_1entry.json").read_bytes()
-    batch = nmc_alarms.parse(body, feed=county.feed("warnings_nmc"), county=county, received=datetime(2026, 10, 7, tzinfo=UTC), raw="r")
-    assert batch.records == 0 and [r.reason for r in batch.rejected] == ["161 warnings announced, 1 came"]

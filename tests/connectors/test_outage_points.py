@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from math import log, pi, radians, tan
-from pathlib import Path
 
 import pytest
 
@@ -88,17 +85,3 @@ def test_web_mercator_and_geojson(place) -> None:
 def test_documents_that_are_not_points(place, body) -> None:
     with pytest.raises(ParseError):
         parse(place, body)
-
-
-@pytest.mark.recorded
-def test_recorded_points_of_one_utility(place, recorded: Path) -> None:
-    """Tampa Electric's first snapshot: all its customers out, summed in one cell around the city."""
-    with gzip.open(recorded / "outages_irma_2017" / "tampa-electric-outages_2017-09-09_2017-09-30.jsonl.gz", "rt") as lines:
-        points = json.loads(next(iter(lines)))["payload"]
-    county, feed, towns = place
-    around = ((-84.0, 26.0), (-80.0, 26.0), (-80.0, 30.0), (-84.0, 30.0), (-84.0, 26.0))
-    here = replace(county, towns=(replace(towns[0], cell=around),))
-    batch = outage_points.parse(
-        json.dumps(points).encode(), feed=replace(feed, options={"out": "nbrCust", "lat": "lat", "lon": "lng"}), county=here, received=NOW, raw="r",
-    )
-    assert values(batch)["P0", "customers_out"] == sum(p["nbrCust"] for p in points) > 10_000 and batch.rejected == ()

@@ -160,17 +160,3 @@ def test_a_refusal_at_every_point_is_no_answer(elsewhere, connector, text) -> No
     place = elsewhere(connector.__name__.rpartition(".")[2], PLACE, OTHER)
     with pytest.raises(ParseError, match="none of 2 answers can be used"):
         read(connector, place, wrap(P1=text, P2=text))
-
-
-@pytest.mark.recorded
-def test_recorded_qweather_examples(elsewhere, recorded: Path) -> None:
-    place, folder = elsewhere("qweather", PLACE), recorded / "qweather"
-    later = datetime(2025, 12, 1, tzinfo=UTC)
-    names = ("getWeatherHourlyV7-zh.json", "getWeatherNowV7-zh.json", "getGridWeatherNow-zh.json")
-    counts = [len(read(qweather, place, wrap(P1=(folder / name).read_bytes()), later).observations) for name in names]
-    assert counts == COUNTS
-    batch = read(qweather_alerts, elsewhere("qweather_alerts", PLACE), wrap(P1=(folder / "getWeatherAlertCurrent-zh.json").read_bytes()), later)
-    assert (len(batch.signals), batch.rejected) == (1, ()) and batch.signals[0].level is Level.BLUE
-
-
-COUNTS = [168, 8, 7]

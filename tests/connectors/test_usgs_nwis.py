@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -75,14 +74,3 @@ def test_rain_of_an_unknown_interval_is_set_aside(elsewhere) -> None:
 def test_documents_that_are_not_the_data(place, text) -> None:
     with pytest.raises(ParseError):
         parse(place, text)
-
-
-@pytest.mark.recorded
-def test_recorded_answers(elsewhere, recorded: Path) -> None:
-    folder = recorded / "usgs"
-    place = elsewhere("usgs_nwis", GAGE, {"station": "02458502", "lat": 33.5239948, "lon": -86.8911032, "properties": ("discharge",)})
-    batch = parse(place, (folder / "hydrotools_nwis_iv.json").read_bytes())
-    assert ([sum(o.station == name for o in batch.observations) for name in ("01646500", "02458502")], batch.rejected) == ([92, 94], ())
-    mock = parse(elsewhere("usgs_nwis", GAGE | {"station": "03339000"}), (folder / "nwis_iv_mock.json").read_bytes())
-    assert (mock.records, [r.where for r in mock.rejected]) == (1, ["timeSeries[1]"])  # the other site is not the county's
-    assert parse(place, (folder / "nwis_iv_empty_mock.json").read_bytes()).records == 0

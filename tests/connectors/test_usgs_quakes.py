@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -69,19 +68,6 @@ def test_a_document_that_is_no_list(place, text) -> None:
 
 def test_intensity_falls_with_distance_and_stays_in_its_scale() -> None:
     assert intensity(8, 0) > intensity(8, 50) > intensity(8, 400) and intensity(10, 0) == 12.0 and intensity(0, 1000) == 0.0
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(("name", "events", "near"), [("vega_earthquakes_week.json", 1707, 116), ("shakecast_feed.json", None, None), ("earthquakes-1.json", 3, 0)])
-def test_recorded_lists(elsewhere, recorded: Path, name, events, near) -> None:
-    place = elsewhere("usgs_quakes", HERE | {"lat": 34.05, "lon": -118.25}, radius_km=500, min_magnitude=1.5)
-    batch = parse(place, (recorded / "usgs_earthquakes" / name).read_bytes(), datetime(2026, 1, 1, tzinfo=UTC)) if events else None
-    if batch is not None:
-        refused = [r for r in batch.rejected if r.where.startswith("features")]
-        assert (len(batch.observations) // 3, len(refused)) == (near, 3 if events == 3 else 0)
-    else:
-        with pytest.raises(ParseError, match="225 events announced, 3 came"):  # cut by hand by whoever kept it
-            parse(place, (recorded / "usgs_earthquakes" / name).read_bytes())
 
 
 CENC = {"id": "1", "CATA_ID": "CC1", "O_TIME": "2021-11-17 13:54:28", "EPI_LAT": "33.50", "EPI_LON": "121.19", "EPI_DEPTH": 17, "AUTO_FLAG": "M", "M": "5.0",
