@@ -54,7 +54,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
-    """One signal an info block in Chinese (in the first language where there is none); also reads one bare CAP document."""
+    """One signal an info block in Chinese (else in the first language); also reads one bare CAP document. ParseError when no document at all can be read."""
     gather = Gather(feed=feed, received=received, raw=raw)
     if body.lstrip()[:1] == b"{":
         document = loads(body, feed=feed.feed)
@@ -74,6 +74,8 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
             gather.each([{"place": place, "text": text}], "cap", read)
         except ParseError as error:
             gather.refuse(place, str(error), text)
+    if texts and {rejected.where for rejected in gather.rejected} >= texts.keys():
+        raise ParseError(f"no document can be read: {gather.rejected[0].reason}", where=feed.feed)
     batch = gather.batch()
     ended = {reference for signal in batch.signals for reference in signal.references}
     signals = (replace(s, msg_type=MsgType.CANCEL) if s.identifier.partition("#")[0] in ended else s for s in batch.signals)
@@ -84,8 +86,7 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
     if local(root) != "alert":
         raise Refused(f"not a CAP alert but {local(root)}")
     status, kind = child_text(root, "status"), child_text(root, "msgType")
-    allowed = str(gather.feed.options.get("statuses", "Actual")).split(",")
-    if status not in allowed:
+    if status not in str(gather.feed.options.get("statuses", "Actual")).split(","):
         raise Refused(f"status {status!r} is not for the public")
     if kind not in KINDS:
         raise Refused(f"msgType {kind!r} is no warning")
@@ -118,8 +119,7 @@ def _codes(gather: Gather, place: str, info: etree._Element) -> tuple[str, ...]:
         for code in own:
             codes[area(code, gather.feed)] = None
         if not own:
-            reason = f"{NO_CODE}; a polygon or a name alone concerns nobody"
-            gather.refuse(f"{place}: area[{number}]", reason, child_text(block, "areaDesc"))
+            gather.refuse(f"{place}: area[{number}]", f"{NO_CODE}; a polygon or a name alone concerns nobody", child_text(block, "areaDesc"))
     return tuple(codes)
 
 

@@ -92,6 +92,11 @@ def test_a_bad_document_costs_itself(county, document) -> None:
     assert [s.identifier for s in batch.signals] == ["B"] and len(batch.rejected) == 1
 
 
+def test_an_index_all_of_whose_documents_are_login_pages_is_no_answer(county) -> None:
+    with pytest.raises(ParseError, match="no document can be read"):
+        parse(county, "<!doctype html><html>login</html>", "")
+
+
 def test_severity_where_no_colour_is_said(county) -> None:
     document = (
         cap().replace("台风橙色预警信号", "台风").replace("<severity>Severe</severity><expires>", "<severity>Extreme</severity><expires>")
