@@ -51,10 +51,10 @@ class Hot:
         if self.root is None:
             return None
         try:
-            body = self._path(folder).read_bytes()
+            body = memoryview(self._path(folder).read_bytes())
             if digest(body[_HASH:]).encode() != body[:_HASH]:
                 return None
-            table = pa.ipc.open_file(pa.py_buffer(body)[_HASH:]).read_all()
+            table = pa.ipc.open_file(pa.py_buffer(body[_HASH:])).read_all()
         except (OSError, pa.ArrowException):
             return None
         told = json.loads((table.schema.metadata or {}).get(b"files", b"[[], []]"))

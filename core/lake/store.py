@@ -100,7 +100,7 @@ class Lake:
 
     def observations(
         self, *, start: datetime, end: datetime, as_of: datetime, properties: Iterable[str] | None = None,
-        feeds: Iterable[str] | None = None, forecasts: bool = False,
+        feeds: Iterable[str] | None = None, stations: Iterable[str] | None = None, forecasts: bool = False,
     ) -> pd.DataFrame:
         """Readings (or forecasts) with start <= time <= end that were received by `as_of`.
 
@@ -114,8 +114,9 @@ class Lake:
 
         table = self._table("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), as_of, feeds)
         wanted = [_between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
-        if properties is not None:
-            wanted.append(pc.is_in(table["observed_property"], value_set=pa.array(list(properties), pa.string())))
+        for column, names in (("observed_property", properties), ("station", stations)):
+            if names is not None:
+                wanted.append(pc.is_in(table[column], value_set=pa.array(list(names), pa.string())))
         return _frame("observations", newest(table.filter(functools.reduce(pc.and_, wanted))))
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:

@@ -51,11 +51,6 @@ def every(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]
         start += step
 
 
-def pull_after(at: datetime) -> datetime:
-    """The first pull of the warnings' cron (every five minutes) at or after `at`."""
-    return at + (-(at - datetime.min.replace(tzinfo=at.tzinfo)) % timedelta(minutes=5))
-
-
 def expected(played: World, now: datetime, hazard: Hazard, codes: tuple[str, ...] = ("320614", "320600", "320000")) -> int:
     """The floor that the recorded list gives an inland town of Haimen: its own warnings, those of Nantong and of Jiangsu."""
     listed = wire.newest(played.season.warnings, now)["warnings"]
@@ -76,7 +71,7 @@ def test_officials_are_floors_from_the_first_pull_to_the_last_listing(tmp_path: 
     """Counts per feed over the season's decisive days, the floor of every town at every step, and how long after its issue each warning was one."""
     with world(tmp_path, folder, wire.moment("2026-08-07T18:00Z")) as played:
         spans = {w: listed(played, *w) for w in OFFICIAL}
-        turns = {pull_after(at) + side for span in spans.values() for at in span for side in (timedelta(), timedelta(minutes=-5))}
+        turns = {wire.pull_after(at) + side for span in spans.values() for at in span for side in (timedelta(), timedelta(minutes=-5))}
         steps = sorted(turns | set(every(played.season.now, wire.moment("2026-08-09T08:00Z"), 4 * HOUR)))
         reports = {at: played.step(at) for at in steps}
         for at, report in reports.items():
@@ -89,7 +84,7 @@ def test_officials_are_floors_from_the_first_pull_to_the_last_listing(tmp_path: 
         rose = fell = 0
         for (event, level, issued), (seen, gone) in spans.items():
             hazard = hazard_of(event)
-            at, last = pull_after(seen), pull_after(gone)
+            at, last = wire.pull_after(seen), wire.pull_after(gone)
             floor = {when: {scores(reports[when])[town.key, hazard].floor for town in played.ctx.county.towns if not town.sea_front}
                      for when in (at - timedelta(minutes=5), at, last - timedelta(minutes=5), last)}
             print(f"{event}{level.zh} 签发 issued {issued}, 下限 floor {at:%m-%dT%H:%MZ} (+{(at - wire.moment(issued)).total_seconds() / 60:.0f} min), "
