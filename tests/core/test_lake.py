@@ -199,7 +199,8 @@ def test_compaction_leaves_today_alone_and_one_file_for_each_day_before(lake: La
 ROWS = st.lists(st.fixed_dictionaries({
     "station": st.sampled_from(["甲", "b", "a"]), "observed_property": st.sampled_from(["rain", "stage"]), "time": st.integers(0, 3).map(lambda h: T0 + h * HOUR),
     "received": st.integers(4, 6).map(lambda h: T0 + h * HOUR), "value": st.sampled_from([None, 1.0, 2.0, -3.0]), "raw": st.sampled_from(["a" * 64, "b" * 64]),
-    "feed": st.sampled_from(["weather", "water"]), "issued": st.sampled_from([None, None, None, T0]), "reasons": st.sampled_from([(), ("corrected by x: y",), ("qc3/1 z",)]),
+    "feed": st.sampled_from(["weather", "water"]), "issued": st.sampled_from([None, None, None, T0]),
+    "reasons": st.sampled_from([(), ("corrected by x: y",), ("qc3/1 z",)]),
 }), max_size=30)
 
 
