@@ -1,8 +1,9 @@
 """Copies of the newest partitions as they lie in memory, so that the next process need not parse every small file again.
 
-A copy is a shortcut and never a source: an Arrow IPC file behind its own SHA-256 that names the files whose rows it holds. One whose hash does not hold,
-that is of another release, or that names a file which is no longer there counts for nothing; any of them may be deleted at any time. It is read, not
-memory-mapped: checking the hash touches every byte anyway, and a mapping would change under a reader when somebody writes into the file.
+A copy is a shortcut and never a source: an Arrow IPC file (LZ4) behind its own SHA-256 that names the files whose rows it holds. One whose hash does not
+hold, that is of another release, or that names a file which is no longer there counts for nothing; any of them may be deleted at any time. It is read,
+not memory-mapped: checking the hash touches every byte, which costs more than LZ4 does, and a mapping would change under a reader when somebody writes
+into the file.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Hot:
             body = memoryview(self._path(folder).read_bytes())
             if digest(body[_HASH:]).encode() != body[:_HASH]:
                 return None
-            table = pa.ipc.open_file(pa.py_buffer(body[_HASH:])).read_all()
+            table = pa.ipc.open_file(pa.py_buffer(body[_HASH:]), options=pa.ipc.IpcReadOptions(use_threads=False)).read_all()
         except (OSError, pa.ArrowException):
             return None
         told = json.loads((table.schema.metadata or {}).get(b"files", b"[[], []]"))
@@ -69,7 +70,7 @@ class Hot:
             return
         sink = pa.BufferOutputStream()
         table = day.table.replace_schema_metadata({"files": json.dumps([sorted(day.files), sorted(day.empty)])})
-        with pa.ipc.new_file(sink, table.schema) as out:
+        with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as out:
             out.write_table(table)
         body = sink.getvalue().to_pybytes()
         path = self._path(folder)

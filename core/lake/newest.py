@@ -32,7 +32,7 @@ def newest(table: pa.Table) -> pa.Table:
     if not len(table):
         return table
     keys = _joined([_numbers(table, name) for name in ORDER])
-    order = np.argsort(keys[0]) if len(keys) == 1 else np.lexsort(keys[::-1])
+    order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
     first = np.ones(len(order), dtype=np.bool_)  # where a row is of another reading than the row before it
     first[1:] = np.logical_or.reduce([(ranked := key[order])[1:] != ranked[:-1] for key in keys])
     last = np.append(first[1:], True)

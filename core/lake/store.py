@@ -207,7 +207,7 @@ class Lake:
 
 
 def _frame(kind: str, table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = spelled(kind, table).to_pandas(ignore_metadata=True)
+    frame: pd.DataFrame = spelled(kind, table).to_pandas(ignore_metadata=True, use_threads=False)
     return frame
 
 
