@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,12 @@ class Warned:
 
     def look(self, played: World, report: TickReport) -> None:
         """Note whether it stands at this step; only asked while it may."""
-        at, ctx = report.at, played.ctx
+        at = report.at
         if not self.seen <= at <= max(self.expires, self.gone or at) + timedelta(hours=1):
             return
         self.steps.append(at)
         for signal in signals(played, at):
-            if signal.issued == self.issued and signal.event == self.event and signal.level is self.level and len(signal.towns) == len(ctx.county.towns):
+            if signal.issued == self.issued and signal.event == self.event and signal.level is self.level and all(signal.towns):
                 self.stood.setdefault(signal.feed, []).append(at)
         hazard = hazard_of(self.event)
         if hazard and all(s.level >= s.floor >= self.level for s in report.assessment.scores if s.hazard is hazard):
@@ -62,21 +63,28 @@ class Warned:
     def facts(self) -> list[Fact]:
         """One line of the table, and what must hold: it stands from the first pull after it was seen to the last before it was gone, or by CAP to its
         expiry, as a floor of every town where its event is of a scored hazard."""
-        start, end = wire.pull_after(self.seen), wire.pull_after(self.gone) if self.gone else None
-        until = {"warnings_nmc": end, "warnings_cap": wire.pull_after(self.expires)}
+        start, name = wire.pull_after(self.seen), f"{self.event}{self.level.zh} {self.issued:%m-%dT%H:%MZ}"
+        until = {"warnings_nmc": wire.pull_after(self.gone) if self.gone else None, "warnings_cap": wire.pull_after(self.expires)}
         found = []
         for feed, last in until.items():
             due = [at for at in self.steps if start <= at and (last is None or at < last)]
-            found.append(Fact(self.stood.get(feed, []) == due and due[:1] == [start], f"{self.event}{self.level.zh} {self.issued:%m-%dT%H:%MZ} by {feed}"))
+            found.append(Fact(self.stood.get(feed, []) == due and due[:1] == [start], f"{name} by {feed}"))
         hazard = hazard_of(self.event)
         if hazard:
-            listed = sorted({at for times in self.stood.values() for at in times})
-            found.append(Fact(self.floors[:1] == [start] and set(listed) <= set(self.floors), f"{self.event}{self.level.zh} {self.issued:%m-%dT%H:%MZ} as a floor"))
-        shown = [f"{self.stood[feed][0]:%m-%dT%H:%MZ} (+{(self.stood[feed][0] - self.issued).total_seconds() / 60:3.0f} min)" if feed in self.stood else "-" for feed in until]
-        floor = "不计入下限 shown, no floor" if not hazard else f"{self.floors[0]:%m-%dT%H:%MZ}" if self.floors else "-"
-        print(f"{self.event}{self.level.zh:4} 签发 issued {self.issued:%m-%dT%H:%MZ}  收录 recorded {self.seen:%m-%dT%H:%MZ}  nmc {shown[0]}  CAP {shown[1]}  "
-              f"下限 floor {floor}  离开名单 off the list {f'{self.gone:%m-%dT%H:%MZ}' if self.gone else '-'}  到期 expires {self.expires:%m-%dT%H:%MZ}")
+            stood = {at for times in self.stood.values() for at in times}
+            found.append(Fact(self.floors[:1] == [start] and stood <= set(self.floors), f"{name} as a floor"))
+        shown = [self._shown(self.stood.get(feed, [])) for feed in until]
+        floor = self._shown(self.floors) if hazard else "只显示 shown, no floor"
+        print(f"{self.event}{self.level.zh} 签发 issued {self.issued:%m-%dT%H:%MZ} 收录 recorded {self.seen:%m-%dT%H:%MZ} | nmc {shown[0]} | CAP {shown[1]} | "
+              f"下限 floor {floor} | 离开名单 off the list {f'{self.gone:%m-%dT%H:%MZ}' if self.gone else '-'} | 到期 expires {self.expires:%m-%dT%H:%MZ}")
         return found
+
+    def _shown(self, stood: list[datetime]) -> str:
+        """The first step, and how long after the issue and after the recorder's first sight."""
+        if not stood:
+            return "-"
+        issued, seen = ((stood[0] - since).total_seconds() / 60 for since in (self.issued, self.seen))
+        return f"{stood[0]:%m-%dT%H:%MZ} (+{issued:.0f} / +{seen:.0f} min)"
 
 
 def signals(played: World, at: datetime) -> tuple[Any, ...]:
@@ -112,16 +120,16 @@ def hole(silent: Mapping[datetime, frozenset[str]], levels: Mapping[datetime, Ma
               f"{f'{quiet[0]:%m-%dT%H:%MZ} .. {quiet[-1]:%m-%dT%H:%MZ}' if quiet else '-'}, {len(quiet)}/{len(inside)} 步 steps")
         found.append(Fact(bool(quiet) and not late, f"{feed} silent through the hole"))
     hushed = [at for at in inside if "typhoon_zj" in silent[at]]
-    found.append(Fact(all(levels[at][key][1] == Level.RED for at in hushed for key in levels[at] if key[1] is Hazard.TYPHOON), "typhoon's ceiling red in the hole"))
-    lowered = [at for before, at in zip(hushed, hushed[1:], strict=False) for key in levels[at] if key[1] is Hazard.TYPHOON and levels[at][key][0] < levels[before][key][0]]
-    found.append(Fact(not lowered, f"typhoon levels lowered in the hole at {lowered[:1]}"))
+    typhoon = [{key[0]: level for key, level in levels[at].items() if key[1] is Hazard.TYPHOON} for at in hushed]
+    found.append(Fact(all(ceiling == Level.RED for towns in typhoon for _, ceiling in towns.values()), "typhoon's ceiling red while its feed is silent"))
+    found.append(Fact(all(now[town][0] >= was[town][0] for was, now in pairwise(typhoon) for town in now), "no typhoon level lowered while its feed is silent"))
     return found
 
 
 def forecasts(played: World, at: datetime) -> list[Fact]:
     """Each agency's newest forecast side by side, as told at `at` and as recorded: where it brings the storm nearest to Haimen, and when."""
     payload = wire.newest(played.season.storms, at)
-    if payload is None:
+    if payload is None or not payload["active"]:
         return []
     said = {agency: sum(wire.moment(told["issued"]) < wire.local(p["time"]) for p in told["points"]) for agency, told in payload["forecasts"].items()}
     tracks = played.ctx.lake.tracks(start=at - timedelta(days=5), end=at + timedelta(days=10), as_of=at)
@@ -135,4 +143,5 @@ def forecasts(played: World, at: datetime) -> list[Fact]:
         near = int(np.argmin(away))
         words.append(f"{agency} {newest['issued'].iloc[0]:%m-%dT%HZ} 最近 nearest {away[near]:4.0f} km @{newest['time'].iloc[near]:%m-%dT%HZ}")
     print(f"{at:%m-%dT%H:%MZ} 预报 forecasts: " + " | ".join(words))
-    return [Fact(held.get(agency, 0) == number, f"{at:%m-%dT%H:%MZ} {agency} forecast points {held.get(agency, 0)}, recorded {number}") for agency, number in said.items()]
+    return [Fact(held.get(agency, 0) == number, f"{at:%m-%dT%H:%MZ} {agency}: {held.get(agency, 0)} forecast points, recorded {number}")
+            for agency, number in said.items()]

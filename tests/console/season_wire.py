@@ -2,9 +2,9 @@
 
 Typhoon: the Zhejiang site's storm, its numbers as text, forecasts hung on the newest position (in the recording every agency's forecast is
 based on it), `ybsj` as recorded. Warnings: nmc.cn's rest/findAlarm; the id is made of area code, office and issue time, the title of place, event
-and colour, as the site makes them; two rows without an issue time get that of the snapshot. The same warnings as CAP 1.2 documents behind an Atom index, which is the form in which the
-recorder had pulled them: what it kept, in the elements that it had kept it from. Airfields: one METAR of wind and weather, which is all
-that the recorder kept. Table: the recorder's own rows, as they are. Wind grid: Open-Meteo's hourly columns in the unit and at the steps recorded.
+and colour, as the site makes them; rows without an issue time get that of the snapshot. The same warnings as CAP 1.2 documents behind an Atom index,
+the form in which the recorder had pulled them: what it kept, in the elements that it had kept it from. Airfields: one METAR of wind and weather, which
+is all that the recorder kept. Table: the recorder's own rows, as they are. Wind grid: Open-Meteo's hourly columns in the unit and at the steps recorded.
 """
 
 from __future__ import annotations

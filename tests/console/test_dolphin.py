@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import season_wire as wire
-from season_world import HOLE, PATHS, World, scores, world
+from season_facts import HUSHED, official
+from season_world import CAP, HOLE, PATHS, World, scores, world
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -32,8 +33,6 @@ OFFICIAL = (
     ("台风", Level.BLUE, "2026-08-07T23:13Z"), ("暴雨", Level.YELLOW, "2026-08-09T03:22Z"), ("暴雨", Level.BLUE, "2026-08-10T11:31Z"),
     ("暴雨", Level.BLUE, "2026-08-14T02:59Z"), ("暴雨", Level.ORANGE, "2026-08-14T23:05Z"),
 )
-#: The feeds whose recording has the hole, each with the time by which it must be silent when its answers stand still: two of its own intervals.
-HUSHED = {"typhoon_zj": 6 * HOUR, "airfields": 6 * HOUR, "airfields_table": 6 * HOUR, "wind_grid": 12 * HOUR}
 FAILURES = {"/zj/typhoon": "gateway", "/metar": "page", "/airfields.json": "drop", "/grid": "gateway"}
 
 
@@ -95,6 +94,21 @@ def test_officials_are_floors_from_the_first_pull_to_the_last_listing(tmp_path: 
         assert (rose, fell) == (3, 5)  # Nantong's own blue stood already when two of Haimen's came
         told(played, reports)
         lead(played, reports)
+
+
+def test_each_warning_stands_by_list_and_by_document_from_its_recorded_time(tmp_path: Path, folder: Path) -> None:
+    """Two of Haimen's warnings pulled from the list and as CAP documents: a floor of every town from the first pull after the recorder saw them, by the
+    list until it was gone from it, by its document until it expires."""
+    first, last = wire.moment("2026-08-07T23:00Z"), wire.moment("2026-08-16T00:00Z")
+    with world(tmp_path, folder, first, CAP) as played:
+        warned = [w for w in official(played.season, first, last) if (w.event, w.level) in (("台风", Level.BLUE), ("暴雨", Level.ORANGE))]
+        turns = {wire.pull_after(at) + side for w in warned for at in (w.seen, w.gone or last, w.expires) for side in (timedelta(), timedelta(minutes=-5))}
+        for at in sorted(turns):
+            report = played.step(at)
+            for w in warned:
+                w.look(played, report)
+    facts = [fact for w in warned for fact in w.facts()]
+    assert len(facts) == 6 and [fact.words for fact in facts if not fact.holds] == []
 
 
 def told(played: World, reports: dict[datetime, TickReport]) -> None:
