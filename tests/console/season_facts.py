@@ -46,6 +46,8 @@ class Warned:
     stood: dict[str, list[datetime]] = field(default_factory=dict)
     floors: list[datetime] = field(default_factory=list)
     steps: list[datetime] = field(default_factory=list)
+    #: The first list read whole without it: one that holds a row nobody can use lifts nothing.
+    lifted: datetime | None = None
 
     def look(self, played: World, report: TickReport) -> None:
         """Note whether it stands at this step; only asked while it may."""
@@ -53,6 +55,8 @@ class Warned:
         if not self.seen <= at <= max(self.expires, self.gone or at) + timedelta(hours=1):
             return
         self.steps.append(at)
+        if self.gone and at >= self.gone and not self.lifted and not any(pull.set_aside for pull in report.ingests if pull.feed == "warnings_nmc"):
+            self.lifted = at
         for signal in signals(played, at):
             if signal.issued == self.issued and signal.event == self.event and signal.level is self.level and all(signal.towns):
                 self.stood.setdefault(signal.feed, []).append(at)
@@ -61,10 +65,10 @@ class Warned:
             self.floors.append(at)
 
     def facts(self) -> list[Fact]:
-        """One line of the table, and what must hold: it stands from the first pull after it was seen to the last before it was gone, or by CAP to its
+        """One line of the table, and what must hold: it stands from the first pull after it was seen until a whole list is without it, or by CAP to its
         expiry, as a floor of every town where its event is of a scored hazard."""
         start, name = wire.pull_after(self.seen), f"{self.event}{self.level.zh} {self.issued:%m-%dT%H:%MZ}"
-        until = {"warnings_nmc": wire.pull_after(self.gone) if self.gone else None, "warnings_cap": wire.pull_after(self.expires)}
+        until = {"warnings_nmc": self.lifted, "warnings_cap": wire.pull_after(self.expires)}
         found = []
         for feed, last in until.items():
             due = [at for at in self.steps if start <= at and (last is None or at < last)]
@@ -76,7 +80,7 @@ class Warned:
         shown = [self._shown(self.stood.get(feed, [])) for feed in until]
         floor = self._shown(self.floors) if hazard else "只显示 shown, no floor"
         print(f"{self.event}{self.level.zh} 签发 issued {self.issued:%m-%dT%H:%MZ} 收录 recorded {self.seen:%m-%dT%H:%MZ} | nmc {shown[0]} | CAP {shown[1]} | "
-              f"下限 floor {floor} | 离开名单 off the list {f'{self.gone:%m-%dT%H:%MZ}' if self.gone else '-'} | 到期 expires {self.expires:%m-%dT%H:%MZ}")
+              f"下限 floor {floor} | 离开名单 off the list {f'{self.lifted:%m-%dT%H:%MZ}' if self.lifted else '-'} | 到期 expires {self.expires:%m-%dT%H:%MZ}")
         return found
 
     def _shown(self, stood: list[datetime]) -> str:
