@@ -42,6 +42,13 @@ TOWN = ["B00007", "B00021", "B00042"]
 #: These stations' last day comes late.
 LATE = ["B00003", "B00011", "B00019", "B00027", "B00035", "B00043"]
 Read = Callable[[], pd.DataFrame]
+Spent = tuple[float, float]
+Counts = tuple[int, int, int]
+OURS = "ours, read what is held, count, append"
+MERGE = """merge into held using late on held.station = late.station and held.time = late.time
+when matched and held.value <> late.value then update set value = late.value, received = late.received
+when not matched then insert (station, time, value, received) values (late.station, late.time, late.value, late.received)
+returning merge_action"""
 
 
 def block(first: datetime, steps: int, stations: int, seed: int) -> pa.Table:
@@ -143,24 +150,31 @@ def facts(frame: Any) -> list[np.ndarray]:
 
 def question(home: Path, rounds: int, name: str, town: list[str] | None) -> None:
     """Ask in turns, compare, print medians and ratios to a fresh read of ours."""
-    found, spent = ours(home, town) | peers(home, town), dict[str, list[float]]()
+    found, spent = ours(home, town) | peers(home, town), dict[str, list[Spent]]()
     answers = {who: facts(read()) for who, read in found.items()}
     for who, answer in answers.items():
         if not all(np.array_equal(a, b) for a, b in zip(answer, answers["ours, warm"], strict=True)):
             raise SystemExit(f"{who}: 读数不同 / other readings")
     for _ in range(rounds):
         for who, read in found.items():
-            start = time.perf_counter()
-            read()
-            spent.setdefault(who, []).append(time.perf_counter() - start)
+            spent.setdefault(who, []).append(timed(read)[0])
     print(f"{name}: {len(answers['ours, warm'][0]):,} 行 rows, all equal")
     report(spent, "ours, fresh")
 
 
-def report(spent: dict[str, list[float]], base: str) -> None:
-    for who, times in spent.items():
-        seconds = statistics.median(times)
-        print(f"  {who:52} {seconds * 1000:9.1f} ms  {seconds / statistics.median(spent[base]):6.2f} x {base}")
+def report(spent: dict[str, list[Spent]], base: str) -> None:
+    """Medians, wall and CPU of all threads, each with its ratio to `base`."""
+    middle = {who: [statistics.median(side) for side in zip(*times, strict=True)] for who, times in spent.items()}
+    print(f"  {'':52} {'wall':>9} {'CPU':>11}   x {base}: wall, CPU")
+    for who, (wall, cpu) in middle.items():
+        print(f"  {who:52} {wall * 1000:9.1f} {cpu * 1000:9.1f} ms {wall / middle[base][0]:7.2f} {cpu / middle[base][1]:7.2f}")
+
+
+def timed(act: Callable[[], Any]) -> tuple[Spent, Any]:
+    """((wall, CPU) seconds, what came of it)."""
+    start, busy = time.perf_counter(), time.process_time()
+    done = act()
+    return (time.perf_counter() - start, time.process_time() - busy), done
 
 
 def late_batch(stations: int, seed: int) -> tuple[Observation, ...]:
@@ -175,7 +189,7 @@ def late_batch(stations: int, seed: int) -> tuple[Observation, ...]:
                              synthetic=True) for s, at, value in rows)
 
 
-def counted(held: pd.DataFrame, rows: tuple[Observation, ...]) -> tuple[int, int, int]:
+def counted(held: pd.DataFrame, rows: tuple[Observation, ...]) -> Counts:
     """(new, corrected, repeated) of a batch against what was held."""
     known = dict(zip(zip(held["station"].tolist(), held["time"].astype("int64").tolist(), strict=True), held["value"].tolist(), strict=True))
     was = [known.get((o.station, int(o.time.timestamp()) * 1_000_000)) for o in rows]
@@ -183,53 +197,55 @@ def counted(held: pd.DataFrame, rows: tuple[Observation, ...]) -> tuple[int, int
     return new, len(rows) - new - same, same
 
 
+def appended(lake: Lake, rows: tuple[Observation, ...], now: datetime) -> Counts:
+    """Read what is held around the batch, count, append one flushed file."""
+    times = [o.time for o in rows]
+    held = lake.observations(start=min(times), end=max(times), as_of=END, feeds=["weather"])
+    lake.append("weather", Batch(observations=rows), now)
+    return counted(held, rows)
+
+
 def upsert(home: Path, rounds: int, stations: int) -> None:
-    """The late batch, each round on a fresh copy of the state before it."""
-    duck, spent, told = library("duckdb"), dict[str, list[float]](), set[tuple[int, int, int]]()
+    """The late batch, each round on a copy of the state before it."""
+    duck, spent, told = library("duckdb"), dict[str, list[Spent]](), set[Counts]()
     rows, now = late_batch(stations, 1), END + timedelta(minutes=1)
     table = pa.table({"station": [o.station for o in rows], "time": [o.time for o in rows], "value": [o.value for o in rows], "received": [now] * len(rows)})
-    sides = {"lake": ["ours, append and count, fresh"], "year": ["duckdb MERGE and count, a table of the year"], "days": ["duckdb MERGE and count, a table of 72 h"]}
     for _ in range(rounds):
         copy = home.parent / "copy"
         shutil.copytree(home, copy, ignore=shutil.ignore_patterns("ticks"))
-        lake = Lake(copy)
-        start = time.perf_counter()
-        held = lake.observations(start=min(o.time for o in rows), end=max(o.time for o in rows), as_of=END, feeds=["weather"])
-        told.add(counted(held, rows))
-        lake.append("weather", Batch(observations=rows), now)
-        spent.setdefault(sides["lake"][0], []).append(time.perf_counter() - start)
-        start = time.perf_counter()
-        seen = Lake(copy).observations(start=END - BACK, end=END, as_of=now, feeds=["weather"])
-        spent.setdefault("ours, the next fresh read of 72 h", []).append(time.perf_counter() - start)
-        assert int((seen["value"] > 90).sum()) == len(rows) * 5 // 100 and len(seen) == len(held) // (stations - len(LATE)) * 0 + len(seen)
+        warm = Lake(copy)
+        warm.observations(start=END - BACK, end=END, as_of=END, feeds=["weather"])
+        lasted, counts = timed(lambda lake=warm: appended(lake, rows, now))
+        spent.setdefault(OURS, []).append(lasted)
+        told.add(counts)
+        for who, lake in (("warm", warm), ("fresh", Lake(copy))):
+            lasted, seen = timed(lambda lake=lake: lake.observations(start=END - BACK, end=END, as_of=now, feeds=["weather"]))
+            spent.setdefault(f"ours, the next {who} read of 72 h", []).append(lasted)
+            if int((seen["value"] > 90).sum()) != counts[1]:
+                raise SystemExit("新读数没有显现 / the batch is not seen")
         shutil.rmtree(copy)
-        for side in ("year", "days") if duck else ():
-            seconds, counts = merge(duck, home, table, side)
-            spent.setdefault(sides[side][0], []).append(seconds)
+        for side in ("a year", "72 h") if duck else ():
+            lasted, counts = merge(duck, home, table, side)
+            spent.setdefault(f"duckdb {duck.__version__} MERGE and count, a table of {side}", []).append(lasted)
             told.add(counts)
     if len(told) != 1:
         raise SystemExit(f"计数不同 / other counts: {told}")
-    print("late batch of {:,} rows: {} new, {} corrected, {} repeated, all equal".format(len(rows), *told.pop()))
-    report(spent, sides["lake"][0])
+    print("迟到的一批 a late batch: {:,} 行 rows, {} 新 new, {} 订正 corrected, {} 重复 repeated, all equal".format(len(rows), *told.pop()))
+    report(spent, OURS)
 
 
-def merge(duck: Any, home: Path, table: pa.Table, side: str) -> tuple[float, tuple[int, int, int]]:
-    """(seconds of MERGE with commit, counts) into a database file that holds the year or its last 72 h."""
-    path = home.parent / f"{side}.duckdb"
+def merge(duck: Any, home: Path, table: pa.Table, side: str) -> tuple[Spent, Counts]:
+    """(seconds of MERGE with its commit, counts) into a database file that holds the year or its last 72 h."""
+    path = home.parent / "merge.duckdb"
     path.unlink(missing_ok=True)
     db = duck.connect(str(path))
-    paths = sorted(map(str, home.glob("observations/**/*.parquet"))) if side == "year" else files(home)
+    paths = sorted(map(str, home.glob("observations/**/*.parquet"))) if side == "a year" else files(home)
     db.execute("create table held as select station, time, value, received from read_parquet(?, hive_partitioning=false)", [paths])
     db.register("late", table)
-    start = time.perf_counter()
-    done = db.execute("merge into held using late on held.station = late.station and held.time = late.time "
-                      "when matched and held.value <> late.value then update set value = late.value, received = late.received "
-                      "when not matched then insert (station, time, value, received) values (late.station, late.time, late.value, late.received) "
-                      "returning merge_action").fetchall()
-    seconds = time.perf_counter() - start
+    lasted, done = timed(lambda: db.execute(MERGE).fetchall())
     db.close()
     new, corrected = (sum(action == word for (action,) in done) for word in ("INSERT", "UPDATE"))
-    return seconds, (new, corrected, len(table) - new - corrected)
+    return lasted, (new, corrected, len(table) - new - corrected)
 
 
 def main(rounds: int, stations: int, days: int) -> None:
