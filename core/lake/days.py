@@ -118,24 +118,28 @@ class Days:
         """The partition with at least all files whose first receipt is not after `as_of`."""
         until = utc(as_of).strftime(_STAMP)
         for _ in range(LISTINGS):
+            day = self._known(kind, folder, hot)  # before the listing, which then has every file of it that is still there
             listed = self._names(folder)
-            with self._lock:
-                kept = self._kept.get(folder)
-                if kept is not None:
-                    self._kept.move_to_end(folder)
-            known = (day for day in (kept, self.hot.load(kind, folder) if kept is None and hot else None) if day is not None and day.files <= set(listed))
-            day = next(known, None) or Day(frozenset(), frozenset(), coded(kind).empty_table())  # files went away: a compaction, so begin anew
+            if not day.files <= set(listed):  # a file went away: a compaction, so begin anew
+                day = _nothing(kind)
             fresh = [name for name in listed if name not in day.files and name[:15] <= until]
             try:
                 grown = self._grow(kind, folder, day, fresh) if fresh else day
             except FileNotFoundError:
                 continue
-            if grown is not kept:
-                self._keep(folder, grown)
+            self._keep(folder, grown)
             if hot and len(grown.files - day.files) * WORTH_A_FILE + len(grown.table) - len(day.table) >= WORTH:
                 self.hot.keep(folder, grown)
             return grown
         raise StoreError(f"湖的分区一直在变 / a partition of the lake keeps changing: {folder}")
+
+    def _known(self, kind: str, folder: str, hot: bool) -> Day:
+        """What is known of a partition already, in memory or by its copy."""
+        with self._lock:
+            known = self._kept.get(folder)
+        if known is None and hot:
+            known = self.hot.load(kind, folder)
+        return known or _nothing(kind)
 
     def _grow(self, kind: str, folder: str, day: Day, fresh: list[str]) -> Day:
         tables = {name: table for name in fresh if (table := self._load(kind, f"{folder}/{name}")) is not None}
@@ -169,6 +173,10 @@ class Days:
             logger.error("lake.damaged file=%s", name)
             self.damaged.add(name)
         return None
+
+
+def _nothing(kind: str) -> Day:
+    return Day(frozenset(), frozenset(), coded(kind).empty_table())
 
 
 def _open(source: pa.NativeFile, kind: str) -> pq.ParquetFile:

@@ -52,7 +52,7 @@ class Hot:
         if self.root is None:
             return None
         try:
-            body = memoryview(self._path(folder).read_bytes())
+            body = memoryview((self.root / f"{folder}.arrow").read_bytes())
             if digest(body[_HASH:]).encode() != body[:_HASH]:
                 return None
             table = pa.ipc.open_file(pa.py_buffer(body[_HASH:]), options=pa.ipc.IpcReadOptions(use_threads=False)).read_all()
@@ -73,7 +73,7 @@ class Hot:
         with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as out:
             out.write_table(table)
         body = sink.getvalue().to_pybytes()
-        path = self._path(folder)
+        path = self.root / f"{folder}.arrow"
         part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,3 @@ class Hot:
             part.replace(path)
             for old in sorted(path.parent.glob("day=*.arrow"))[:-HOT_DAYS]:
                 old.unlink()
-
-    def _path(self, folder: str) -> Path:
-        assert self.root is not None
-        return self.root / f"{folder}.arrow"

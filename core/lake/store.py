@@ -1,6 +1,7 @@
 """The lake's door: append what a payload held, read what was known at a time.
 
-Layout under the root: raw/<2 hex>/<sha256>.zst · <kind>/feed=<feed>/day=<received day>/<first received>-<hash>.parquet.
+Layout under the root: raw/<2 hex>/<sha256>.zst · <kind>/feed=<feed>/day=<received day>/<first received>-<hash>.parquet ·
+.hot/ copies of the newest days, which anybody may delete.
 Append is one small file an ingest; a file's name says what it holds, so a repeat is the same file and damage shows.
 A reading's identity is (feed, station, property, time, issued) and the newest receipt wins at reading, so late, repeated
 and reordered appends end in the same state. A read at `as_of` never sees what was received later: a replay is the live code.
