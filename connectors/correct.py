@@ -28,8 +28,7 @@ def correct(
         raise ConfigError(f"policy.yaml 里没有人员 {by} / no such officer", hint=f"现有 / known: {', '.join(o.officer for o in county.policy.officers)}")
     if observed_property not in PROPERTIES or not reason.strip() or ";" in reason:
         raise ConfigError("要素不认识，或没有写明理由（不含分号） / unknown property, or no reason (without semicolons)")
-    frame = lake.observations(start=time, end=time, as_of=now, feeds=[feed], properties=[observed_property])
-    frame = frame[frame["station"] == station]
+    frame = lake.observations(start=time, end=time, as_of=now, feeds=[feed], properties=[observed_property], stations=[station])
     if frame.empty:
         raise ConfigError(f"湖里没有 {record_id(feed, station, observed_property, time)} / no such reading", hint="只能订正已有的读数")
     was = frame.iloc[0]

@@ -19,7 +19,7 @@ def canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def digest(value: bytes | str) -> str:
+def digest(value: bytes | memoryview | str) -> str:
     """SHA-256 of bytes, or of text as UTF-8, in hexadecimal."""
     return hashlib.sha256(value.encode() if isinstance(value, str) else value).hexdigest()
 

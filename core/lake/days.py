@@ -1,7 +1,8 @@
 """The partitions of the lake: one folder a feed and receiving day, holding small immutable files.
 
-What was parsed stays parsed: each partition is kept in memory as one table and only files that are new to it are read, so
-that a replay of hundreds of steps opens every file once. The memory is bounded; the longest unused partition goes first.
+What was parsed stays parsed: each partition is kept in memory as one table and only files that are new to it are read, so that a replay of hundreds
+of steps opens every file once; the newest days are also kept as copies on disk (`hot`), so that the next process begins there. The memory is bounded;
+the longest unused partition goes first.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from core.errors import StoreError
-from core.lake.places import Place, walk
+from core.lake.hot import HOT_DAYS, Day, Hot
+from core.lake.places import Folder, Place
 from core.lake.shapes import coded, fit, join, schema, spelled, texts
 from core.signing import digest
 from core.times import utc
@@ -31,18 +32,10 @@ logger = logging.getLogger(__name__)
 KEPT_BYTES = 256 * 1024 * 1024
 #: A compaction may take files away between listing and reading; then the folder is listed again.
 LISTINGS = 5
+#: A copy is written again when so many rows would have to be parsed without it, a file counted as so many: opening it costs as much.
+WORTH, WORTH_A_FILE = 2_000, 500
 _STAMP = "%Y%m%dT%H%M%S"
 _NAME = re.compile(r"(\d{8}T\d{6})-([0-9a-f]{12})\.parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class _Day:
-    """What is parsed of one partition: which files, and their rows together (`size` bytes); `empty` are the files without a row."""
-
-    files: frozenset[str]
-    empty: frozenset[str]
-    table: pa.Table
-    size: int = 0
 
 
 class Days:
@@ -50,8 +43,9 @@ class Days:
 
     def __init__(self, where: Place) -> None:
         self.place = where
+        self.hot = Hot(where.root / ".hot" if isinstance(where, Folder) else None)
         self.damaged: set[str] = set()
-        self._kept: OrderedDict[str, _Day] = OrderedDict()
+        self._kept: OrderedDict[str, Day] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -78,14 +72,14 @@ class Days:
 
     def read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> Iterator[pa.Table]:
         """Tables of the partitions received between the days of `first` and `as_of`; they may hold rows received after `as_of`."""
-        for folder in self._folders(kind, first, as_of, feeds):
-            yield self._day(kind, folder, as_of).table
+        for folder, hot in self._folders(kind, first, as_of, feeds):
+            yield self._day(kind, folder, as_of, hot).table
 
     def blanks(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, list[datetime]]:
         """Times of the files without a row by feed, oldest first: when the feed said that there is nothing."""
         found: dict[str, list[datetime]] = {}
-        for folder in self._folders(kind, first, as_of, feeds):
-            stamps = [at for name in self._day(kind, folder, as_of).empty if (at := _stamp(name)) <= as_of]
+        for folder, hot in self._folders(kind, first, as_of, feeds):
+            stamps = [at for name in self._day(kind, folder, as_of, hot).empty if (at := _stamp(name)) <= as_of]
             if stamps:
                 found.setdefault(folder.split("/")[1].removeprefix("feed="), []).extend(stamps)
         return {feed: sorted(stamps) for feed, stamps in found.items()}
@@ -109,40 +103,50 @@ class Days:
                 self.place.remove(f"{folder}/{name}")
         return len(full)
 
-    def _folders(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> Iterator[str]:
-        wanted = None if feeds is None else set(feeds)
-        for feed, day in walk(self.place, kind):
-            if (wanted is None or feed in wanted) and first.date() <= date.fromisoformat(day) <= as_of.date():
-                yield _folder(kind, feed, day)
+    def _folders(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> Iterator[tuple[str, bool]]:
+        """The partitions, and whether each is among the newest of its feed."""
+        for feed in self.place.list(kind) if feeds is None else sorted({f"feed={feed}" for feed in feeds}):
+            days = self.place.list(f"{kind}/{feed}")
+            for number, day in enumerate(days):
+                if first.date() <= date.fromisoformat(day.removeprefix("day=")) <= as_of.date():
+                    yield f"{kind}/{feed}/{day}", number >= len(days) - HOT_DAYS
 
     def _names(self, folder: str) -> list[str]:
         return [name for name in self.place.list(folder) if _NAME.fullmatch(name)]
 
-    def _day(self, kind: str, folder: str, as_of: datetime) -> _Day:
+    def _day(self, kind: str, folder: str, as_of: datetime, hot: bool) -> Day:
         """The partition with at least all files whose first receipt is not after `as_of`."""
+        until = utc(as_of).strftime(_STAMP)
         for _ in range(LISTINGS):
+            day = self._known(kind, folder, hot)  # before the listing, which then has every file of it that is still there
             listed = self._names(folder)
-            with self._lock:
-                kept = self._kept.get(folder)
-                if kept is not None:
-                    self._kept.move_to_end(folder)
-            if kept is None or not kept.files <= set(listed):  # files went away: a compaction, so begin anew
-                kept = _Day(frozenset(), frozenset(), coded(kind).empty_table())
-            fresh = [name for name in listed if name not in kept.files and _stamp(name) <= as_of]
-            if not fresh:
-                return kept
+            if not day.files <= set(listed):  # a file went away: a compaction, so begin anew
+                day = _nothing(kind)
+            fresh = [name for name in listed if name not in day.files and name[:15] <= until]
             try:
-                return self._keep(folder, self._grow(kind, folder, kept, fresh))
+                grown = self._grow(kind, folder, day, fresh) if fresh else day
             except FileNotFoundError:
                 continue
+            self._keep(folder, grown)
+            if hot and len(grown.files - day.files) * WORTH_A_FILE + len(grown.table) - len(day.table) >= WORTH:
+                self.hot.keep(folder, grown)
+            return grown
         raise StoreError(f"湖的分区一直在变 / a partition of the lake keeps changing: {folder}")
 
-    def _grow(self, kind: str, folder: str, kept: _Day, fresh: list[str]) -> _Day:
-        tables = {name: table for name in fresh if (table := self._load(kind, f"{folder}/{name}")) is not None}
-        table = join(kind, (kept.table, *tables.values()))
-        return _Day(kept.files | set(tables), kept.empty | {name for name, rows in tables.items() if not len(rows)}, table, table.nbytes)
+    def _known(self, kind: str, folder: str, hot: bool) -> Day:
+        """What is known of a partition already, in memory or by its copy."""
+        with self._lock:
+            known = self._kept.get(folder)
+        if known is None and hot:
+            known = self.hot.load(kind, folder)
+        return known or _nothing(kind)
 
-    def _keep(self, folder: str, day: _Day) -> _Day:
+    def _grow(self, kind: str, folder: str, day: Day, fresh: list[str]) -> Day:
+        tables = {name: table for name in fresh if (table := self._load(kind, f"{folder}/{name}")) is not None}
+        table = join(kind, (day.table, *tables.values()))
+        return Day(day.files | set(tables), day.empty | {name for name, rows in tables.items() if not len(rows)}, table, table.nbytes)
+
+    def _keep(self, folder: str, day: Day) -> None:
         with self._lock:
             former = self._kept.get(folder)
             self._kept[folder] = day
@@ -150,7 +154,6 @@ class Days:
             self._bytes += day.size - (former.size if former else 0)
             while len(self._kept) > 1 and self._bytes > KEPT_BYTES:
                 self._bytes -= self._kept.popitem(last=False)[1].size
-        return day
 
     def _load(self, kind: str, name: str) -> pa.Table | None:
         """One file's rows; None, with a note in `damaged`, when its content is not what its name says.
@@ -172,6 +175,10 @@ class Days:
         return None
 
 
+def _nothing(kind: str) -> Day:
+    return Day(frozenset(), frozenset(), coded(kind).empty_table())
+
+
 def _open(source: pa.NativeFile, kind: str) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
@@ -186,4 +193,4 @@ def _folder(kind: str, feed: str, day: str) -> str:
 
 
 def _stamp(name: str) -> datetime:
-    return datetime.strptime(name[:15], _STAMP).replace(tzinfo=UTC)
+    return datetime.fromisoformat(name[:15]).replace(tzinfo=UTC)

@@ -23,31 +23,33 @@ ORDER = ("station", "observed_property", "time", "feed", "issued")
 NEVER = np.iinfo(np.int64).max
 
 
-def newest(table: pa.Table) -> pa.Table:
-    """Of observations (texts coded, each column in one piece): for each (station, property, time, feed, issued) the row that counts, sorted by these.
+def newest(table: pa.Table, wanted: Bools | None = None) -> pa.Table:
+    """Of observations (texts coded, each column in one piece), all or the `wanted` rows: for each (station, property, time, feed, issued) the row that
+    counts, sorted by these.
 
     A person's correction counts before any later receipt, then the newest receipt; of one receipt that says two things of one reading the
     later payload hash, then the higher value, then the later row.
     """
-    if not len(table):
-        return table
-    keys = _joined([_numbers(table, name) for name in ORDER])
-    order = np.argsort(keys[0]) if len(keys) == 1 else np.lexsort(keys[::-1])
+    rows = np.arange(len(table)) if wanted is None else np.flatnonzero(wanted)
+    if not len(rows):
+        return table.slice(0, 0)
+    keys = _joined([_numbers(table, name)[rows] for name in ORDER])
+    order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
     first = np.ones(len(order), dtype=np.bool_)  # where a row is of another reading than the row before it
     first[1:] = np.logical_or.reduce([(ranked := key[order])[1:] != ranked[:-1] for key in keys])
     last = np.append(first[1:], True)
     again = ~(first & last)
     if again.any():
-        order[again] = _by_receipt(table, order[again], np.cumsum(first)[again])
-    return table.take(order[last])
+        order[again] = _by_receipt(table, rows, order[again], np.cumsum(first)[again])
+    return table.take(rows[order[last]])
 
 
-def _by_receipt(table: pa.Table, rows: Ints, reading: Ints) -> Ints:
-    """`rows`, which are grouped by `reading`, with the one that counts last in each group."""
-    few = table.select(["value", "raw", "received", "reasons"]).take(rows)
+def _by_receipt(table: pa.Table, rows: Ints, order: Ints, reading: Ints) -> Ints:
+    """`order`, which is grouped by `reading`, with the row that counts last in each group."""
+    few = table.select(["value", "raw", "received", "reasons"]).take(rows[order])
     value = few["value"].to_numpy()
-    minor = [rows, np.where(np.isnan(value), -np.inf, value), _numbers(few, "raw"), _numbers(few, "received"), _corrected(few)]
-    return rows[np.lexsort([*minor, reading])]
+    minor = [order, np.where(np.isnan(value), -np.inf, value), _numbers(few, "raw"), _numbers(few, "received"), _corrected(few)]
+    return order[np.lexsort([*minor, reading])]
 
 
 def _joined(keys: list[Ints]) -> list[Ints]:
@@ -91,5 +93,4 @@ def _coded(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
     column = table[name].combine_chunks()
     if column.null_count:
         column = column.cast("string").fill_null("").dictionary_encode()
-    chunk = column.chunk(0) if hasattr(column, "chunk") else column
-    return chunk.indices.to_numpy(), chunk.dictionary.to_pylist()
+    return column.indices.to_numpy(), column.dictionary.to_pylist()

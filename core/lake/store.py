@@ -1,6 +1,7 @@
 """The lake's door: append what a payload held, read what was known at a time.
 
-Layout under the root: raw/<2 hex>/<sha256>.zst · <kind>/feed=<feed>/day=<received day>/<first received>-<hash>.parquet.
+Layout under the root: raw/<2 hex>/<sha256>.zst · <kind>/feed=<feed>/day=<received day>/<first received>-<hash>.parquet ·
+.hot/ copies of the newest days, which anybody may delete.
 Append is one small file an ingest; a file's name says what it holds, so a repeat is the same file and damage shows.
 A reading's identity is (feed, station, property, time, issued) and the newest receipt wins at reading, so late, repeated
 and reordered appends end in the same state. A read at `as_of` never sees what was received later: a replay is the live code.
@@ -100,23 +101,21 @@ class Lake:
 
     def observations(
         self, *, start: datetime, end: datetime, as_of: datetime, properties: Iterable[str] | None = None,
-        feeds: Iterable[str] | None = None, forecasts: bool = False,
+        feeds: Iterable[str] | None = None, stations: Iterable[str] | None = None, forecasts: bool = False,
     ) -> pd.DataFrame:
         """Readings (or forecasts) with start <= time <= end that were received by `as_of`.
 
         Columns are the fields of Observation: times datetime64[us, UTC], value float64 with NaN for missing, reasons joined
         by ';'. One row a (feed, station, property, time, issued), the newest receipt; sorted by station, property, time, feed.
         """
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         from core.lake.newest import newest
 
-        table = self._table("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), as_of, feeds)
-        wanted = [_between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
-        if properties is not None:
-            wanted.append(pc.is_in(table["observed_property"], value_set=pa.array(list(properties), pa.string())))
-        return _frame("observations", newest(table.filter(functools.reduce(pc.and_, wanted))))
+        table = join("observations", self._days.read("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), utc(as_of), feeds))
+        wanted = [_known(table, as_of), _between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
+        wanted += [_among(table, column, names) for column, names in (("observed_property", properties), ("station", stations)) if names is not None]
+        return _frame("observations", newest(table, functools.reduce(pc.and_, wanted).to_numpy()))
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
@@ -197,16 +196,13 @@ class Lake:
         return _frame(kind, self._table(kind, first, as_of, feeds))
 
     def _table(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pa.Table:
-        """All rows of the partitions from the day of `first` that had been received by `as_of`. """
-        import pyarrow.compute as pc
-
+        """All rows of the partitions from the day of `first` that had been received by `as_of`."""
         table = join(kind, self._days.read(kind, first, utc(as_of), feeds))
-        known = pc.less_equal(table["received"], _stamp(as_of))
-        return table if pc.all(known, min_count=0).as_py() else table.filter(known)
+        return table.filter(_known(table, as_of))
 
 
 def _frame(kind: str, table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = spelled(kind, table).to_pandas(ignore_metadata=True)
+    frame: pd.DataFrame = spelled(kind, table).to_pandas(ignore_metadata=True, use_threads=False)
     return frame
 
 
@@ -214,6 +210,22 @@ def _stamp(at: datetime) -> pa.Scalar:
     import pyarrow as pa
 
     return pa.scalar(utc(at), pa.timestamp("us", tz="UTC"))
+
+
+def _known(table: pa.Table, as_of: datetime) -> pa.ChunkedArray:
+    """Which rows had been received by `as_of`."""
+    import pyarrow.compute as pc
+
+    return pc.less_equal(table["received"], _stamp(as_of))
+
+
+def _among(table: pa.Table, column: str, names: Iterable[str]) -> pa.ChunkedArray:
+    """Which rows have one of the names in a text column: the different texts are looked at, not every row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes = table[column].combine_chunks()
+    return pa.chunked_array([pc.is_in(codes.dictionary, value_set=pa.array(list(names), pa.string())).take(codes.indices)], pa.bool_())
 
 
 def _between(table: pa.Table, start: datetime, end: datetime) -> pa.ChunkedArray:

@@ -2,18 +2,21 @@
 
 Typhoon: the Zhejiang site's storm, its numbers as text, forecasts hung on the newest position (in the recording every agency's forecast is
 based on it), `ybsj` as recorded. Warnings: nmc.cn's rest/findAlarm; the id is made of area code, office and issue time, the title of place, event
-and colour, as the site makes them; two rows without an issue time get that of the snapshot. Airfields: one METAR of wind and weather, which is all
-that the recorder kept. Table: the recorder's own rows, as they are. Wind grid: Open-Meteo's hourly columns in the unit and at the steps recorded.
+and colour, as the site makes them; rows without an issue time get that of the snapshot. The same warnings as CAP 1.2 documents behind an Atom index,
+the form in which the recorder had pulled them: what it kept, in the elements that it had kept it from. Airfields: one METAR of wind and weather, which
+is all that the recorder kept. Table: the recorder's own rows, as they are. Wind grid: Open-Meteo's hourly columns in the unit and at the steps recorded.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from core.times import SHANGHAI
 
@@ -36,6 +39,22 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def moment(text: str) -> datetime:
     """A recorded time with its zone ('Z', '+00:00' or ' UTC') as UTC."""
     return datetime.fromisoformat(text.replace(" UTC", "+00:00")).astimezone(UTC)
+
+
+def pull_after(at: datetime) -> datetime:
+    """The first pull of the warnings' cron (every five minutes) at or after `at`."""
+    return at + (-(at - datetime.min.replace(tzinfo=at.tzinfo)) % timedelta(minutes=5))
+
+
+def local(text: str) -> datetime:
+    """A recorded time by Beijing's clock."""
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+
+
+def steps(changes: Iterable[datetime], first: datetime, last: datetime, longest: timedelta) -> list[datetime]:
+    """From `first` to `last`: the pull after each change and at least every `longest`."""
+    regular = (first + longest * n for n in range(int((last - first) / longest) + 1))
+    return sorted({at for at in (*map(pull_after, changes), *regular) if first <= at <= last})
 
 
 def storms(folder: Path) -> Stamped:
@@ -73,7 +92,7 @@ def mended(folder: Path, payload: dict[str, Any], now: datetime) -> dict[str, An
     newest = {agency: max((i for i in told if i[0] <= now.timestamp()), default=None) for agency, told in issues.items()}
     forecasts = {agency: {"issued": datetime.fromtimestamp(told[0], UTC).isoformat(),
                           "points": [{"time": clock(at), "lat": lat, "lng": lng} for at, lat, lng in told[1]]} for agency, told in newest.items() if told}
-    track = [p for p in payload["track"] if datetime.fromisoformat(p["time"]).replace(tzinfo=SHANGHAI) <= now]
+    track = [p for p in payload["track"] if local(p["time"]) <= now]
     return payload | {"active": True, "track": track, "forecasts": forecasts}
 
 
@@ -94,6 +113,30 @@ def alarms(row: dict[str, Any]) -> bytes:
     found = [alarm(code, told, row["updated"]) for code, several in row["warnings"].items() for told in several]
     page = {"pageNo": 1, "pageSize": 200, "count": len(found), "list": found}
     return json.dumps({"msg": "success", "code": 0, "data": {"page": page, "provinceAlarms": [], "stat": {}}}, ensure_ascii=False).encode()
+
+
+def cap_name(code: str, told: dict[str, Any], seen: str) -> str:
+    """The address of a warning's CAP document."""
+    return f"/cap/{alarm(code, told, seen)['alertid']}.xml"
+
+
+def cap_index(row: dict[str, Any]) -> bytes:
+    """One snapshot as the Atom index of the documents in force."""
+    found = [(cap_name(code, told, row["updated"]), told) for code, several in row["warnings"].items() for told in several]
+    entries = "".join(f'<entry><id>{name}</id><title>{escape(told["name"])}</title><link type="application/cap+xml" href="{name}"/></entry>' for name, told in found)
+    return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>CAP</title><updated>{row["updated"]}</updated>{entries}</feed>'.encode()
+
+
+def cap(code: str, told: dict[str, Any], seen: str) -> bytes:
+    """One warning as its CAP document; the colour stands in the headline, the area is the code."""
+    listed, event = alarm(code, told, seen), escape(EVENTS.get(told["type"], told["type"]))
+    sent = moment(told.get("issued") or seen).astimezone(SHANGHAI).isoformat(timespec="seconds")
+    expires = f"<expires>{moment(told['expires']).astimezone(SHANGHAI).isoformat(timespec='seconds')}</expires>" if told.get("expires") else ""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>{listed["alertid"]}</identifier><sender>cn-cma</sender><sent>{sent}</sent><status>Actual</status>
+<msgType>Alert</msgType><scope>Public</scope><info><language>zh-CN</language><category>Met</category><event>{event}</event><urgency>Unknown</urgency>
+<severity>Unknown</severity><certainty>Unknown</certainty>{expires}<headline>{escape(listed["title"])}</headline><area><areaDesc>{escape(told["name"])}</areaDesc>
+<geocode><valueName>CPEAS Geographic Code</valueName><value>{code}000000</value></geocode></area></info></alert>""".encode()
 
 
 def airfields(folder: Path) -> Stamped:

@@ -21,6 +21,7 @@ from console.steps import TickReport, assess, expire, ingest_all, issue
 from core import alerts
 from core.model import RiskScore
 from core.settings import Settings
+from rules.official import Signal
 
 ROOT = Path(__file__).parents[2]
 #: The hole of the snapshots; verify_202613.json keeps what the agencies said in it.
@@ -40,6 +41,11 @@ airfields_table: {title: 机场风（按表接入）, sector: weather, connector
 wind_grid: {title: 风预报格点（Open-Meteo）, sector: weather, connector: open_meteo, sandbox: /grid, cron: "5 * * * *", interval_s: 3600,
   max_age_s: 10800, expected: 1, age_from: fetch, options: {points: "GRID-W@31.5,121.0 GRID-E@31.5,122.5"}}
 """
+#: The same warnings once more, as a CAP feed gives them.
+CAP = """
+warnings_cap: {title: 官方预警（CAP 1.2）, sector: official, connector: cap_feed, sandbox: /cap/feed, cron: "*/5 * * * *", interval_s: 3600,
+  max_age_s: 12600, expected: 0, age_from: fetch, options: {renamed: "320684=320614", only: "/3206,/320000"}}
+"""
 STATIONS = (
     ("ZSSS", "虹桥", "airfields", 31.209, 121.337), ("ZSHC", "萧山", "airfields", 30.229, 120.434), ("ZSNJ", "禄口", "airfields_table", 31.739, 118.863),
     ("ZSNB", "栎社", "airfields_table", 29.827, 121.462), ("GRID-W", "格点西", "wind_grid", 31.5, 121.0), ("GRID-E", "格点东", "wind_grid", 31.5, 122.5),
@@ -49,10 +55,10 @@ AIRFIELDS = {"/metar": ("ZSSS", "ZSHC"), "/airfields.json": ("ZSNJ", "ZSNB")}
 PATHS = ("/zj/typhoon", "/nmc/rest/findAlarm", "/metar", "/airfields.json", "/grid")
 
 
-def county(folder: Path) -> Path:
-    """Haimen's folder with the recorded feeds and their stations in place of its own, and the rules that those can answer."""
+def county(folder: Path, more: str = "") -> Path:
+    """Haimen's folder with the recorded feeds (and `more`) and their stations in place of its own, and the rules that those can answer."""
     shutil.copytree(ROOT / "county" / "haimen", folder, ignore=shutil.ignore_patterns("scenarios", "departments.yaml", "things.csv"))
-    (folder / "feeds.yaml").write_text(FEEDS, encoding="utf-8")
+    (folder / "feeds.yaml").write_text(FEEDS + more, encoding="utf-8")
     head = (folder / "stations.csv").read_text(encoding="utf-8").splitlines()[0]
     names = head.split(",")
     lines = [
@@ -82,7 +88,13 @@ class Season:
 
     def __post_init__(self) -> None:
         self.storms, self.warnings = wire.storms(self.folder), wire.warnings(self.folder)
+        self.documents = {wire.cap_name(code, told, row["updated"]): (code, told, row["updated"]) for _, row in self.warnings
+                          for code, several in row["warnings"].items() for told in several}
         self.airfields, self.grids = wire.airfields(self.folder), wire.grids(self.folder)
+
+    def changes(self) -> list[datetime]:
+        """Every time at which one of the feeds had something new, and five minutes before it."""
+        return [at - before for feed in (self.storms, self.warnings, self.airfields, self.grids) for at, _ in feed for before in (timedelta(), timedelta(minutes=5))]
 
     def body(self, path: str) -> bytes:
         """The feed's document at the clock, or as it stood when it stuck."""
@@ -90,9 +102,12 @@ class Season:
         if path in ("/metar", "/airfields.json"):
             found = [row for row in wire.newest(self.airfields, now, timedelta(hours=6)) if row["i"] in AIRFIELDS[path]]
             return wire.metars(found) if path == "/metar" else json.dumps(found).encode()
+        if path in self.documents:
+            return wire.cap(*self.documents[path])
         if path == "/zj/typhoon" and self.mended and HOLE[0] < now < HOLE[1]:
             return wire.storm(wire.mended(self.folder, self.storms[-1][1], now))
-        stamped, write = {"/zj/typhoon": (self.storms, wire.storm), "/nmc/rest/findAlarm": (self.warnings, wire.alarms), "/grid": (self.grids, wire.grid)}[path]
+        stamped, write = {"/zj/typhoon": (self.storms, wire.storm), "/nmc/rest/findAlarm": (self.warnings, wire.alarms), "/grid": (self.grids, wire.grid),
+                          "/cap/feed": (self.warnings, wire.cap_index)}[path]
         value = wire.newest(stamped, now)
         if value is None:
             return b"[]"
@@ -156,6 +171,8 @@ class World:
     season: Season
     ctx: Context
     cut: bool = False
+    #: The official signals in force at the step that was asked about last.
+    in_force: tuple[datetime | None, tuple[Signal, ...]] = (None, ())
 
     def step(self, at: datetime, *, people: bool = False) -> TickReport:
         """Pull every feed and assess at `at`; with `people`, two officers sign every draft and it is issued. `cut`: nothing can be reached."""
@@ -182,10 +199,10 @@ def scores(report: TickReport) -> dict[tuple[str, str], RiskScore]:
 
 
 @contextmanager
-def world(home: Path, folder: Path, start: datetime) -> Iterator[World]:
-    """A world of the recorded season that begins at `start`, its state under `home`."""
+def world(home: Path, folder: Path, start: datetime, more: str = "") -> Iterator[World]:
+    """A world of the recorded season that begins at `start`, its state under `home`; `more` rows of feeds."""
     season = Season(folder, start)
     with serving(season) as url:
-        ctx = Context.load(Settings(home=home, county=county(home / "county"), sandbox_url=url, http_deadline_s=5.0))
+        ctx = Context.load(Settings(home=home, county=county(home / "county", more), sandbox_url=url, http_deadline_s=5.0))
         officers.prepare(ctx.county, ctx.keyring, ctx.settings)
         yield World(season, ctx)

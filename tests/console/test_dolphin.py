@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import season_wire as wire
-from season_world import HOLE, PATHS, World, scores, world
+from season_facts import HUSHED, official
+from season_world import CAP, HOLE, PATHS, World, scores, world
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -32,8 +33,6 @@ OFFICIAL = (
     ("台风", Level.BLUE, "2026-08-07T23:13Z"), ("暴雨", Level.YELLOW, "2026-08-09T03:22Z"), ("暴雨", Level.BLUE, "2026-08-10T11:31Z"),
     ("暴雨", Level.BLUE, "2026-08-14T02:59Z"), ("暴雨", Level.ORANGE, "2026-08-14T23:05Z"),
 )
-#: The feeds whose recording has the hole, each with the time by which it must be silent when its answers stand still: two of its own intervals.
-HUSHED = {"typhoon_zj": 6 * HOUR, "airfields": 6 * HOUR, "airfields_table": 6 * HOUR, "wind_grid": 12 * HOUR}
 FAILURES = {"/zj/typhoon": "gateway", "/metar": "page", "/airfields.json": "drop", "/grid": "gateway"}
 
 
@@ -49,11 +48,6 @@ def every(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]
     while start <= end:
         yield start
         start += step
-
-
-def pull_after(at: datetime) -> datetime:
-    """The first pull of the warnings' cron (every five minutes) at or after `at`."""
-    return at + (-(at - datetime.min.replace(tzinfo=at.tzinfo)) % timedelta(minutes=5))
 
 
 def expected(played: World, now: datetime, hazard: Hazard, codes: tuple[str, ...] = ("320614", "320600", "320000")) -> int:
@@ -76,7 +70,7 @@ def test_officials_are_floors_from_the_first_pull_to_the_last_listing(tmp_path: 
     """Counts per feed over the season's decisive days, the floor of every town at every step, and how long after its issue each warning was one."""
     with world(tmp_path, folder, wire.moment("2026-08-07T18:00Z")) as played:
         spans = {w: listed(played, *w) for w in OFFICIAL}
-        turns = {pull_after(at) + side for span in spans.values() for at in span for side in (timedelta(), timedelta(minutes=-5))}
+        turns = {wire.pull_after(at) + side for span in spans.values() for at in span for side in (timedelta(), timedelta(minutes=-5))}
         steps = sorted(turns | set(every(played.season.now, wire.moment("2026-08-09T08:00Z"), 4 * HOUR)))
         reports = {at: played.step(at) for at in steps}
         for at, report in reports.items():
@@ -89,7 +83,7 @@ def test_officials_are_floors_from_the_first_pull_to_the_last_listing(tmp_path: 
         rose = fell = 0
         for (event, level, issued), (seen, gone) in spans.items():
             hazard = hazard_of(event)
-            at, last = pull_after(seen), pull_after(gone)
+            at, last = wire.pull_after(seen), wire.pull_after(gone)
             floor = {when: {scores(reports[when])[town.key, hazard].floor for town in played.ctx.county.towns if not town.sea_front}
                      for when in (at - timedelta(minutes=5), at, last - timedelta(minutes=5), last)}
             print(f"{event}{level.zh} 签发 issued {issued}, 下限 floor {at:%m-%dT%H:%MZ} (+{(at - wire.moment(issued)).total_seconds() / 60:.0f} min), "
@@ -100,6 +94,21 @@ def test_officials_are_floors_from_the_first_pull_to_the_last_listing(tmp_path: 
         assert (rose, fell) == (3, 5)  # Nantong's own blue stood already when two of Haimen's came
         told(played, reports)
         lead(played, reports)
+
+
+def test_each_warning_stands_by_list_and_by_document_from_its_recorded_time(tmp_path: Path, folder: Path) -> None:
+    """Two of Haimen's warnings pulled from the list and as CAP documents: a floor of every town from the first pull after the recorder saw them, by the
+    list until it was gone from it, by its document until it expires."""
+    first, last = wire.moment("2026-08-07T23:00Z"), wire.moment("2026-08-16T00:00Z")
+    with world(tmp_path, folder, first, CAP) as played:
+        warned = [w for w in official(played.season, first, last) if (w.event, w.level) in (("台风", Level.BLUE), ("暴雨", Level.ORANGE))]
+        turns = {wire.pull_after(at) + side for w in warned for at in (w.seen, w.gone or last, w.expires) for side in (timedelta(), timedelta(minutes=-5))}
+        for at in sorted(turns):
+            report = played.step(at)
+            for w in warned:
+                w.look(played, report)
+    facts = [fact for w in warned for fact in w.facts()]
+    assert len(facts) == 6 and [fact.words for fact in facts if not fact.holds] == []
 
 
 def told(played: World, reports: dict[datetime, TickReport]) -> None:

@@ -90,8 +90,8 @@ def test_window_properties_and_feeds_choose(lake: Lake) -> None:
     put(lake, reading(feed="water", station="62000100", observed_property="stage", value=2.1))
     assert lake.observations(start=T0 + HOUR, end=T0 + 3 * HOUR, as_of=FAR)["value"].tolist() == [1.0, 2.0, 3.0], "both ends belong to it"
     assert everything(lake, properties=["wind_gust", "stage"])["value"].tolist() == [17.2, 2.1]
-    assert everything(lake, feeds=["water"])["station"].tolist() == ["62000100"]
-    assert len(everything(lake, feeds=[])) == len(everything(lake, properties=[])) == 0
+    assert everything(lake, feeds=["water"])["station"].tolist() == everything(lake, stations=["62000100", "none"])["station"].tolist() == ["62000100"]
+    assert len(everything(lake, feeds=[])) == len(everything(lake, properties=[])) == len(everything(lake, stations=[])) == 0
 
 
 def test_rows_come_sorted_by_station_property_and_time(lake: Lake) -> None:
@@ -199,7 +199,8 @@ def test_compaction_leaves_today_alone_and_one_file_for_each_day_before(lake: La
 ROWS = st.lists(st.fixed_dictionaries({
     "station": st.sampled_from(["甲", "b", "a"]), "observed_property": st.sampled_from(["rain", "stage"]), "time": st.integers(0, 3).map(lambda h: T0 + h * HOUR),
     "received": st.integers(4, 6).map(lambda h: T0 + h * HOUR), "value": st.sampled_from([None, 1.0, 2.0, -3.0]), "raw": st.sampled_from(["a" * 64, "b" * 64]),
-    "issued": st.sampled_from([None, None, None, T0]), "reasons": st.sampled_from([(), ("corrected by x: y",), ("qc3/1 z",)]), "feed": st.sampled_from(["weather", "water"]),
+    "feed": st.sampled_from(["weather", "water"]), "issued": st.sampled_from([None, None, None, T0]),
+    "reasons": st.sampled_from([(), ("corrected by x: y",), ("qc3/1 z",)]),
 }), max_size=30)
 
 
