@@ -18,8 +18,8 @@ TRUTHS = {True: "成立", False: "不成立", None: "未知"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One comparison of the condition for `level`, NONE in what would explain a claim. `value` is what is proved of the left side, `possible` what cannot be excluded (None: no
-    bound), `threshold` the right side, all in `unit`; `truth` None is undecided."""
+    """One comparison of the condition for `level`, NONE in what would explain a claim. `value` is what is proved of the left side, `possible` what
+    cannot be excluded (None: no bound), `threshold` the right side, all in `unit`; `truth` None is undecided."""
 
     level: Level
     text: str

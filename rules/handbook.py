@@ -124,8 +124,10 @@ def _causes(rule: Rule) -> tuple[str, ...]:
 
 def _explained(rule: Rule, catalogue: Catalogue) -> Explained | None:
     cause, known = rule.explained_by, catalogue.indicators
-    return cause and Explained(text=cause.text, zh=plain(cause.tree, known), en=plain(cause.tree, known, EN), question=cause.question, source=cause.source,
-                               verified=cause.verified)
+    if cause is None:
+        return None
+    return Explained(text=cause.text, zh=plain(cause.tree, known), en=plain(cause.tree, known, EN), question=cause.question, source=cause.source,
+                     verified=cause.verified)
 
 
 def _in_town(rule: Rule, town: Town) -> Rule:

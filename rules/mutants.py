@@ -42,10 +42,10 @@ def changes(rule: Rule) -> Iterator[Change]:
         for spoiled, before, after in _trees(tree):
             yield Change(rule=replace(rule, conditions={**rule.conditions, level: (text, spoiled)}), kind=_kind(before, after),
                          text=f"{level.zh} {spell(before)} → {spell(after)}", level=level, before=before, after=after, at=before.at)
-    cause = rule.explained_by
-    for spoiled, before, after in _trees(cause.tree) if cause else ():
-        yield Change(rule=replace(rule, explained_by=replace(cause, tree=spoiled)), kind="成因", keys=("explained_by", "condition"),
-                     text=f"explained_by {spell(before)} → {spell(after)}", at=before.at)
+    if rule.explained_by is not None:
+        for spoiled, before, after in _trees(rule.explained_by.tree):
+            yield Change(rule=replace(rule, explained_by=replace(rule.explained_by, tree=spoiled)), kind="成因", keys=("explained_by", "condition"),
+                         text=f"explained_by {spell(before)} → {spell(after)}", at=before.at)
     yield from _around(rule)
 
 
