@@ -100,6 +100,7 @@ def _row(e: Entry, known: Past) -> dict[str, Any]:
         "parameters": e.parameters, "levels": [_condition(c) for c in e.conditions], "own": list(e.own),
         "towns": {town: [_condition(c) for c in own] for town, own in e.towns.items()},
         "hold": {"for_s": rule.hold.rise_s, "keep_for_s": rule.hold.keep_s}, "corroborate": rule.corroborate.en if rule.corroborate else None,
+        "explained_by": asdict(e.explained_by) if e.explained_by else None,
         "corroborate_zh": rule.corroborate.zh if rule.corroborate else "", "optional": sorted(rule.optional), "indicators": [asdict(m) for m in e.indicators],
         "cases": e.cases, "last_change": known.change, "last_skill": known.skill, "last_skill_at": known.skill_at,
     }

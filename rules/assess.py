@@ -21,14 +21,16 @@ from core.times import iso, parse_iso
 from rules import overrides
 from rules.catalogue import Catalogue, load_catalogue
 from rules.evidence import Tracer, evidence
+from rules.explained import weigh, without_each
 from rules.findings import Finding, find
 from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
 from rules.outlook import Outlook
-from rules.packs import FOLDER, Rule, load_packs, used_names
+from rules.packs import FOLDER, Rule, asked_names, load_packs, used_names
 from rules.packs import find as find_packs
 from rules.paths import LOST_H
 from rules.powerless import powerless
+from rules.questions import questions
 from rules.reasons import ahead, basis, next_level, reason
 from rules.reports import back as reports_back
 from rules.scoring import Reader, score, with_impact
@@ -100,7 +102,7 @@ def read(
     """
     first = since or now
     asking = rules_of(county, now) if rules is None else rules
-    back = timedelta(hours=back_hours(_catalogue(asking), used_names(asking)))
+    back = timedelta(hours=back_hours(_catalogue(asking), asked_names(asking)))
     observations = lake.observations(start=first - back, end=now, as_of=now)
     forecasts = lake.observations(start=first, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
@@ -143,8 +145,12 @@ def judge(
     # the way to a county's own number ends at that number
     start = {name: table.plain.values[name].lo if i.kind == "mark" else i.baseline for name, i in catalogue.indicators.items() if i.kind != "mark" or name in names}
     reader = Reader(table.plain, start)
-    findings = tuple(find(rule, table, reader) for rule in rules)
+    findings = tuple(_weighed(find(rule, table, reader), situation) for rule in rules)
     return Judged(situation, table, findings, Tracer(situation, table), Outlook(situation, table, findings))
+
+
+def _weighed(finding: Finding, situation: Situation) -> Finding:
+    return weigh(finding, without_each(finding.rule, situation, finding.heading > 0)) if finding.rule.explained_by else finding
 
 
 def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: datetime, tick: int = -1) -> dict[tuple[str, str], HoldState]:
@@ -250,4 +256,6 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
         for town in powerless(judged.findings, county.towns, judged.situation.catalogue):
             text = f"{county.town(town).name}大面积停电：测站、手机、喇叭可能失灵，静默不等于平安，请电话或上门叫应 / large outage, devices there may be dead"
             ledger.duty(tx, report.at, "power_out", text, ref=f"{town}@{report.at:%Y-%m-%d}")
+        for ref, text in questions(judged.situation, judged.findings, {key: state.level for key, state in holds.items()}):
+            ledger.duty(tx, report.at, "unexplained", text, ref=f"{ref}@{report.at:%Y-%m-%d}")
         ledger.audit(tx, report.at, "rules", "assess", iso(report.at), payload)

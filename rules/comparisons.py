@@ -18,8 +18,8 @@ TRUTHS = {True: "成立", False: "不成立", None: "未知"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One comparison of the condition for `level`. `value` is what is proved of the left side, `possible` what cannot be excluded (None: no
-    bound), `threshold` the right side, all in `unit`; `truth` None is undecided."""
+    """One comparison of the condition for `level`, NONE in what would explain a claim. `value` is what is proved of the left side, `possible` what
+    cannot be excluded (None: no bound), `threshold` the right side, all in `unit`; `truth` None is undecided."""
 
     level: Level
     text: str
@@ -37,8 +37,13 @@ class Comparison:
 
 
 def comparisons(finding: Finding, columns: Columns, town: int, units: dict[str, str]) -> tuple[Comparison, ...]:
-    """All comparisons of a rule at the last tick, by level, in order of writing; `units` by indicator name."""
-    return tuple(_one(level, leaf, columns, town, units) for level, (_, tree) in sorted(finding.rule.conditions.items()) for leaf in leaves(tree))
+    """All comparisons of a rule at the last tick, by level, in order of writing; `units` by indicator name. Where a claim stands alone, then those
+    of what would explain it, as the other paths have it."""
+    known = [_one(level, leaf, columns, (-1, town), units) for level, (_, tree) in sorted(finding.rule.conditions.items()) for leaf in leaves(tree)]
+    answer, cause = finding.answers.get(town), finding.rule.explained_by
+    if answer is not None and cause is not None:
+        known += [_one(Level.NONE, leaf, answer.columns, (answer.row, town), units) for leaf in leaves(cause.tree)]
+    return tuple(known)
 
 
 def leaves(tree: Node) -> Iterator[Compare]:
@@ -46,14 +51,14 @@ def leaves(tree: Node) -> Iterator[Compare]:
     return (node for node in walk(tree) if isinstance(node, Compare))
 
 
-def _one(level: Level, leaf: Compare, columns: Columns, town: int, units: dict[str, str]) -> Comparison:
+def _one(level: Level, leaf: Compare, columns: Columns, at: tuple[int, int], units: dict[str, str]) -> Comparison:
     left, right, truth = number(leaf.left, columns), number(leaf.right, columns), evaluate(leaf, columns)
     rising = leaf.op[0] != "<"
     proved, possible = (left.lo, left.hi) if rising else (left.hi, left.lo)
     return Comparison(
-        level=level, text=spell(leaf), value=_finite(proved[-1, town]), possible=_finite(possible[-1, town]),
-        threshold=_finite((right.lo if rising else right.hi)[-1, town]), unit=unit_of(leaf, units),
-        truth=True if truth.must[-1, town] else None if truth.may[-1, town] else False,
+        level=level, text=spell(leaf), value=_finite(proved[at]), possible=_finite(possible[at]),
+        threshold=_finite((right.lo if rising else right.hi)[at]), unit=unit_of(leaf, units),
+        truth=True if truth.must[at] else None if truth.may[at] else False,
     )
 
 

@@ -160,9 +160,16 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
         flags.append("lost_while_rising")
     if finding.claimed[at] > finding.proved[at]:
         flags.append("one_path")
+    conditions = {k.en: (_text(rule, k, table, town, bool(rows)), _verdict(t.must[at], t.may[at])) for k, t in finding.truths.items()}
+    answer = finding.answers.get(town)
+    if answer is not None and rule.explained_by is not None:
+        conditions["explained_by"] = (rule.explained_by.text, answer.verdict)
+    if finding.unexplained[at]:
+        flags.append("unexplained")
+        next_text = f"{Level(int(finding.unexplained[at])).zh}需另一线路的测站或成因证实"
     return Evidence(
         rule=rule.id, title=rule.title, pack=rule.pack, pack_hash=rule.pack_hash, level=level, ceiling=ceiling, score=score(level, toward),
-        values=values, units=units, conditions={k.en: (_text(rule, k, table, town, bool(rows)), _verdict(t.must[at], t.may[at])) for k, t in finding.truths.items()},
+        values=values, units=units, conditions=conditions,
         flags=tuple(flags), records={name: trace.records for name, trace in traces.items() if trace.records},
         raws=tuple(dict.fromkeys(raw for trace in traces.values() for raw in trace.raws))[:MAX_RECORDS], counterfactual=next_text,
         role=rule.role if rule.stage == "live" else rule.stage, verified=rule.verified and all(row.verified for row in rows.values()),

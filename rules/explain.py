@@ -63,7 +63,7 @@ class Explanation:
             "hazard": str(self.hazard), "matches": self.matches, "differences": list(self.differences), "told": self.score.told(),
             "score": json.loads(score_to_json(self.score)),
             "tracks": [asdict(hourly) for hourly in self.hours],
-            "comparisons": {rule: [asdict(c) | {"level": c.level.en} for c in found] for rule, found in self.compared.items()},
+            "comparisons": {rule: [asdict(c) | {"level": _stands_in(c)} for c in found] for rule, found in self.compared.items()},
         }
 
 
@@ -71,8 +71,8 @@ def _lines(e: Evidence, compared: Iterable[Comparison]) -> list[str]:
     marks = [*([] if e.verified else ["数值未经核实"]), *(["【合成】数据"] if e.synthetic else []), *([] if e.role == "hazard" else [f"角色 {e.role}"])]
     lines = [f"■ {e.rule} {e.title}：{e.level.zh}..{e.ceiling.zh}，评分 {e.score:g}" + (f"（{'，'.join(marks)}）" if marks else ""),
              f"  规则包 {e.pack} sha256:{e.pack_hash[:16]}；来源 {e.source}"]
-    by_level = {name: [c.line() for c in compared if c.level.en == name] for name in e.conditions}
-    for name, (text, truth) in sorted(e.conditions.items(), key=lambda one: Level[one[0].upper()]):
+    by_level = {name: [c.line() for c in compared if _stands_in(c) == name] for name in e.conditions}
+    for name, (text, truth) in sorted(e.conditions.items(), key=lambda one: Level.__members__.get(one[0].upper(), Level.NONE)):
         lines += [f"  {name:6} {TRUTHS[truth]}  {text}", *(f"         · {line}" for line in by_level[name])]
     lines += [f"  {name} = {'未知' if value is None else amount(value, e.units.get(name, ''))}" for name, value in e.values.items()]
     lines += [f"  {e.counterfactual}"] if e.counterfactual else []
@@ -80,6 +80,11 @@ def _lines(e: Evidence, compared: Iterable[Comparison]) -> list[str]:
     lines += [_fused(name, f, e.units.get(name, "")) for name, f in e.fusion.items()]
     lines += [f"  {name} ← {'、'.join(records)}" for name, records in e.records.items()]
     return lines + ([f"  原始数据 {'、'.join(raw[:16] for raw in e.raws)}"] if e.raws else [])
+
+
+def _stands_in(c: Comparison) -> str:
+    """The name of the condition that holds a comparison."""
+    return c.level.en if c.level else "explained_by"
 
 
 def _fused(name: str, f: Fusion, unit: str) -> str:

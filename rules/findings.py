@@ -10,12 +10,13 @@ The price is paid knowingly: a real cloudburst over one gauge among calm neighbo
 silence or disagreement lowers, so that the duty officer reads that red cannot be excluded, with the flag `one_path` in the evidence; his own decision,
 a reporter's word (a rule that weighs reports is a person against a gauge, two sources, and is not capped) or the next gauge prove it. Where a
 quantity is a place's own (`local`: cracks, banks), neighbours prove nothing either way and one path counts. `corroborate` in a rule is the stricter
-form: from that colour on nothing counts but what two paths support.
+form: from that colour on nothing counts but what two paths support. `explained_by` asks nature where no second path is there to ask (rules.explained).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
@@ -32,10 +33,21 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other paths say, in one town at the last tick, of the causes that would explain a claim: row `row` of `columns` (R, N), and whether
+    any is there (None: that is not known)."""
+
+    columns: Columns
+    row: int
+    verdict: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `claimed` (T, N) what the data would prove if one path were believed alone, `others`
     (T, N) what is left without each indicator's best path (worked out where something is claimed); `truths` by level (T, N);
-    `age_s` (T, N): age of the readings that it rests on, by the indicator that is worst off."""
+    `age_s` (T, N): age of the readings that it rests on, by the indicator that is worst off. `unexplained` (T, N): the level that one path alone
+    claims or was heading for, known to be without a cause, 0 elsewhere; `answers` by number of the town, where a claim stands alone."""
 
     rule: Rule
     proved: Levels
@@ -46,6 +58,8 @@ class Finding:
     age_s: Floats
     claimed: Levels
     others: Levels
+    unexplained: Levels
+    answers: Mapping[int, Answer] = field(default_factory=dict)
 
     @property
     def progress(self) -> dict[Level, Floats]:
@@ -73,7 +87,15 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     unlost = unlost and all(table.second_heading.values[name] is table.second.values[name] for name in rule.indicators)
     held = proved if unlost else _believed(rule, headed, table, absent, table.heading, table.second_heading, table.backed_heading)[0]
     age = reduce(np.maximum, [table.age_s[name] for name in rule.indicators])
-    return Finding(rule, proved, np.maximum(ceiling, claimed), np.maximum(held, proved), truths, reader, age, claimed, others)
+    return Finding(rule, proved, np.maximum(ceiling, claimed), np.maximum(held, proved), truths, reader, age, claimed, others, np.zeros_like(proved))
+
+
+def reached(rule: Rule, columns: Columns) -> Levels:
+    """(T, N) the level that columns prove."""
+    out = np.zeros(columns.shape, dtype=np.int8)
+    for level, (_, tree) in sorted(rule.conditions.items()):
+        np.copyto(out, int(level), where=evaluate(tree, columns).must)
+    return out
 
 
 def _believed(
@@ -84,10 +106,7 @@ def _believed(
     alike = all(second.values[name] is whole.values[name] for name in rule.indicators)
     if not claimed.any() or alike or table.told & set(rule.indicators):
         return claimed, claimed
-    others, near = np.zeros(claimed.shape, dtype=np.int8), np.zeros(claimed.shape, dtype=bool)
-    for level, (_, tree) in sorted(rule.conditions.items()):
-        np.copyto(others, int(level), where=evaluate(tree, Columns(second.values, absent, second.shape)).must)
-        near |= evaluate(tree, Columns(backed.values, absent, backed.shape)).must
-    allowed = np.where(others > 0, others + 1, near)
+    others, near = (reached(rule, Columns(side.values, absent, side.shape)) for side in (second, backed))
+    allowed = np.where(others > 0, others + 1, near > 0)
     known = np.array([max((int(level) for level in rule.conditions if level <= n), default=0) for n in range(int(Level.RED) + 2)], dtype=np.int8)
     return np.asarray(np.minimum(claimed, known[np.minimum(claimed, allowed)])), others

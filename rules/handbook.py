@@ -49,6 +49,18 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What would explain a claim of one path alone (rules.explained), and what the duty desk is asked where nothing does."""
+
+    text: str
+    zh: str
+    en: str
+    question: str
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
     """One indicator: what it is, its unit, and which stations speak for each town (Chinese name of the town -> stations, nearest first)."""
 
@@ -76,6 +88,7 @@ class Entry:
     towns: dict[str, tuple[Condition, ...]]
     own: tuple[str, ...]
     indicators: tuple[Meaning, ...]
+    explained_by: Explained | None
     cases: dict[str, int]
 
 
@@ -99,9 +112,22 @@ def _entries(pack: Pack, county: County, day: date, changed: Mapping[str, Rule])
             parameters={str(k): str(v) for k, v in dict(data.get("parameters") or {}).items()}, conditions=common,
             towns={name: found for name, found in own.items() if found != common},
             own=tuple(_row(row, county) for row in overrides.in_force(county.overrides, day) if row.rule == rule.id),
-            indicators=tuple(meaning(catalogue.indicators[name], county) for name in rule.indicators),
+            indicators=tuple(meaning(catalogue.indicators[name], county) for name in dict.fromkeys((*rule.indicators, *_causes(rule)))),
+            explained_by=_explained(rule, catalogue),
             cases={kind: tests[rule.id, kind] for kind in KINDS},
         )
+
+
+def _causes(rule: Rule) -> tuple[str, ...]:
+    return rule.explained_by.indicators if rule.explained_by else ()
+
+
+def _explained(rule: Rule, catalogue: Catalogue) -> Explained | None:
+    cause, known = rule.explained_by, catalogue.indicators
+    if cause is None:
+        return None
+    return Explained(text=cause.text, zh=plain(cause.tree, known), en=plain(cause.tree, known, EN), question=cause.question, source=cause.source,
+                     verified=cause.verified)
 
 
 def _in_town(rule: Rule, town: Town) -> Rule:

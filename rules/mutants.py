@@ -1,6 +1,7 @@
 """The ways in which a rule is spoiled, one small change each: what an analyst mistypes, and what a merge loses.
 
 Conditions: a comparison made strict or loose, turned round, `and` for `or`, every number a tenth higher and lower, a yes/no denied.
+What explains a claim is spoiled as a condition is, and lost whole.
 The rule around them: `for` and `keep_for` halved or doubled (from zero: an hour), `corroborate` lost, each `optional` word lost, `stage` and
 `role` such that it counts though it should not, or the other way round.
 """
@@ -23,13 +24,13 @@ HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One spoiled rule. `level` None where the change stands beside the conditions, under `key`; `before`, `after`: the node changed, at `at`."""
+    """One spoiled rule. `level` None where the change stands beside the conditions, under `keys`; `before`, `after`: the node changed, at `at`."""
 
     rule: Rule
     kind: str
     text: str
     level: Level | None = None
-    key: str = ""
+    keys: tuple[str, ...] = ()
     before: Node | None = None
     after: Node | None = None
     at: int = 0
@@ -41,6 +42,10 @@ def changes(rule: Rule) -> Iterator[Change]:
         for spoiled, before, after in _trees(tree):
             yield Change(rule=replace(rule, conditions={**rule.conditions, level: (text, spoiled)}), kind=_kind(before, after),
                          text=f"{level.zh} {spell(before)} → {spell(after)}", level=level, before=before, after=after, at=before.at)
+    if rule.explained_by is not None:
+        for spoiled, before, after in _trees(rule.explained_by.tree):
+            yield Change(rule=replace(rule, explained_by=replace(rule.explained_by, tree=spoiled)), kind="成因", keys=("explained_by", "condition"),
+                         text=f"explained_by {spell(before)} → {spell(after)}", at=before.at)
     yield from _around(rule)
 
 
@@ -93,12 +98,14 @@ def _around(rule: Rule) -> Iterator[Change]:
         for name, span in (("rise_s", rule.hold.rise_s), ("keep_s", rule.hold.keep_s)):
             key = {"rise_s": "for", "keep_s": "keep_for"}[name]
             for value in (span // 2, span * 2) if span else (HOUR_S,):
-                yield Change(rule=replace(rule, hold=replace(rule.hold, **{name: value})), kind="保持", key="hold", text=f"hold.{key}: {value // 60} min")
+                yield Change(rule=replace(rule, hold=replace(rule.hold, **{name: value})), kind="保持", keys=("hold",), text=f"hold.{key}: {value // 60} min")
+    if rule.explained_by is not None:
+        yield Change(rule=replace(rule, explained_by=None), kind="成因", keys=("explained_by",), text="没有 explained_by / without explained_by")
     if rule.corroborate is not None:
-        yield Change(rule=replace(rule, corroborate=None), kind="旁证", key="corroborate", text="没有 corroborate / without corroborate")
+        yield Change(rule=replace(rule, corroborate=None), kind="旁证", keys=("corroborate",), text="没有 corroborate / without corroborate")
     for name in sorted(rule.optional):
-        yield Change(rule=replace(rule, optional=rule.optional - {name}), kind="可缺", key="optional", text=f"optional 少了 {name} / without it")
+        yield Change(rule=replace(rule, optional=rule.optional - {name}), kind="可缺", keys=("optional",), text=f"optional 少了 {name} / without it")
     other = "shadow" if rule.stage == "live" else "live"
-    yield Change(rule=replace(rule, stage=other), kind="启用", key="stage", text=f"stage: {rule.stage} → {other}")
+    yield Change(rule=replace(rule, stage=other), kind="启用", keys=("stage",), text=f"stage: {rule.stage} → {other}")
     if rule.role == "impact":
-        yield Change(rule=replace(rule, role="hazard"), kind="启用", key="role", text="role: impact → hazard")
+        yield Change(rule=replace(rule, role="hazard"), kind="启用", keys=("role",), text="role: impact → hazard")

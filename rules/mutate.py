@@ -20,6 +20,7 @@ from core.model import Level
 from rules.assess import counts, seen_at
 from rules.catalogue import load_catalogue
 from rules.equivalent import same
+from rules.explained import Without, weigh, without_each
 from rules.findings import Finding, find
 from rules.hold import HoldState, next_state
 from rules.language import Columns, Interval, Place
@@ -51,10 +52,12 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All cases of one rule, one below the other: `table` has their steps as rows (R, 1). `want` by level, ceiling, held: (rows, levels)."""
+    """All cases of one rule, one below the other: `table` has their steps as rows (R, 1), `others` what is known without each path there.
+    `want` by level, ceiling, held: (rows, levels)."""
 
     table: Table
     reader: Reader
+    others: tuple[Without, ...]
     want: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
     parts: tuple[tuple[int, list[datetime]], ...]
 
@@ -81,14 +84,14 @@ def run(path: Path, say: Callable[[str], None] = lambda _: None) -> list[Mutant]
 
 def _fate(pack: str, rule: Rule, change: Change, bench: Bench | None, document: Document, number: int) -> Mutant:
     fate = KILLED if bench is not None and notices(change.rule, bench) else EQUIVALENT if same(rule, change, load_catalogue()) else SURVIVED
-    keys = ("levels", change.level.en) if change.level is not None else (change.key,)
+    keys = ("levels", change.level.en) if change.level is not None else change.keys
     place = document.place("rules", number, *keys).moved(change.at)
     return Mutant(pack=pack, rule=rule.id, kind=change.kind, level=change.level, text=change.text, fate=fate, place=place)
 
 
 def notices(rule: Rule, bench: Bench) -> bool:
     """Whether any expectation of the cases fails with `rule`."""
-    finding = find(rule, bench.table, bench.reader)
+    finding = weigh(find(rule, bench.table, bench.reader), bench.others)
     for key, got in (("level", finding.proved), ("ceiling", finding.ceiling)):
         rows, wanted = bench.want[key]
         if (got[rows, 0] != wanted).any():
@@ -118,8 +121,10 @@ def _bench(laid: list[Laid]) -> Bench | None:
     starts = np.cumsum([0, *(len(one.held) for one in laid)]).tolist()
     table = _stacked([one.judged.table for one in laid])
     reader = Reader(table.plain, {name: indicator.baseline for name, indicator in load_catalogue().indicators.items()})
+    others = tuple(replace(other, rows=other.rows + start) for one, start in zip(laid, starts, strict=False)
+                   for other in without_each(one.judged.findings[0].rule, one.judged.situation, np.ones(one.judged.table.plain.shape, dtype=bool)))
     want = {key: _wanted(key, [one.case for one in laid], starts) for key in ("level", "ceiling", "held")}
-    return Bench(table, reader, want, tuple((start, one.judged.situation.ticks) for start, one in zip(starts, laid, strict=False)))
+    return Bench(table, reader, others, want, tuple((start, one.judged.situation.ticks) for start, one in zip(starts, laid, strict=False)))
 
 
 def _wanted(key: str, cases: list[Case], starts: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 `rain_1h >= 30 mm` becomes `rain_1h >= rain_1h@flood.ponding.blue`, a column over towns that is 30 mm where nobody said otherwise, so the
 engine evaluates columns as ever. At a station, `tilt_rate_24h >= 0.1 deg` becomes `tilt_rate_24h[...] >= tilt_rate_24h@...`: see rules.marks.
+What explains a claim (`explained_by`) goes along as the condition of no level, so its numbers are changed where they are parameters of the pack.
 Every fault of every row is told at once, and each town's levels are checked as a pack's are.
 """
 
@@ -77,8 +78,9 @@ def _with_own(rule: Rule, rows: list[Override], county: County, errors: list[Con
     """One rule with its rows; thresholds first, because a threshold may be written with a parameter that another row changes."""
     catalogue = load_catalogue()
     conditions: Conditions = {}
+    cause = rule.explained_by
     try:
-        for level, (text, _) in rule.conditions.items():
+        for level, text in [*((level, text) for level, (text, _) in rule.conditions.items()), *([(Level.NONE, cause.text)] if cause else [])]:
             conditions[level] = (text, compile_condition(text, catalogue.symbols() | dict(rule.parameters), keep=True))
     except RuleError as error:
         errors.append(RuleError(f"{rule.id} 的参数单位与指标不同，不能改写", "a parameter in another unit than its indicator", place(rows[0], "rule"),
@@ -95,10 +97,12 @@ def _with_own(rule: Rule, rows: list[Override], county: County, errors: list[Con
             conditions = _put(rule, conditions, same, county, own)
         except ConfigErrors as wrong:
             errors += wrong.errors
+    done = {level: (text, _folded(tree)) for level, (text, tree) in conditions.items()}
+    explained = done.pop(Level.NONE, None)
     more = {i.name for i in own if i.kind == "station" and i.name.partition("[")[0] in rule.optional}
     changed = replace(
-        rule, conditions={level: (text, _folded(tree)) for level, (text, tree) in conditions.items()}, own=tuple(own), optional=rule.optional | more,
-        indicators=tuple(dict.fromkeys(name for _, tree in conditions.values() for name in names(tree))),
+        rule, conditions=done, own=tuple(own), optional=rule.optional | more, explained_by=cause and explained and replace(cause, tree=explained[1]),
+        indicators=tuple(dict.fromkeys(name for _, tree in done.values() for name in names(tree))),
     )
     errors += _unsound(rule, changed)
     return changed
@@ -111,7 +115,7 @@ def _put(rule: Rule, conditions: Conditions, rows: list[Override], county: Count
     level = Level[first.level.upper()] if first.level else None
     if level is not None and level not in conditions:
         raise ConfigErrors([RuleError(f"{rule.id} 没有{level.zh}", f"the rule has no {level.en}", place(row, "level"),
-                                      hint=f"它有 / it has: {', '.join(sorted(known.en for known in conditions))}") for row in rows])
+                                      hint=f"它有 / it has: {', '.join(sorted(known.en for known in conditions if known))}") for row in rows])
     places = _parameter(rule, conditions, level, first) if first.parameter in rule.parameters else _threshold(rule, conditions, level, first)
     unit = places[0].number.unit
     errors += [RuleError(f"{row.parameter} 与 {first.parameter} 改的是同一个数", "both rows change one number", place(row, "parameter"),
@@ -152,7 +156,7 @@ def _parameter(rule: Rule, conditions: Conditions, level: Level | None, row: Ove
 
 def _threshold(rule: Rule, conditions: Conditions, level: Level | None, row: Override) -> list[_Place]:
     """The one number that an indicator is compared with in a level."""
-    named = sorted({name for _, tree in conditions.values() for name in names(tree)} - {i.name for i in rule.own} | set(rule.parameters))
+    named = sorted({name for k, (_, tree) in conditions.items() if k for name in names(tree)} - {i.name for i in rule.own} | set(rule.parameters))
     if row.parameter not in named:
         raise ConfigErrors([unknown_word("参数或指标", "parameter or indicator", row.parameter, [n for n in named if "@" not in n], place(row, "parameter"))])
     if level is None:

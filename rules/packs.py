@@ -27,8 +27,9 @@ FOLDER = Path(__file__).with_name("packs")
 COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
 PACK_KEYS = frozenset({"pack", "title", "jurisdiction", "valid_from", "valid_to", "source", "verified", "note", "parameters", "rules"})
 RULE_KEYS = frozenset({
-    "id", "title", "hazard", "levels", "hold", "role", "stage", "optional", "corroborate", "source", "verified", "note",
+    "id", "title", "hazard", "levels", "hold", "role", "stage", "optional", "corroborate", "explained_by", "source", "verified", "note",
 })
+CAUSE_KEYS = ("condition", "question", "source", "verified")
 REQUIRED = ("pack", "title", "jurisdiction", "valid_from", "source", "verified", "rules")
 _SPAN = re.compile(r"(\d{1,5})\s*(s|min|h)\Z")
 _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(\S*)\Z")
@@ -43,9 +44,27 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What in nature would explain a claim of the rule (rules.explained): a condition as text and checked tree, the `indicators` it names, what the
+    duty desk is asked where nothing does, and where its numbers come from."""
+
+    text: str
+    tree: Node
+    question: str
+    source: str = ""
+    verified: bool = False
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Indicators that the condition names, each once."""
+        return names(self.tree)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule: a condition per level (text and checked tree), and the indicators that they name. `corroborate`: from this level on, one
-    path alone proves nothing. `parameters`: the pack's named numbers; `own`: the words that stand for a county's own numbers (rules.overrides)."""
+    path alone proves nothing. `explained_by`: what must not be known to be absent for one path alone to prove anything.
+    `parameters`: the pack's named numbers; `own`: the words that stand for a county's own numbers (rules.overrides)."""
 
     id: str
     title: str
@@ -56,6 +75,7 @@ class Rule:
     stage: str = "live"
     optional: frozenset[str] = frozenset()
     corroborate: Level | None = None
+    explained_by: Cause | None = None
     pack: str = ""
     pack_hash: str = ""
     source: str = ""
@@ -238,7 +258,9 @@ def _rule(document: Document, problems: Problems, number: int, head: Pack, symbo
         id=str(raw["id"]), title=str(raw["title"]), hazards=_hazards(document, problems, raw["hazard"], at), conditions=conditions,
         indicators=tuple(dict.fromkeys(name for _, tree in conditions.values() for name in names(tree))), hold=_hold(document, problems, raw.get("hold", {}), at),
         role=words["role"][0], stage=words["stage"][0], optional=_optional(document, problems, raw.get("optional", []), at, catalogue),
-        corroborate=Level[words["corroborate"][0].upper()] if "corroborate" in raw else None, pack=head.pack, pack_hash=head.hash,
+        corroborate=Level[words["corroborate"][0].upper()] if "corroborate" in raw else None,
+        explained_by=_cause(document, problems, raw["explained_by"], (*at, "explained_by"), symbols) if "explained_by" in raw else None,
+        pack=head.pack, pack_hash=head.hash,
         source=str(raw.get("source", head.source)), verified=_yes(document, problems, raw.get("verified", head.verified), *at, "verified"),
         parameters={name: symbol for name, symbol in symbols.items() if symbol.value is not None},
     )
@@ -276,6 +298,21 @@ def _conditions(
     return found
 
 
+def _cause(
+    document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...], symbols: Mapping[str, Symbol]
+) -> Cause | None:
+    if not isinstance(raw, dict) or set(raw) != set(CAUSE_KEYS) or not all(isinstance(raw[key], str) and raw[key] for key in CAUSE_KEYS[:3]):
+        problems.add(f"explained_by 应写明 {'、'.join(CAUSE_KEYS)}", f"explained_by needs {', '.join(CAUSE_KEYS)}", document.place(*at))
+        return None
+    text = " ".join(raw["condition"].split())
+    try:
+        tree = compile_condition(text, symbols, document.place(*at, "condition"))
+    except RuleError as error:
+        problems.errors.append(error)
+        return None
+    return Cause(text=text, tree=tree, question=raw["question"], source=raw["source"], verified=_yes(document, problems, raw["verified"], *at, "verified"))
+
+
 def _hold(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...]) -> Hold:
     spans: dict[str, int] = {}
     if not isinstance(raw, dict) or set(raw) - {"for", "keep_for"}:
@@ -299,5 +336,11 @@ def _optional(document: Document, problems: Problems, raw: Any, at: tuple[str | 
 
 
 def used_names(rules: Iterable[Rule]) -> tuple[str, ...]:
-    """Indicators that any of the rules names, sorted."""
+    """Indicators that the levels of any of the rules name, sorted."""
     return tuple(sorted({name for rule in rules for name in rule.indicators}))
+
+
+def asked_names(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """`used_names` and what explains a claim, which is looked at only where one stands alone."""
+    given = tuple(rules)
+    return tuple(sorted({*used_names(given), *(name for rule in given if rule.explained_by for name in rule.explained_by.indicators)}))

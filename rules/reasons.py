@@ -96,11 +96,11 @@ def _proof(situation: Situation, finding: Finding, town: int) -> str:
     level = Level(int(finding.proved[-1, town]))
     leaves = proving(finding.rule.conditions[level][1], finding.reader, (-1, town))
     named = dict.fromkeys(name for leaf in leaves for name in names(leaf))
-    shown = [_say(situation.catalogue.indicators[name], float(finding.reader.known(name)[-1, town])) for name in named]
+    shown = [say(situation.catalogue.indicators[name], float(finding.reader.known(name)[-1, town])) for name in named]
     return f"{'、'.join([text for text in shown if text][-2:]) or finding.rule.title}（{finding.rule.id} {level.zh}）"
 
 
-def _say(indicator: Indicator, value: float) -> str:
+def say(indicator: Indicator, value: float) -> str:
     """An indicator's value as people would say it; "" for what only places the town, or is a threshold."""
     if indicator.kind in ("town", "official", "mark"):
         return ""

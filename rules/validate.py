@@ -78,6 +78,9 @@ def _remarks(pack: Pack) -> list[RuleError]:
 
 def _of_rule(rule: Rule, document: Document, number: int) -> list[RuleError]:
     found = hidden(rule.id, rule.conditions, lambda level: _place(document, number, level.en))
+    if rule.explained_by and boxes(rule.explained_by.tree) == []:
+        found.append(RuleError(f"{rule.id} 的成因自相矛盾，什么也解释不了", "explained_by contradicts itself and explains nothing",
+                               document.place("rules", number, "explained_by", "condition"), hint="没有任何数值能同时满足 / no values can fulfil it"))
     for lower, higher in pairwise(sorted(rule.conditions)):
         if higher - lower > 1:
             found.append(RuleError(f"{rule.id} 的{lower.zh}与{higher.zh}之间缺一级", f"no level between {lower.en} and {higher.en}",

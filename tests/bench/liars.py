@@ -98,25 +98,21 @@ HOURS, START = 60, 50
 NOW = datetime(2021, 7, 20, 4, tzinfo=UTC)
 GROUPS = ("weather", "water", "geology")
 #: What no rule of the county reads.
-NO_RULE = ("pressure", "wind_direction", "groundwater")
+NO_RULE = ("pressure", "wind_direction")
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """The county copied side by side, one liar of every feed that does not meddle with another's rules in each copy; `liar` (copies) by feed."""
+    """The county copied side by side, one liar in each copy; `liars`: (station, number of its copy)."""
 
     county: County
     liars: tuple[tuple[str, int], ...]
 
 
 def copies(county: County) -> Town:
-    """Every station that rules read from lies in one copy: weather n in copy n, gauges with rain in copies of their own, tides apart from geology."""
-    water, weather, geology = (county.stations_of(name) for name in ("water", "weather", "geology"))
-    plain = [s for s in water if "rain" not in s.properties and "tide" not in s.properties]
-    tides, wet = [s for s in water if "tide" in s.properties], [s for s in water if "rain" in s.properties]
-    liars = [*((s.station, n) for n, s in enumerate(weather)), *((s.station, n) for n, s in enumerate(plain)), *((s.station, n) for n, s in enumerate(geology))]
-    liars += [*((s.station, len(plain) + n) for n, s in enumerate(tides)), *((s.station, len(weather) + n) for n, s in enumerate(wet))]
-    count = 1 + max(n for _, n in liars)
+    """Every station that rules read from lies in a copy of its own: what it says must not explain what another says."""
+    liars = [(s.station, n) for n, s in enumerate(s for s in county.stations if s.feed in GROUPS)]
+    count = len(liars)
     towns = tuple(replace(t, key=f"{t.key}{n}", lon=t.lon + 3.0 * (n - 7)) for n in range(count) for t in county.towns)
     stations = tuple(
         replace(s, station=f"{s.station}.{n}", town=f"{s.town}{n}", lon=s.lon + 3.0 * (n - 7), path=f"{s.path}{n}")

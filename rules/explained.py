@@ -1,0 +1,125 @@
+"""What one path claims alone, where no other is there to contradict it, counts unless nature is known to give no cause for it.
+
+A gauge that drifts says what a flood would make it say. What tells them apart is what the flood would also do: rain, a neighbour that rises, a
+storm. A rule names these in `explained_by`. For each path that leads somewhere the county is judged once more without it, by the same code: what
+levels are left, and what is then known of the causes. So a liar is not asked about itself, two paths that claim prove each other, whatever they
+measure, and stations on one line are one path. A claim that falls without that path, of which every cause is *known* to be absent, is not proved.
+It stands in the ceiling in full, marked `unexplained`, and the duty desk is asked (rules.questions).
+
+Three-valued: where a cause is true, or where it cannot be told (missing, stale, silent, nobody else to tell), the claim counts as if the rule had no
+such clause, at once. Silence never suppresses. The other side of that is that a level may appear when a witness falls silent; it is never more than
+what the gauge claims and the ceiling had shown, and of the two errors it is the one that somebody can see. Nothing in force is lowered: the claim
+stays in the ceiling, and what the ceiling does not exclude is held.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.county import Station
+from core.model import Level
+from rules.catalogue import Indicator
+from rules.findings import Answer, Finding, reached
+from rules.language import Columns, evaluate
+from rules.packs import Rule, asked_names
+from rules.readings import Readings, reach_of
+from rules.situation import Situation, Table, back_hours
+from rules.spatial import extend
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+#: Reaches that dilute one path instead of letting it lead.
+DILUTED = ("idw", "mean")
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """The county without one path: at ticks `rows` (R,), where that path leads in `cells` (R, N); `table` of named indicators there (R, N)."""
+
+    rows: Ints
+    cells: Bools
+    table: Callable[[tuple[str, ...]], Table]
+
+
+def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
+    """The finding with what stands alone and unexplained taken out of what is proved and headed for."""
+    rule, cause = finding.rule, finding.rule.explained_by
+    if cause is None:
+        return finding
+    cap = np.full(finding.heading.shape, int(Level.RED), dtype=np.int8)
+    answers: dict[int, Answer] = {}
+    last = len(cap) - 1
+    for other in others:
+        claimed = finding.heading[other.rows]
+        if not (other.cells & (claimed > 0)).any():
+            continue
+        table = other.table(rule.indicators)
+        left = reached(rule, _columns(table.heading, table, rule))
+        alone = other.cells & (left < claimed)
+        if not alone.any():
+            continue
+        table = other.table(cause.indicators)
+        known = _columns(table.plain, table, rule)
+        truth = evaluate(cause.tree, known)
+        calm = alone & ~truth.may
+        cap[other.rows] = np.minimum(cap[other.rows], np.where(calm, left, int(Level.RED)).astype(np.int8))
+        if other.rows[-1] == last:
+            for town in map(int, np.flatnonzero(alone[-1])):
+                if town not in answers or calm[-1, town]:
+                    answers[town] = Answer(known, len(other.rows) - 1, True if truth.must[-1, town] else None if truth.may[-1, town] else False)
+    unexplained = np.where(cap < finding.heading, finding.heading, 0).astype(np.int8)
+    return replace(finding, proved=np.minimum(finding.proved, cap), heading=np.minimum(finding.heading, cap), unexplained=unexplained, answers=answers)
+
+
+def _columns(side: Columns, table: Table, rule: Rule) -> Columns:
+    return Columns(side.values, {name: table.absent[name] for name in rule.optional if name in table.absent}, side.shape)
+
+
+def without_each(rule: Rule, situation: Situation, wanted: Bools) -> Iterator[Without]:
+    """For every path that leads the rule anywhere in `wanted` (T, N): the county without it."""
+    rows = np.flatnonzero(wanted.any(axis=1))
+    if rule.explained_by is None or not rows.size:
+        return
+    known = situation.catalogue.indicators
+    paths: dict[str, int] = {}
+    leads = [_leads(known[name], situation.readings, rows, paths) for name in rule.indicators
+             if known[name].kind == "station" and known[name].reach not in DILUTED]
+    for path, number in paths.items():
+        cells = wanted[rows] & np.logical_or.reduce([lead == number for lead in leads])
+        at = np.flatnonzero(cells.any(axis=1))
+        if at.size:
+            made = functools.cache(functools.partial(_situation, situation, path, tuple(rows[at].tolist()), asked_names((rule,))))
+            yield Without(rows[at], cells[at], functools.cache(lambda names, made=made: made().table(names)))
+
+
+def line(station: Station) -> str:
+    """The path that a station's readings come by; one without is a path of its own."""
+    return station.path or f"station:{station.station}"
+
+
+def _leads(indicator: Indicator, readings: Readings, rows: Ints, paths: dict[str, int]) -> Ints:
+    """(R, N) number in `paths` of the path of the core station that says or was heading for most, -1 where none does."""
+    sites = readings.sites(indicator)
+    found = reach_of(readings.county, indicator, sites.stations)
+    number = np.array([*(paths.setdefault(line(s), len(paths)) for s in sites.stations), -1], dtype=np.int64)
+    told = np.where(found.core, extend(sites.each.heading[rows], -np.inf)[:, found.member], -np.inf)  # (R, L, N)
+    best = told.argmax(axis=1)
+    station = found.member[best, np.arange(found.member.shape[1])]
+    return np.where(np.isfinite(told.max(axis=1)), number[station], -1)
+
+
+def _situation(whole: Situation, path: str, rows: tuple[int, ...], names: tuple[str, ...]) -> Situation:
+    """What is known at those ticks to whom nothing comes by `path`."""
+    county = replace(whole.county, stations=tuple(s for s in whole.county.stations if line(s) != path))
+    ticks, rows_of = [whole.ticks[row] for row in rows], whole.sources.observations
+    known = whole.catalogue.indicators
+    needed = {p for name in names for p in (*known[name].properties, known[name].per)}
+    first = ticks[0] - timedelta(hours=back_hours(whole.catalogue, names))
+    told = rows_of["observed_property"].isin(needed) & (rows_of["time"] > first) & (rows_of["time"] <= ticks[-1])
+    return Situation(county, whole.catalogue, replace(whole.sources, observations=rows_of[told]), ticks, names)
