@@ -7,7 +7,7 @@ and differ only where readings came later than the block's end allows, which is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
@@ -94,7 +94,7 @@ def run(
     pieces: list[dict[str, dict[str, Levels]]] = []
     memory: dict[tuple[str, int], HoldState] = {}
     for number, (part, piece) in enumerate(zip(parts, judged_in_turn(parts, (county, rules, source), workers), strict=True)):
-        held = {rule.id: _hold(piece, rule, part, memory) for rule in rules}
+        held = {rule.id: hold(piece, rule, part, memory) for rule in rules}
         pieces.append({"proved": piece.proved, "ceiling": piece.ceiling, "held": held, "level": _public(piece, held, rules)})
         if number % 16 == 0 or number + 1 == len(parts):
             say(f"{len(ticks) * (number + 1) // count}/{len(ticks)} {iso(part[-1])}")
@@ -112,7 +112,7 @@ def _public(piece: Piece, held: dict[str, Levels], rules: tuple[Rule, ...]) -> d
     return {hazard: reduce(np.maximum, [floor, *(held[r.id] for r in rules if hazard in r.hazards and counts(r))]) for hazard, floor in piece.floor.items()}
 
 
-def _hold(piece: Piece, rule: Rule, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
+def hold(piece: Piece, rule: Rule, ticks: list[datetime], memory: dict[tuple[str, int], HoldState]) -> Levels:
     """Held levels (T, N) of one rule; towns where nothing is proved, heading or remembered are passed over."""
     proved, heading, age = piece.proved[rule.id], piece.heading[rule.id], piece.age_s[rule.id]
     out = np.zeros_like(proved)
@@ -137,11 +137,11 @@ class Warned:
     level: Level
 
 
-def spans(run_: Run, levels: dict[str, Levels]) -> Iterator[Warned]:
+def spans(ticks: Sequence[datetime], towns: Sequence[str], levels: dict[str, Levels]) -> Iterator[Warned]:
     """Stretches of one level above none, by town and by the key of `levels`, in order."""
-    edges = [*run_.ticks, run_.ticks[-1] + timedelta(seconds=1)] if len(run_.ticks) < 2 else [*run_.ticks, run_.ticks[-1] + (run_.ticks[1] - run_.ticks[0])]
+    edges = [*ticks, ticks[-1] + (timedelta(seconds=1) if len(ticks) < 2 else ticks[1] - ticks[0])]
     for what in sorted(levels):
-        for number, town in sorted(enumerate(run_.towns), key=lambda pair: pair[1]):
+        for number, town in sorted(enumerate(towns), key=lambda pair: pair[1]):
             column = levels[what][:, number]
             cuts = [0, *(np.flatnonzero(np.diff(column)) + 1).tolist(), len(column)]
             for first, last in pairwise(cuts):
@@ -151,7 +151,7 @@ def spans(run_: Run, levels: dict[str, Levels]) -> Iterator[Warned]:
 
 def public(run_: Run) -> list[Warned]:
     """Stretches of the public level by town and hazard."""
-    return list(spans(run_, {str(h): v for h, v in run_.level.items()}))
+    return list(spans(run_.ticks, run_.towns, {str(h): v for h, v in run_.level.items()}))
 
 
 def csv_text(found: list[Warned]) -> str:

@@ -15,7 +15,6 @@ from rules.findings import Finding, find
 from rules.grid import Floats, Ints
 from rules.language import Columns, Interval
 from rules.packs import Rule
-from rules.paths import TrackState
 from rules.scoring import Reader
 from rules.situation import Situation, Table
 
@@ -87,12 +86,14 @@ class Outlook:
         now = self.situation
         if not any(hazard in rule.hazards and self._storms(rule) for rule in self._rules):
             return ()
+        paths = now.storms().last()
+        km, wind = track.along(paths, now.lat, now.lon)
         found = []
-        for path in now.track_states()[-1].paths:
-            km, wind = track.along(path, now.lat, now.lon)
-            whole = np.flatnonzero(path.lead % 1 == 0)
-            found.append(Hourly(storm=path.storm, agency=path.agency, lead_h=tuple(path.lead[whole].tolist()), km=tuple(km[whole, town].tolist()),
-                                wind=tuple(wind[whole, town].tolist())))
+        for n, (storm, agency) in enumerate(zip(paths.storm, paths.agency, strict=True)):
+            lead = paths.lead[n]
+            whole = np.flatnonzero((lead % 1 == 0) & (np.diff(lead, prepend=-1.0) > 0))
+            found.append(Hourly(storm=storm, agency=agency, lead_h=tuple(lead[whole].tolist()), km=tuple(km[n, whole, town].tolist()),
+                                wind=tuple(wind[n, whole, town].tolist())))
         return tuple(found)
 
     def _storms(self, rule: Rule) -> list[str]:
@@ -101,13 +102,14 @@ class Outlook:
 
     def _by_agency(self, rules: list[Rule]) -> Agencies:
         now = self.situation
-        state = now.track_states()[-1] if rules else TrackState((), outdated=False)
-        names = tuple(sorted({path.agency for path in state.paths if path.agency}))
+        paths = now.storms().last()
+        names = tuple(sorted({agency for agency in paths.agency if agency})) if rules else ()
         levels = np.zeros((len(names), len(now.county.towns)), dtype=np.int64)
         wanted = [now.catalogue.indicators[n] for n in dict.fromkeys(n for rule in rules for n in self._storms(rule))]
         for number, name in enumerate(names):
-            alone = TrackState(tuple(replace(p, home=True) for p in state.paths if p.agency == name), outdated=False)
-            table = _with(self._table, track.intervals(wanted, [alone], now.lat, now.lon, silent=False))
+            alone = replace(paths.where(paths.agency == name), outdated=np.array([False]))
+            alone = replace(alone, home=np.ones_like(alone.home))
+            table = _with(self._table, track.intervals(wanted, alone, now.lat, now.lon, silent=False))
             reader = Reader(table.plain, {n: i.baseline for n, i in now.catalogue.indicators.items()})
             for rule in rules:
                 levels[number] = np.maximum(levels[number], find(rule, table, reader).proved[-1])

@@ -2,21 +2,23 @@
 
 Without any forecast the storm's own motion is carried on for a few hours, no further: a straight line is not a forecast. A storm whose newest
 position is older than VALID_H is unknown, and after LAPSED_H it has ended, if its feed has told anything since and no longer lists it: a feed that
-stands still with the storm in it has not said that it is over; after LOST_H nobody can say anything. The rows are taken into plain arrays once, for one
-time as for a year of them.
+stands still with the storm in it has not said that it is over; after LOST_H nobody can say anything. All times are looked at together, one pass a storm
+and agency, for one time as for a year of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from rules.grid import Bools, Floats, Ints, microseconds
+from rules.knots import Between, by_group, filled, last_told
 from rules.official import ALWAYS
 from rules.spatial import EARTH_KM
 from rules.wind import CIRCLE_SPEED
@@ -25,41 +27,52 @@ HOME_AGENCIES = ("中国", "BABJ", "CMA", "中央气象台")
 VALID_H, LAPSED_H, LOST_H = 6.0, 12.0, 80.0
 CARRY_H = 6.0
 HORIZON_H, STEP_H = 24.0, 0.5
+#: Forces whose circles are told, and the wind (m/s) that a storm must have for each.
+FORCES = (7, 10, 12)
+EDGES = np.array([CIRCLE_SPEED[force] for force in FORCES])
 #: Order of the flattened radii.
-_RADII = tuple(f"r{force}_{quadrant}" for force in (7, 10, 12) for quadrant in ("ne", "se", "sw", "nw"))
+_RADII = tuple(f"r{force}_{quadrant}" for force in FORCES for quadrant in ("ne", "se", "sw", "nw"))
 #: Circles are taken from the last of so many positions that tells them.
 _RADII_BACK = 5
 _US_PER_H = 3_600_000_000
-_EDGES = np.array([[CIRCLE_SPEED[force]] for force in (7, 10, 12)])
+_LEADS = np.arange(0.0, HORIZON_H + STEP_H / 2, STEP_H)
 
 
-@dataclass(frozen=True, slots=True)
-class StormPath:
-    """One storm as one agency sees it from `now` on, every STEP_H hours: (H,) arrays; circles (3, H, 4) for forces 7, 10, 12. The home
-    agency has one name whatever its feed calls it; "" is a track carried on by its own motion."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """P paths, each of one storm as one agency sees it from one of T ticks on, in order of the ticks; a path that is told for less than H steps of
+    STEP_H hours stands still after its end.
 
-    storm: str
-    home: bool
+    By path: number of the `tick`; `storm`; `agency`, the home agency under one name whatever its feed calls it, "" for a track carried on by its own
+    motion; `home`; `radii` (P, 3, 4) km of the circles of FORCES as last analysed, by quadrant, where the wind supports them; `rows` (P, J) labels in
+    the frame of the positions behind it, -1 for none. (P, H): hours ahead, degrees, m/s, hPa. By tick: `outdated` (T,), some storm's newest
+    position is too old.
+    """
+
+    tick: Ints
+    storm: NDArray[np.object_]
+    agency: NDArray[np.object_]
+    home: Bools
     lead: Floats
     lat: Floats
     lon: Floats
     wind: Floats
     pressure: Floats
-    circles: Floats
-    rows: tuple[int, ...]
-    agency: str = ""
+    radii: Floats
+    rows: Ints
+    outdated: Bools
+
+    def where(self, keep: Bools | Ints) -> Paths:
+        """Some of the paths, at the same ticks."""
+        return replace(self, **{name: getattr(self, name)[keep] for name in _BY_PATH})
+
+    def last(self) -> Paths:
+        """The paths of the last tick, which is then the only one."""
+        now = self.where(self.tick == len(self.outdated) - 1)
+        return replace(now, tick=np.zeros_like(now.tick), outdated=now.outdated[-1:])
 
 
-@dataclass(frozen=True, slots=True)
-class TrackState:
-    """The storms at one tick: their paths, and whether one of them has an outdated position."""
-
-    paths: tuple[StormPath, ...]
-    outdated: bool
-
-
-#: No storm, nothing outdated.
-CALM = TrackState((), False)
+_BY_PATH = tuple(f.name for f in fields(Paths) if f.name != "outdated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +91,9 @@ class _Points:
     agency: NDArray[np.object_]
     row: Ints
 
-    def where(self, keep: Bools | Ints | slice | list[int]) -> _Points:
+    def where(self, keep: Bools | Ints) -> _Points:
         """Some of the points."""
-        return _Points(self.time[keep], self.issued[keep], self.lat[keep], self.lon[keep], self.wind[keep], self.pressure[keep], self.radii[keep],
-                       self.speed[keep], self.bearing[keep], self.agency[keep], self.row[keep])
+        return _Points(*(getattr(self, f.name)[keep] for f in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +106,29 @@ class _Storm:
     ended: int
 
 
-def states_at(frame: pd.DataFrame, ticks: Sequence[datetime]) -> list[TrackState]:
-    """Paths of the storms alive at each tick; `frame` as lake.tracks gives it (rows received after the last tick must not be in it).
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A storm at some of the ticks: their times in microseconds since 1970 UTC, their numbers, and the number of the newest analysed position then."""
 
-    Ticks without a storm share one state.
-    """
-    storms = [_storm(str(key[1]), rows) for key, rows in frame.groupby(["feed", "storm"], sort=True)]
-    return [_state(storms, tick) for tick in ticks]
+    storm: _Storm
+    at: Ints
+    tick: Ints
+    newest: Ints
+
+
+def paths_at(frame: pd.DataFrame, ticks: Sequence[datetime]) -> Paths:
+    """Paths of the storms alive at each tick; `frame` as lake.tracks gives it (rows received after the last tick must not be in it)."""
+    at = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
+    outdated, parts = np.zeros(len(at), dtype=bool), [_none()]
+    for key, rows in frame.groupby(["feed", "storm"], sort=True):
+        storm = _storm(str(key[1]), rows)
+        newest = np.searchsorted(storm.analysed.time, at, side="right") - 1
+        told = np.flatnonzero(newest >= 0)
+        age = (at[told] - storm.analysed.time[newest[told]]) / 1_000_000 / 3600
+        alive = (age <= LOST_H) & ((age <= LAPSED_H) | (at[told] < storm.ended))
+        outdated[told] |= alive & (age > VALID_H)
+        parts += _paths(storm, at, told[alive], newest[told[alive]])
+    return _joined(parts, outdated)
 
 
 def _storm(name: str, rows: pd.DataFrame) -> _Storm:
@@ -118,80 +146,81 @@ def _storm(name: str, rows: pd.DataFrame) -> _Storm:
     return _Storm(name, analysed, tuple((agency, ahead.where(ahead.agency == agency)) for agency in sorted(set(ahead.agency))), ended)
 
 
-def _state(storms: list[_Storm], now: datetime) -> TrackState:
-    at = microseconds(now)
-    paths: list[StormPath] = []
-    outdated = False
-    for storm in storms:
-        known = int(np.searchsorted(storm.analysed.time, at, side="right"))
-        if not known:
-            continue
-        age = (at - int(storm.analysed.time[known - 1])) / 1_000_000 / 3600
-        if age > LOST_H or (age > LAPSED_H and at >= storm.ended):
-            continue
-        outdated |= age > VALID_H
-        paths += _paths(storm, storm.analysed.where(slice(known)), at)
-    return TrackState(tuple(paths), outdated) if paths or outdated else CALM
-
-
-def _paths(storm: _Storm, analysed: _Points, at: int) -> Iterator[StormPath]:
-    """The analysed track carried on by motion, and one path a forecasting agency (its newest issue)."""
-    agencies = []
+def _paths(storm: _Storm, at: Ints, ticks: Ints, newest: Ints) -> Iterator[Paths]:
+    """One path a tick and forecasting agency (its newest issue), and the analysed track carried on by motion where the home agency has none; `ticks`
+    at which the storm is alive, and then its `newest` analysed position."""
+    homeless = np.ones(len(at), dtype=bool)
+    forecasts = []
     for agency, points in storm.agencies:
-        issued = points.issued[points.issued <= at]
-        ahead = points.where((points.issued == issued.max()) & (points.time > at)) if issued.size else None
-        if ahead is not None and ahead.time.size:
-            agencies.append((agency, ahead))
-    if not any(agency in HOME_AGENCIES for agency, _ in agencies):
-        yield _along(storm.name, analysed, _carried(analysed, at), at, home=True)
-    for agency, ahead in agencies:
+        issues, issue = np.unique(points.issued, return_inverse=True)
+        latest = np.searchsorted(issues, at[ticks], side="right") - 1
+        table = by_group(issue, len(issues))
+        told = np.flatnonzero((latest >= 0) & (points.time[table[latest, -1]] > at[ticks]))
+        homeless[ticks[told]] &= agency not in HOME_AGENCIES
+        forecasts.append((str(agency), told, points, table[latest[told]]))
+    alone = np.flatnonzero(homeless[ticks])
+    seen = _Seen(storm, at[ticks[alone]], ticks[alone], newest[alone])
+    yield _along(seen, "", _carried(seen), np.arange(len(alone))[:, None], home=True)
+    for agency, told, points, ahead in forecasts:
         home = agency in HOME_AGENCIES
-        yield replace(_along(storm.name, analysed, ahead, at, home=home), agency=HOME_AGENCIES[0] if home else str(agency))
+        yield _along(_Seen(storm, at[ticks[told]], ticks[told], newest[told]), HOME_AGENCIES[0] if home else agency, points, ahead, home=home)
 
 
-def _carried(analysed: _Points, at: int) -> _Points:
-    """The newest position moved on for CARRY_H hours: by its motion over the last 3 to 12 hours, else by the reported motion."""
-    lat, lon, speed, bearing = (float(values[-1]) for values in (analysed.lat, analysed.lon, analysed.speed, analysed.bearing))
-    ages = (analysed.time[-1] - analysed.time) / 1_000_000 / 3600
+def _carried(seen: _Seen) -> _Points:
+    """The newest position at each time moved on for CARRY_H hours."""
+    analysed, newest = seen.storm.analysed, seen.newest
+    motions = {n: _motion(analysed, n) for n in set(newest.tolist())}
+    north, east = np.array([motions[n] for n in newest.tolist()]).reshape(-1, 2).T
+    hours = CARRY_H + (seen.at - analysed.time[newest]) / 1_000_000 / 3600
+    now = analysed.where(newest)
+    return replace(now, time=seen.at + round(CARRY_H * _US_PER_H), lat=now.lat + north * hours, lon=now.lon + east * hours)
+
+
+def _motion(analysed: _Points, newest: int) -> tuple[float, float]:
+    """Degrees north and east an hour: by the positions of the last 3 to 12 hours, else as reported, else none."""
+    lat, lon, speed, bearing = (float(values[newest]) for values in (analysed.lat, analysed.lon, analysed.speed, analysed.bearing))
+    ages = (analysed.time[newest] - analysed.time[: newest + 1]) / 1_000_000 / 3600
     before = np.flatnonzero((ages >= 3) & (ages <= 12))
     if len(before):
         hours = float(ages[before[-1]])
-        step = ((lat - float(analysed.lat[before[-1]])) / hours, (lon - float(analysed.lon[before[-1]])) / hours)
-    elif np.isfinite(speed) and np.isfinite(bearing):
-        degrees = speed / EARTH_KM * 180 / np.pi
-        angle = np.radians(bearing)
-        step = (degrees * np.cos(angle), degrees * np.sin(angle) / np.cos(np.radians(lat)))
-    else:
-        step = (0.0, 0.0)
-    hours = CARRY_H + (at - int(analysed.time[-1])) / 1_000_000 / 3600
-    moved = analysed.where([-1])
-    moved.time[0], moved.lat[0], moved.lon[0] = at + round(CARRY_H * _US_PER_H), lat + step[0] * hours, lon + step[1] * hours
-    return moved
+        return (lat - float(analysed.lat[before[-1]])) / hours, (lon - float(analysed.lon[before[-1]])) / hours
+    if np.isfinite(speed) and np.isfinite(bearing):
+        degrees, angle = speed / EARTH_KM * 180 / np.pi, np.radians(bearing)
+        return float(degrees * np.cos(angle)), float(degrees * np.sin(angle) / np.cos(np.radians(lat)))
+    return 0.0, 0.0
 
 
-def _along(storm: str, analysed: _Points, ahead: _Points, at: int, *, home: bool) -> StormPath:
-    """Positions every STEP_H hours, linear between points; wind and pressure too, the last known filling gaps; circles as last analysed,
-    dropped where the wind no longer supports them."""
-    time, row = (np.concatenate(pair) for pair in ((analysed.time[-1:], ahead.time), (analysed.row[-1:], ahead.row)))
-    lat, lon, wind, pressure = (np.concatenate(pair) for pair in (
-        (analysed.lat[-1:], ahead.lat), (analysed.lon[-1:], ahead.lon), (analysed.wind[-1:], ahead.wind), (analysed.pressure[-1:], ahead.pressure)))
-    hours = (time - at) / 1_000_000 / 3600
-    lead = np.arange(0.0, min(HORIZON_H, max(0.0, float(hours[-1]))) + STEP_H / 2, STEP_H)
-    wind, pressure = _filled(wind), _filled(pressure)
-    speed = np.interp(lead, hours, np.where(np.isnan(wind), 0.0, wind))
-    radii = analysed.radii[-_RADII_BACK:]
-    told = np.maximum.accumulate(np.where(np.isnan(radii), -1, np.arange(len(radii))[:, None]))[-1]
-    reported = np.where(told >= 0, radii[told, np.arange(radii.shape[1])], np.nan).reshape(3, 1, 4)
-    circles = np.where((speed >= _EDGES)[:, :, None], reported, np.nan)
-    return StormPath(
-        storm=storm, home=home, lead=lead, lat=np.interp(lead, hours, lat), lon=np.interp(lead, hours, lon), wind=speed,
-        pressure=np.interp(lead, hours, np.where(np.isnan(pressure), 1000.0, pressure)), circles=circles, rows=tuple(row.tolist()),
+def _along(seen: _Seen, agency: str, points: _Points, ahead: Ints, *, home: bool) -> Paths:
+    """Positions every STEP_H hours, linear between the newest analysed one and those of `ahead` (T, J) that are still to come; wind and pressure too,
+    the last known filling gaps; circles as last analysed."""
+    analysed, come = seen.storm.analysed, points.time[ahead] > seen.at[:, None]
+
+    def knots(name: str) -> NDArray[Any]:
+        """(T, 1 + J): in place of what has passed the analysed position once more."""
+        first = getattr(analysed, name)[seen.newest, None]
+        return np.concatenate([first, np.where(come, getattr(points, name)[ahead], first)], axis=1)
+
+    hours = (knots("time") - seen.at[:, None]) / 1_000_000 / 3600
+    steps = np.ceil((np.clip(hours[:, -1], 0.0, HORIZON_H) + STEP_H / 2) / STEP_H)
+    lead = np.minimum(_LEADS, (steps[:, None] - 1) * STEP_H)
+    between, shape = Between(lead, hours), len(seen.tick)
+    return Paths(
+        tick=seen.tick, storm=np.full(shape, seen.storm.name, dtype=object), agency=np.full(shape, agency, dtype=object), home=np.full(shape, home),
+        lead=lead, lat=between.of(knots("lat")), lon=between.of(knots("lon")), wind=between.of(filled(knots("wind"), 0.0)),
+        pressure=between.of(filled(knots("pressure"), 1000.0)), radii=last_told(analysed.radii, _RADII_BACK)[seen.newest].reshape(-1, len(FORCES), 4),
+        rows=np.concatenate([analysed.row[seen.newest, None], np.where(come, points.row[ahead], -1)], axis=1), outdated=np.zeros(0, dtype=bool),
     )
 
 
-def _filled(values: Floats) -> Floats:
-    """Gaps filled with the last known value, those before the first with the first."""
-    known = np.flatnonzero(~np.isnan(values))
-    if known.size in (0, len(values)):
-        return values
-    return values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), side="right") - 1, 0)]]
+def _joined(parts: list[Paths], outdated: Bools) -> Paths:
+    """All paths in order of the ticks; at one tick as the parts stand."""
+    widest = max(part.rows.shape[1] for part in parts)
+    parts = [replace(p, rows=np.pad(p.rows, ((0, 0), (0, widest - p.rows.shape[1])), constant_values=-1)) for p in parts]
+    whole = replace(parts[0], **{name: np.concatenate([getattr(p, name) for p in parts]) for name in _BY_PATH}, outdated=outdated)
+    return whole.where(np.argsort(whole.tick, kind="stable"))
+
+
+def _none() -> Paths:
+    leads, number, text, truth = np.zeros((0, len(_LEADS))), np.zeros((0, 1), dtype=np.int64), np.zeros(0, dtype=object), np.zeros(0, dtype=bool)
+    return Paths(tick=number[:, 0], storm=text, agency=text, home=truth, lead=leads, lat=leads, lon=leads, wind=leads, pressure=leads,
+                 radii=np.zeros((0, len(FORCES), 4)), rows=number, outdated=truth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.county import County
 from rules.assess import judge
+from rules.findings import Finding
 from rules.grid import Floats, Ints, microseconds
 from rules.packs import Rule
 from rules.situation import Sources
@@ -69,10 +70,15 @@ def judged(ticks: list[datetime], ground: Ground) -> Piece:
     """One block by the functions that judge a single step."""
     county, rules, source = ground
     found = judge(source(ticks), ticks[-1], county, rules, ticks)
-    sides = {side: {f.rule.id: getattr(f, side).astype(np.int8) for f in found.findings} for side in ("proved", "ceiling", "heading")}
-    floor = {str(hazard): found.situation.floor(hazard)[0].astype(np.int8) for hazard in sorted(county.hazards)}
+    return piece(found.findings, ticks, {str(hazard): found.situation.floor(hazard)[0].astype(np.int8) for hazard in sorted(county.hazards)})
+
+
+def piece(findings: Iterable[Finding], ticks: list[datetime], floor: dict[str, Levels]) -> Piece:
+    """What is kept of the findings over a block."""
+    found = {f.rule.id: f for f in findings}
+    proved, ceiling, heading = ({name: getattr(f, side).astype(np.int8) for name, f in found.items()} for side in ("proved", "ceiling", "heading"))
     tick_us = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
-    return Piece(tick_us, sides["proved"], sides["ceiling"], sides["heading"], {f.rule.id: _whole(f.age_s) for f in found.findings}, floor)
+    return Piece(tick_us, proved, ceiling, heading, {name: _whole(f.age_s) for name, f in found.items()}, floor)
 
 
 def _whole(age_s: Floats) -> Seconds:

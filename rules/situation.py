@@ -15,12 +15,13 @@ import pandas as pd
 
 from core.county import County
 from core.model import Hazard, Level
-from rules import marks, official, paths, reports, track
+from rules import marks, official, reports, track
 from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
 from rules.grid import Bools, Floats
 from rules.language import Columns, Interval
 from rules.listings import Listing, in_force_over
+from rules.paths import Paths, paths_at
 from rules.readings import Readings
 from rules.towns import TownValues
 
@@ -90,7 +91,7 @@ class Situation:
         self.signals = self._in_force()
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
-        self._states: list[paths.TrackState] | None = None
+        self._storms: Paths | None = None
         self._floors: dict[Hazard, tuple[Floats, Floats]] = {}
 
     def _in_force(self) -> list[tuple[official.Signal, ...]]:
@@ -99,11 +100,11 @@ class Situation:
             return in_force_over(self.sources.listed, self.ticks, county=self.county, catalogue=self.catalogue)
         return official.in_force_at(self.sources.signals, self.ticks, county=self.county, catalogue=self.catalogue)
 
-    def track_states(self) -> list[paths.TrackState]:
-        """The storms at each tick."""
-        if self._states is None:
-            self._states = paths.states_at(self.sources.tracks, self.ticks)
-        return self._states
+    def storms(self) -> Paths:
+        """The storms' paths at each tick."""
+        if self._storms is None:
+            self._storms = paths_at(self.sources.tracks, self.ticks)
+        return self._storms
 
     def table(self, names: tuple[str, ...]) -> Table:
         """Columns of the named indicators."""
@@ -111,8 +112,9 @@ class Situation:
         found: dict[str, TownValues] = {}
         storms = [i for i in wanted if i.kind == "track"]
         hushed = bool(self.sources.silent & set(self.track_feeds))
-        for name, values in track.intervals(storms, self.track_states() if storms else [], self.lat, self.lon, hushed).items():
-            found[name] = self._known(values, self.track_feeds)
+        if storms:
+            seen = track.intervals(storms, self.storms(), self.lat, self.lon, hushed)
+            found |= {name: self._known(values, self.track_feeds) for name, values in seen.items()}
         for indicator in wanted:
             match indicator.kind:
                 case "station":
@@ -165,20 +167,18 @@ _SIDES = {"heading": "lo", "corroborated": "lo", "second": "lo", "backed": "lo",
 def _intervals(values: TownValues) -> dict[str, Interval]:
     """By side what is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst. One
     object where nothing differs, so that no rule is evaluated twice over the same."""
-    proved, found = {"lo": values.lo}, {"lo": _interval(values, values.lo)}
-    for side, fallback in _SIDES.items():
+    proved, possible = {"lo": values.lo}, {"lo": np.maximum(values.hi, values.lo)}
+    found: dict[str, Interval] = {}
+    for side, fallback in {"lo": "lo", **_SIDES}.items():
         own = getattr(values, side)
         proved[side] = proved[fallback] if own is None else own
         like = next((other for other in found if proved[other] is proved[side]), None)
-        if like is None and np.array_equal(proved[side], proved[fallback]):
+        if like is None and found and np.array_equal(proved[side], proved[fallback]):
             like = fallback
-        found[side] = found[like] if like else _interval(values, proved[side])
+        # only a heading may lie above what it falls back to, and so above what that cannot exclude
+        possible[side] = np.maximum(values.hi, proved[side]) if side == "heading" and not like else possible[like or fallback]
+        found[side] = found[like] if like else Interval(-possible[side], -proved[side]) if values.sinking else Interval(proved[side], possible[side])
     return found
-
-
-def _interval(values: TownValues, proved: Floats) -> Interval:
-    possible = np.maximum(values.hi, proved)
-    return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
 
 
 def _table(found: dict[str, TownValues], shape: tuple[int, ...], told: frozenset[str]) -> Table:

@@ -1,7 +1,7 @@
 """Typhoon indicators: distance, hours to the wind circles, modelled wind, per town along the analysed and the forecast track.
 
 What is proved comes from the newest analysis and the home agency's forecast; other agencies' forecasts only widen the
-interval.
+interval. All ticks' paths are worked out together, a block of paths that stays in the caches at a time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 
 from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
-from rules.grid import Floats, Ints
+from rules.grid import Bools, Floats, Ints
 from rules.language import Interval
-from rules.paths import HORIZON_H, STEP_H, StormPath, TrackState
+from rules.paths import EDGES, FORCES, HORIZON_H, STEP_H, Paths
 from rules.spatial import bearing_deg, distance_km
 from rules.wind import CIRCLE_SPEED, CULL_KM, holland_2010, quadrant
 
@@ -22,138 +22,161 @@ from rules.wind import CIRCLE_SPEED, CULL_KM, holland_2010, quadrant
 OUTER = (300.0, 17.0)
 #: No storm moves faster (km/h): bounds what may happen after a path's end.
 FASTEST_KMH = 70.0
+#: Numbers (paths x hours x towns) worked out at once.
+_AT_ONCE = 40_000
 
 
 class _View:
-    """One path seen from N towns: distances and modelled wind, worked out once however many indicators ask."""
+    """P paths seen from N towns: distances and modelled wind, worked out once however many indicators ask. (P, H, N) where not said otherwise."""
 
-    def __init__(self, path: StormPath, lat: Floats, lon: Floats) -> None:
-        self.path, self._lat, self._lon = path, lat, lon
-        self.km = distance_km(path.lat[:, None], path.lon[:, None], lat[None, :], lon[None, :])
-
-    @functools.cached_property
-    def quiet(self) -> bool:
-        """Whether the path says all of the horizon and comes nowhere near: no circle, no modelled wind reaches any town."""
-        widest = np.nanmax(self.path.circles, initial=CULL_KM)
-        return bool(self.path.lead[-1] >= HORIZON_H and self.km.min() > widest)
+    def __init__(self, paths: Paths, lat: Floats, lon: Floats) -> None:
+        self.paths, self._lat, self._lon = paths, lat, lon
+        self.km = distance_km(paths.lat[:, :, None], paths.lon[:, :, None], lat, lon)
 
     @functools.cached_property
-    def bearing(self) -> Floats:
-        """(H, N) degrees, seen from the centre."""
-        return bearing_deg(self.path.lat[:, None], self.path.lon[:, None], self._lat[None, :], self._lon[None, :])
+    def quiet(self) -> Bools:
+        """(P,) whether the path says all of the horizon and comes nowhere near: no circle, no modelled wind reaches any town."""
+        return np.asarray(_whole(self.paths) & (self.km.min(axis=(1, 2)) > _widest(self.paths)))
 
     @functools.cached_property
     def _quadrant(self) -> Ints:
-        return quadrant(self.bearing)
+        """Of the towns, seen from the centre."""
+        return quadrant(bearing_deg(self.paths.lat[:, :, None], self.paths.lon[:, :, None], self._lat, self._lon))
 
     def radius(self, force: int) -> Floats:
-        """(H, N) km of the reported circle in the towns' directions, NaN for none."""
-        return np.take_along_axis(self.path.circles[(7, 10, 12).index(force)], self._quadrant, axis=-1)
+        """Km of the reported circle in the towns' directions, NaN for none."""
+        at = FORCES.index(force)
+        reported = self.paths.radii[np.arange(len(self.km))[:, None, None], at, self._quadrant]
+        return np.where(self.paths.wind[:, :, None] >= EDGES[at], reported, np.nan)
 
     @functools.cached_property
     def speed(self) -> Floats:
-        """Holland (2010) wind, (H, N), fitted to the force-7 circle where there is one; nothing beyond CULL_KM."""
-        path = self.path
-        beyond = (self.km > CULL_KM) | (path.wind[:, None] <= 0)
+        """Holland (2010) wind, fitted to the force-7 circle where there is one; nothing beyond CULL_KM."""
+        paths = self.paths
+        beyond = (self.km > CULL_KM) | (paths.wind[:, :, None] <= 0)
         if beyond.all():
             return np.zeros_like(self.km)
         seven = self.radius(7)
         fitted = np.isfinite(seven) & (seven > 0)
         speed = holland_2010(
-            self.km, wind=path.wind[:, None], pressure=path.pressure[:, None], lat=path.lat[:, None],
+            self.km, wind=paths.wind[:, :, None], pressure=paths.pressure[:, :, None], lat=paths.lat[:, :, None],
             outer_km=np.where(fitted, seven, OUTER[0]), outer_wind=np.where(fitted, CIRCLE_SPEED[7], OUTER[1]),
         )
         return np.where(beyond, 0.0, speed)
 
 
-def along(path: StormPath, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
-    """What N towns see of one path: (H, N) distance in km and modelled wind in m/s, at the hours of `path.lead`."""
-    view = _View(path, lat, lon)
+def _whole(paths: Paths) -> Bools:
+    """(P,) whether the path says all of the horizon."""
+    return np.asarray(paths.lead[:, -1] >= HORIZON_H)
+
+
+def _widest(paths: Paths) -> Floats:
+    """(P,) km beyond which neither a circle nor the modelled wind reaches."""
+    circles = np.where(paths.wind.max(axis=1, initial=-np.inf)[:, None] >= EDGES, np.fmax.reduce(paths.radii, axis=2), np.nan)
+    return np.asarray(np.fmax(np.fmax.reduce(circles, axis=1), CULL_KM))
+
+
+def _far(paths: Paths, lat: Floats, lon: Floats) -> Bools:
+    """(P,) paths that are quiet for certain, by the distance to the middle of the towns alone."""
+    middle = float(lat.mean()), float(lon.mean())
+    around = float(distance_km(np.array(middle[0]), np.array(middle[1]), lat, lon).max()) + 1.0
+    km = distance_km(paths.lat, paths.lon, np.array(middle[0]), np.array(middle[1]))
+    return np.asarray(_whole(paths) & (km.min(axis=1) > _widest(paths) + around))
+
+
+def along(paths: Paths, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
+    """What N towns see of P paths: (P, H, N) distance in km and modelled wind in m/s, at the hours of `paths.lead`."""
+    view = _View(paths, lat, lon)
     return np.round(view.km, 1), np.round(view.speed, 1)
 
 
 def _value(indicator: Indicator, view: _View) -> tuple[Floats, Floats]:
-    """The indicator on one path, (N,): what the path says, and the worst that may follow where the path ends before the indicator's horizon."""
-    path, km = view.path, view.km
-    if indicator.quantity == "distance":
-        return np.round(km[0], 1), np.round(km[0], 1)
-    if view.quiet:
-        calm = np.full(km.shape[1], np.inf if indicator.quantity == "eta" else 0.0)
-        return calm, calm
+    """The indicator on each path, (P, N): what the path says, and the worst that may follow where it ends before the indicator's horizon."""
+    paths, km, end = view.paths, view.km, view.paths.lead[:, -1:]
     if indicator.quantity == "eta":
         radius = view.radius(indicator.force)
         inside = km <= radius
-        beyond = path.lead[-1] + STEP_H + np.maximum(0.0, km[-1] - radius[-1]) / FASTEST_KMH
-        open_end = np.isfinite(radius[-1]) & (path.lead[-1] < HORIZON_H)
-        first = path.lead[inside.argmax(axis=0)]
-        return np.where(inside.any(axis=0), first, np.inf), np.where(inside.any(axis=0), first, np.where(open_end, np.round(beyond, 1), np.inf))
-    said = np.round(view.speed[path.lead <= indicator.lead_h + 1e-9].max(axis=0), 1)
-    left = indicator.lead_h - path.lead[-1]
-    reached = (left > 0) & (km[-1] <= max(left, 0.0) * FASTEST_KMH)
-    return said, np.where(reached, np.maximum(said, path.wind[-1]), said)
+        beyond = end + STEP_H + np.maximum(0.0, km[:, -1] - radius[:, -1]) / FASTEST_KMH
+        open_end = np.isfinite(radius[:, -1]) & (end < HORIZON_H)
+        first = np.where(inside.any(axis=1), np.take_along_axis(paths.lead, inside.argmax(axis=1), axis=1), np.inf)
+        return first, np.where(np.isfinite(first), first, np.where(open_end, np.round(beyond, 1), np.inf))
+    ahead = (paths.lead <= indicator.lead_h + 1e-9)[:, :, None]
+    said = np.round(np.max(view.speed, axis=1, initial=0.0, where=ahead), 1)
+    left = indicator.lead_h - end
+    reached = (left > 0) & (km[:, -1] <= np.maximum(left, 0.0) * FASTEST_KMH)
+    return said, np.where(reached, np.maximum(said, paths.wind[:, -1:]), said)
 
 
-def interval(indicator: Indicator, state: TrackState, lat: Floats, lon: Floats) -> Interval:
-    """The indicator for N towns at one tick; all towns are far and calm when there is no storm, unknown when a position is outdated.
+def _values(indicators: list[Indicator], paths: Paths, lat: Floats, lon: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """By indicator what each path says and may yet mean, (P, N) each; paths that reach no town are passed over where they change nothing."""
+    shape = len(paths.tick), len(lat)
+    calm = {i.name: np.inf if i.quantity == "eta" else 0.0 for i in indicators if i.quantity != "distance"}
+    found = {name: (np.full(shape, value), np.full(shape, value)) for name, value in calm.items()}
+    near = np.flatnonzero(~_far(paths, lat, lon)) if calm else np.zeros(0, dtype=np.int64)
+    for part in np.array_split(near, -(-len(near) * paths.lead.shape[1] * len(lat) // _AT_ONCE) or 1):
+        view = _View(paths.where(part), lat, lon)
+        for indicator in indicators:
+            if indicator.name in calm:
+                for out, values in zip(found[indicator.name], _value(indicator, view), strict=True):
+                    out[part] = np.where(view.quiet[:, None], calm[indicator.name], values)
+    for indicator in indicators:
+        if indicator.name not in calm:
+            km = np.round(distance_km(paths.lat[:, :1], paths.lon[:, :1], lat, lon), 1)
+            found[indicator.name] = km, km
+    return found
+
+
+def _interval(indicator: Indicator, said: Floats, may: Floats, paths: Paths) -> Interval:
+    """The indicator over T ticks: far and calm where there is no storm, unknown where a position is outdated.
 
     The danger of wind grows upwards, that of distance and time downwards, so "proved" is the home agencies' worst value and
     "possible" the worst of all agencies, whichever side that is.
     """
-    return _interval(indicator, [_View(path, lat, lon) for path in state.paths], state.outdated, len(lat))
-
-
-def _interval(indicator: Indicator, views: list[_View], outdated: bool, towns: int) -> Interval:
     if indicator.quantity == "agreement":
-        return _agreement(indicator, views, outdated, towns)
+        return _agreement(indicator, said, may, paths)
     rising = indicator.quantity == "wind"
-    calm = np.zeros(towns) if rising else np.full(towns, np.inf)
-    worst = np.maximum if rising else np.minimum
-    proved = possible = calm
-    for view in views:
-        said, open_ended = _value(indicator, view)
-        possible = worst(possible, open_ended)
-        if view.path.home:
-            proved = worst(proved, said)
-    if outdated:
-        possible = np.full(towns, np.inf if rising else -np.inf)
-        proved = np.full(towns, -np.inf if rising else np.inf)
+    sign = 1.0 if rising else -1.0
+    calm = 0.0 if rising else -np.inf
+    proved = sign * _highest(sign * said[paths.home], paths.tick[paths.home], len(paths.outdated), calm)
+    possible = sign * _highest(sign * may, paths.tick, len(paths.outdated), calm)
+    possible[paths.outdated], proved[paths.outdated] = sign * np.inf, -sign * np.inf
     return Interval(proved, possible) if rising else Interval(possible, proved)
 
 
-def _agreement(indicator: Indicator, views: list[_View], outdated: bool, towns: int) -> Interval:
+def _agreement(indicator: Indicator, said: Floats, may: Floats, paths: Paths) -> Interval:
     """Share of the paths of a storm on which the modelled wind reaches `force`, the storm with the highest share: the agencies' spread as a
     probability. Nothing is excluded while a position is outdated; a path that ends too soon may yet reach it."""
-    edge = BEAUFORT_EDGES[indicator.force - 1]
-    sure, may = np.zeros(towns), np.zeros(towns)
-    for storm in dict.fromkeys(view.path.storm for view in views):
-        told = [_value(indicator, view) for view in views if view.path.storm == storm]
-        sure = np.maximum(sure, np.mean([said >= edge for said, _ in told], axis=0))
-        may = np.maximum(may, np.mean([possible >= edge for _, possible in told], axis=0))
-    return Interval(np.round(sure, 6), np.ones_like(may) if outdated else np.round(may, 6))
+    edge, ticks = BEAUFORT_EDGES[indicator.force - 1], len(paths.outdated)
+    names, number = np.unique(paths.storm.astype(str), return_inverse=True)
+    key, storm, count = np.unique(paths.tick * max(1, len(names)) + number, return_inverse=True, return_counts=True)
+    tick = key // max(1, len(names))
+    shares = []
+    for values in (said, may):
+        reached = np.zeros((len(key), values.shape[1]))
+        np.add.at(reached, storm, values >= edge)
+        shares.append(np.round(_highest(reached / count[:, None], tick, ticks, 0.0), 6))
+    shares[1][paths.outdated] = 1.0
+    return Interval(shares[0], shares[1])
 
 
-def intervals(indicators: list[Indicator], states: list[TrackState], lat: Floats, lon: Floats, silent: bool) -> dict[str, Interval]:
-    """Every track indicator over T ticks (their states) and N towns. A silent track feed leaves the dangerous side open.
+def _highest(values: Floats, tick: Ints, ticks: int, least: float) -> Floats:
+    """(ticks, N) the highest of the `values` (P, N) of each tick (P,) ascending, not under `least`."""
+    out = np.full((ticks, values.shape[1]), least)
+    if len(tick):
+        first = np.flatnonzero(np.diff(tick, prepend=-1))
+        out[tick[first]] = np.maximum(least, np.maximum.reduceat(values, first, axis=0))
+    return out
 
-    Ticks that share a state (no storm) share its values.
-    """
-    if not indicators:
-        return {}
-    distinct = {id(state): state for state in states}
-    place = {key: number for number, key in enumerate(distinct)}
-    which = np.array([place[id(state)] for state in states])
-    rows: dict[str, list[Interval]] = {i.name: [] for i in indicators}
-    nothing = {i.name: _interval(i, [], False, len(lat)) for i in indicators if i.quantity != "distance"}
-    for state in distinct.values():
-        views = [_View(path, lat, lon) for path in state.paths]
-        quiet = not state.outdated and all(view.quiet for view in views)  # only the distance differs from no storm at all
-        for indicator in indicators:
-            known = nothing.get(indicator.name) if quiet else None
-            rows[indicator.name].append(known or _interval(indicator, views, state.outdated, len(lat)))
+
+def intervals(indicators: list[Indicator], paths: Paths, lat: Floats, lon: Floats, silent: bool) -> dict[str, Interval]:
+    """Every track indicator over T ticks (of the paths) and N towns. A silent track feed leaves the dangerous side open."""
     out = {}
+    values = _values(indicators, paths, lat, lon)
     for indicator in indicators:
-        lo, hi = (np.stack([getattr(r, side) for r in rows[indicator.name]])[which] for side in ("lo", "hi"))
-        if silent:
-            lo, hi = (lo, np.full_like(hi, np.inf)) if indicator.quantity in ("wind", "agreement") else (np.full_like(lo, -np.inf), hi)
-        out[indicator.name] = Interval(lo, hi)
+        found = _interval(indicator, *values[indicator.name], paths)
+        if silent and indicator.quantity in ("wind", "agreement"):
+            found = Interval(found.lo, np.full_like(found.hi, np.inf))
+        elif silent:
+            found = Interval(np.full_like(found.lo, -np.inf), found.hi)
+        out[indicator.name] = found
     return out

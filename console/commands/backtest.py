@@ -75,7 +75,7 @@ def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
     from rules.backtest import csv_text, spans
 
     out.mkdir(parents=True, exist_ok=True)
-    for suffix, text in ((".csv", warned), (".rules.csv", csv_text(list(spans(run, run.held))).replace("town,hazard", "town,rule", 1)),
+    for suffix, text in ((".csv", warned), (".rules.csv", csv_text(list(spans(run.ticks, run.towns, run.held))).replace("town,hazard", "town,rule", 1)),
                          (".json", json.dumps(fact, ensure_ascii=False, indent=1) + "\n")):
         (out / f"{fact['name']}{suffix}").write_text(text, encoding="utf-8")
 

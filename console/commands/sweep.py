@@ -14,8 +14,7 @@ from core.errors import ConfigError
 if TYPE_CHECKING:
     from console.storms import Ground
     from core.model import Level
-    from rules.packs import Rule
-    from rules.sweep import Point
+    from rules.sweep import Point, Variant
 
 
 def sweep(
@@ -45,7 +44,7 @@ def sweep(
         return emit({"applied": apply, "pack": str(pack)}, as_json, f"已写入 {pack}：{s.condition(pack, rule, colour, indicator, apply)}")
     if happened is None or not values:
         raise ConfigError("请给出 --values 与 --happened，或 --apply / give --values and --happened, or --apply")
-    variants = [(float(v), s.variant(pack, rule, colour, indicator, float(v))) for v in values.split(",")]
+    variants = [s.variant(pack, rule, colour, indicator, float(v)) for v in values.split(",")]
     rows = []
     for ground in trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
         points = _points(ground, variants, colour, happened)
@@ -61,12 +60,14 @@ def sweep(
         emit(rows, True, "")
 
 
-def _points(ground: Ground, variants: list[tuple[float, Rule]], colour: Level, happened: Path) -> list[Point]:
-    """Read the ground once, try every variant on it."""
+def _points(ground: Ground, variants: list[Variant], colour: Level, happened: Path) -> list[Point]:
+    """Read the ground once, try every variant on it, the county's own numbers kept."""
     from rules import backtest
+    from rules.sweep import in_county
     from rules.sweep import sweep as run
     from rules.verify.events import read_spans
 
+    mine = [in_county(variant, ground.county, ground.start.date()) for variant in variants]
     ticks = backtest.steps(ground.start, ground.end, ground.step)
-    sources = backtest.stored(ground.county, ground.lake, ground.ledger, tuple(rule for _, rule in variants))(ticks)
-    return run(variants, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened))
+    sources = backtest.stored(ground.county, ground.lake, ground.ledger, tuple(v.rule for v in mine))(ticks)
+    return run(mine, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened))

@@ -132,10 +132,13 @@ def match(warned: Iterable[Span], happened: Iterable[Span], level: Level, *, eve
     `event_level`: what counts as an event, where that is not what counts as a warning.
     """
     warnings, events = at_least(warned, level), at_least(happened, level if event_level is None else event_level)
+    of: dict[tuple[str, Hazard], list[Span]] = {}
+    for warning in warnings:
+        of.setdefault((warning.town, warning.hazard), []).append(warning)
     used: set[Span] = set()
     outcomes = []
     for event in events:
-        near = [w for w in warnings if (w.town, w.hazard) == (event.town, event.hazard) and w.start <= event.end and w.end >= event.start - EARLY]
+        near = [w for w in of.get((event.town, event.hazard), ()) if w.start <= event.end and w.end >= event.start - EARLY]
         used.update(near)
         in_time = [w for w in near if w.start <= event.start <= w.end]
         first = min(in_time or [w for w in near if w.start <= event.start + LATE], key=lambda w: w.start, default=None)

@@ -52,9 +52,10 @@ def test_a_town_is_followed_hour_by_hour_along_every_track() -> None:
     assert near.km[-1] == pytest.approx(9.5, abs=1) and far.km[-1] > 1500, "0.1 degree of longitude beside the town, and far out at sea"
     worst = max(near.wind)
     said = judged.situation.catalogue.indicators["typhoon_wind_24h"]
-    state = judged.situation.track_states()[-1]
-    whole = track.interval(said, replace(state, paths=tuple(replace(p, home=True) for p in state.paths if p.agency == "日本")), judged.situation.lat,
-                           judged.situation.lon).lo[0]
+    paths = judged.situation.storms().last()
+    alone = paths.where(paths.agency == "日本")
+    found = track.intervals([said], replace(alone, home=np.ones_like(alone.home)), judged.situation.lat, judged.situation.lon, silent=False)
+    whole = found[said.name].lo[0, 0]
     assert worst <= whole <= worst + 3.0 and max(far.wind[12:]) == 0.0, "the hours are those that the indicator takes the highest of"
     assert f"最大模拟风速 {worst:g} m/s" in near.line() and "路径 T1 日本" in near.line()
 
