@@ -165,20 +165,18 @@ _SIDES = {"heading": "lo", "corroborated": "lo", "second": "lo", "backed": "lo",
 def _intervals(values: TownValues) -> dict[str, Interval]:
     """By side what is proved by one reading of the stations, and what cannot be excluded; turned round again where small values are the worst. One
     object where nothing differs, so that no rule is evaluated twice over the same."""
-    proved, found = {"lo": values.lo}, {"lo": _interval(values, values.lo)}
-    for side, fallback in _SIDES.items():
+    proved, possible = {"lo": values.lo}, {"lo": np.maximum(values.hi, values.lo)}
+    found: dict[str, Interval] = {}
+    for side, fallback in {"lo": "lo", **_SIDES}.items():
         own = getattr(values, side)
         proved[side] = proved[fallback] if own is None else own
         like = next((other for other in found if proved[other] is proved[side]), None)
-        if like is None and np.array_equal(proved[side], proved[fallback]):
+        if like is None and found and np.array_equal(proved[side], proved[fallback]):
             like = fallback
-        found[side] = found[like] if like else _interval(values, proved[side])
+        # only a heading may lie above what it falls back to, and so above what that cannot exclude
+        possible[side] = np.maximum(values.hi, proved[side]) if side == "heading" and not like else possible[like or fallback]
+        found[side] = found[like] if like else Interval(-possible[side], -proved[side]) if values.sinking else Interval(proved[side], possible[side])
     return found
-
-
-def _interval(values: TownValues, proved: Floats) -> Interval:
-    possible = np.maximum(values.hi, proved)
-    return Interval(-possible, -proved) if values.sinking else Interval(proved, possible)
 
 
 def _table(found: dict[str, TownValues], shape: tuple[int, ...], told: frozenset[str]) -> Table:
