@@ -254,18 +254,23 @@ def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
 
 def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Ints:
     """(T, S) the last slot at or before each tick that counts, -1 for none."""
-    if len(tick) > FEW_TICKS:
-        numbers = np.arange(len(values))[:, None]
-        return np.asarray(np.maximum.accumulate(np.where(counts(values), numbers, -1), axis=0)[tick])
-    out = np.full((len(tick), values.shape[1]), -1)
-    for number, at in enumerate(tick):
-        left, stop, reach = np.arange(values.shape[1]), int(at) + 1, _LOOK
-        while stop > 0 and left.size:  # most stations were heard of late: look there first, and further back only for the others
-            first = max(0, stop - reach)
-            seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
-            found = seen.any(axis=0)
-            out[number, left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
-            left, stop, reach = left[~found], first, reach * 4
+    if len(tick) <= FEW_TICKS:
+        return np.stack([_looked_back(values, counts, int(at)) for at in tick])
+    first, after = int(tick.min()), int(tick.max()) + 1
+    numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
+    numbers[0] = _looked_back(values, counts, first)
+    return np.asarray(np.maximum.accumulate(numbers, axis=0)[tick - first])
+
+
+def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
+    """(S,) the last slot at or before the tick that counts: most stations were heard of late, so look there first, and further back only for the others."""
+    out, left, stop, reach = np.full(values.shape[1], -1), np.arange(values.shape[1]), tick + 1, _LOOK
+    while stop > 0 and left.size:
+        first = max(0, stop - reach)
+        seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
+        found = seen.any(axis=0)
+        out[left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
+        left, stop, reach = left[~found], first, reach * 4
     return out
 
 

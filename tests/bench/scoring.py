@@ -25,7 +25,7 @@ from nation import NOW, SIZES, STEP_S, WINDOWS, Nation, nation, texts, ticks_bac
 from core.lake.shapes import schema
 from core.signing import digest
 from rules.findings import Finding, find
-from rules.grid import build, position
+from rules.grid import Grid, build, position
 from rules.readings import Readings
 from rules.roster import reach_of
 from rules.scoring import Reader
@@ -58,27 +58,27 @@ class Ours:
         self.names = tuple(s.station for s in of.county.stations)
         self.grid = build(of.log, "rain", self.names, now=NOW, hours=BACK_H)
 
-    def findings(self, ticks: list[datetime]) -> tuple[Finding, ...]:
-        """Indicators, columns and rules at some ticks."""
+    def findings(self, ticks: list[datetime], grid: Grid | None = None) -> tuple[Finding, ...]:
+        """Indicators, columns and rules at some ticks; sums begin anew unless a grid is given that has some."""
         back = np.array([int((NOW - tick).total_seconds()) for tick in ticks], dtype=np.int64)
         place = Readings(self.of.county, NONE, now=NOW, hours=BACK_H, ticks_s=back, silent=frozenset())
         stations = place.roster.measuring("rain", "")
-        grid = dataclasses.replace(self.grid, kept={})  # nothing that an earlier call has summed
+        grid = grid or dataclasses.replace(self.grid, kept={})
         place._grids[("rain", id(stations))] = grid, position(grid, grid.ticks - 1 - back // grid.step_s, place.roster.timing(stations).max_age_s)
         found = {i.name: place.towns(i) for i in self.of.indicators}
         table = _table(found, (len(ticks), self.of.towns), frozenset())
         reader = Reader(table.plain, {})
         return tuple(find(rule, table, reader) for rule in self.of.rules)
 
-    def levels(self, ticks: list[datetime]) -> Levels:
+    def levels(self, ticks: list[datetime], grid: Grid | None = None) -> Levels:
         """(T, N) proved level by hazard."""
-        found = self.findings(ticks)
+        found = self.findings(ticks, grid)
         return {h: reduce(np.maximum, [f.proved for f in found if h in f.rule.hazards]) for h in sorted({str(h) for f in found for h in f.rule.hazards})}
 
     def replay(self) -> Levels:
         """All 432 ticks, in blocks that fit the caches."""
-        every = ticks_back(len(self.of.rain))
-        parts = [self.levels(every[n : n + BLOCK]) for n in range(0, len(every), BLOCK)]
+        every, grid = ticks_back(len(self.of.rain)), dataclasses.replace(self.grid, kept={})
+        parts = [self.levels(every[n : n + BLOCK], grid) for n in range(0, len(every), BLOCK)]
         return {h: np.concatenate([p[h] for p in parts]) for h in parts[0]}
 
 
