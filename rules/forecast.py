@@ -13,7 +13,7 @@ import pandas as pd
 from core.county import County
 from core.model import Flag
 from rules.catalogue import Indicator
-from rules.readings import reach_of
+from rules.roster import reach_of
 from rules.spatial import over_towns
 from rules.towns import TownValues
 

@@ -10,7 +10,7 @@ a year of them alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +28,8 @@ Bools = NDArray[np.bool_]
 STEP_S = 300
 #: Up to so many ticks, their windows' ends so many slots apart, their own slots are looked at; beyond it all slots once for all ticks.
 FEW_TICKS, SPREAD = 2, 40
-#: Slots that are looked at first for a station's newest reading.
-_LOOK = 32
+#: Slots that are looked at first for a station's newest reading, and slots that are added at once.
+_LOOK, _AT_ONCE = 32, 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -102,6 +102,10 @@ class Grid:
         """How many slots are known."""
         return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.float64)))
 
+    def some(self, columns: Ints) -> Grid:
+        """Some of the stations."""
+        return replace(self, stations=tuple(self.stations[n] for n in columns), value=self.value[:, columns], row=self.row[:, columns], kept={})
+
     @property
     def ticks(self) -> int:
         """Number of slots K."""
@@ -113,22 +117,48 @@ class Grid:
 
 
 class Running:
-    """Sums of consecutive slots of `of(values)` (K, S): by one cumulative sum however many windows and ticks ask, or slot by slot for a few ticks."""
+    """Sums of consecutive slots of `of(values)` (K, S): for many ticks by one cumulative sum however many windows ask, for a few by sums of the newest
+    slots, each added once however many windows they lie in."""
 
     def __init__(self, values: Floats, of: Callable[[Floats], Floats]) -> None:
         self._values, self._of = values, of
         self._total: Floats | None = None
         self._last: tuple[Ints, Floats] | None = None  # windows of many widths end at the same slots
+        self._newest = {0: np.zeros(values.shape[1])}  # sums of so many newest slots
 
     def trailing(self, end: Ints, width: int) -> Floats:
         """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
         if self._total is None and _close(end):
-            return np.round(_few(self._values, end, width, np.add, self._of, 0.0), 6)
+            behind = len(self._values) - 1 - end
+            sums = np.stack([self._since(row + width) - self._since(row) for row in behind])
+            return np.asarray(np.round(sums, 6), dtype=np.float64)
         if self._total is None:
             self._total = np.cumsum(self._of(self._values), axis=0)
         if self._last is None or self._last[0] is not end:
             self._last = end, take(self._total, end, 0.0)
         return np.round(self._last[1] - take(self._total, end - width, 0.0), 6)
+
+    def _since(self, slots: Ints) -> Floats:
+        """(S,) sum of as many newest slots as `slots` (S,) says."""
+        slots = np.minimum(slots, len(self._values))
+        counts = np.bincount(slots)
+        out = self._sum(int(counts.argmax())).copy()
+        for number in np.flatnonzero(counts):
+            if number != counts.argmax():
+                some = np.flatnonzero(slots == number)
+                out[some] = self._sum(int(number))[some]
+        return out
+
+    def _sum(self, slots: int) -> Floats:
+        """(S,) sum of the newest `slots`, from the longest that is known and not longer."""
+        if slots not in self._newest:
+            known = max(n for n in self._newest if n < slots)
+            total, end = self._newest[known].copy(), len(self._values) - known
+            for first in range(end, len(self._values) - slots, -_AT_ONCE):
+                part = self._values[max(first - _AT_ONCE, len(self._values) - slots) : first]
+                total += np.add.reduce(self._of(part), axis=0)
+            self._newest[slots] = total
+        return self._newest[slots]
 
 
 def build(
@@ -209,6 +239,10 @@ class Position:
     end: Ints
     lost: Bools
 
+    def some(self, columns: Ints) -> Position:
+        """Some of the stations."""
+        return Position(self.tick, *(getattr(self, f.name)[:, columns] for f in fields(self) if f.name != "tick"))
+
 
 def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
     """Positions at the given slots (T,); `max_age_s` (S,) of the stations' feeds."""
@@ -220,18 +254,23 @@ def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
 
 def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Ints:
     """(T, S) the last slot at or before each tick that counts, -1 for none."""
-    if len(tick) > FEW_TICKS:
-        numbers = np.arange(len(values))[:, None]
-        return np.asarray(np.maximum.accumulate(np.where(counts(values), numbers, -1), axis=0)[tick])
-    out = np.full((len(tick), values.shape[1]), -1)
-    for number, at in enumerate(tick):
-        left, stop, reach = np.arange(values.shape[1]), int(at) + 1, _LOOK
-        while stop > 0 and left.size:  # most stations were heard of late: look there first, and further back only for the others
-            first = max(0, stop - reach)
-            seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
-            found = seen.any(axis=0)
-            out[number, left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
-            left, stop, reach = left[~found], first, reach * 4
+    if len(tick) <= FEW_TICKS:
+        return np.stack([_looked_back(values, counts, int(at)) for at in tick])
+    first, after = int(tick.min()), int(tick.max()) + 1
+    numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
+    numbers[0] = _looked_back(values, counts, first)
+    return np.asarray(np.maximum.accumulate(numbers, axis=0)[tick - first])
+
+
+def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
+    """(S,) the last slot at or before the tick that counts: most stations were heard of late, so look there first, and further back only for the others."""
+    out, left, stop, reach = np.full(values.shape[1], -1), np.arange(values.shape[1]), tick + 1, _LOOK
+    while stop > 0 and left.size:
+        first = max(0, stop - reach)
+        seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
+        found = seen.any(axis=0)
+        out[left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
+        left, stop, reach = left[~found], first, reach * 4
     return out
 
 

@@ -22,7 +22,7 @@ from rules.comparisons import leaves
 from rules.localized import localized
 from rules.packs import Pack, Rule, find, load_pack, load_packs, shipped
 from rules.plain import EN, UNITS, plain
-from rules.readings import reach_of
+from rules.roster import reach_of
 from rules.scoring import amount, spell
 from rules.yamltext import load
 

@@ -43,13 +43,11 @@ def numbers(indicator: Indicator, readings: Readings, catalogue: Catalogue, shap
 
 def deciding(readings: Readings, of: Indicator) -> Floats:
     """(T, N) own number of the worst core station, by what it proves, else by where it was heading; the pack's where there is none."""
-    from rules.readings import reach_of
-
     mark = of.mark
     if mark is None:
         raise TypeError(f"{of.name} has no mark")
     sites = readings.sites(of)
-    found, values = reach_of(readings.county, of, sites.places), sites.values
+    found, values = readings.roster.reach(of, sites.places), sites.values
     members = [sites.merged[p.station].members[0] if p.station in sites.merged else p for p in sites.places]
     own = np.array([*(mark.stations.get(s.station, mark.usual) for s in members), mark.usual])
     told = extend(np.where(np.isfinite(values.lo), values.lo, values.heading), -np.inf)

@@ -50,18 +50,19 @@ def bearing_deg(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats) -> Float
 @dataclass(frozen=True, slots=True)
 class Layers:
     """Groups of columns laid out for one contiguous step a layer: the groups with the most members stand first, so that layer l holds the (l+1)-th
-    member of the first len(member[l]) groups. `order` (G,): the number of the group at each place."""
+    member of the first len(member[l]) groups. `order` (G,): the number of the group at each place, `place` (G,): the place of each group."""
 
     order: Ints
+    place: Ints
     member: tuple[Ints, ...]
 
     @classmethod
     def of(cls, group: Ints, member: Ints, groups: int) -> Layers:
         """From pairs (P,), sorted by group; within a group they keep their order."""
         order = np.argsort(-np.bincount(group, minlength=groups), kind="stable")
-        rank = _rank(group)
-        pairs = np.lexsort((np.argsort(order)[group], rank))
-        return cls(order, tuple(np.split(member[pairs], np.cumsum(np.bincount(rank)[:-1]))) if len(rank) else ())
+        place, rank = np.argsort(order), _rank(group)
+        pairs = np.lexsort((place[group], rank))
+        return cls(order, place, tuple(np.split(member[pairs], np.cumsum(np.bincount(rank)[:-1]))) if len(rank) else ())
 
     def joined(self, values: NDArray[Scalar], join: np.ufunc, empty: float) -> NDArray[Scalar]:
         """`join` over each group's members: (S, T) -> (G, T), `empty` where a group has none."""
@@ -78,9 +79,7 @@ class Layers:
 
     def sorted(self, found: NDArray[Scalar]) -> NDArray[Scalar]:
         """Rows in the order of the layers (G, T) as rows in the order of the groups."""
-        out = np.empty_like(found)
-        out[self.order] = found
-        return out
+        return np.take(found, self.place, axis=0)
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def _excused(sure: Bools, places: Side) -> Bools:
     paths = np.zeros(good.shape, dtype=np.int16)
     for count, one in lines.towns.steps(told, paths):
         count += one
-    paths = lines.towns.sorted(paths)[lines.cores.order]
+    paths = np.take(lines.towns.sorted(paths), lines.cores.order, axis=0)
     for (ok, fine), (count, own) in zip(found.cores.steps(sure, good), lines.cores.steps(told, paths), strict=True):
         ok &= fine | (count > own)
     good = found.cores.sorted(good)

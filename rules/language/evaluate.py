@@ -8,9 +8,9 @@ neither the condition nor its negation true.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """`must`: proved true; `may`: not proved false. must implies may."""
+    """`must`: proved true; `may`: not proved false. must implies may; where nothing is unknown they are one array."""
 
     must: Bools
     may: Bools
+
+    def each(self, change: Callable[[Bools], Bools]) -> Truth:
+        """Both changed in one way."""
+        must = change(self.must)
+        return Truth(must, must if self.may is self.must else change(self.may))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +65,21 @@ class Columns:
 def evaluate(node: Node, columns: Columns, *, negated: bool = False) -> Truth:
     """Truth of a checked condition on every row. Shapes: as `columns.shape`."""
     match node:
-        case Logic(op="and"):
-            parts = [evaluate(term, columns, negated=negated) for term in node.terms]
-            return Truth(reduce(np.logical_and, [p.must for p in parts]), reduce(np.logical_and, [p.may for p in parts]))
         case Logic():
             parts = [evaluate(term, columns, negated=negated) for term in node.terms]
-            return Truth(reduce(np.logical_or, [p.must for p in parts]), reduce(np.logical_or, [p.may for p in parts]))
+            join = np.logical_and if node.op == "and" else np.logical_or
+            must = reduce(join, [p.must for p in parts])
+            return Truth(must, must if all(p.may is p.must for p in parts) else reduce(join, [p.may for p in parts]))
         case Not():
             inner = evaluate(node.operand, columns, negated=not negated)
-            return Truth(~inner.may, ~inner.must)
+            return Truth(inner.may, inner.must).each(np.logical_not)
         case Compare():
             truth = _compare(node.op, _number(node.left, columns), _number(node.right, columns))
         case _:
-            flag = _number(node, columns)
-            truth = Truth(flag.lo >= 1.0, flag.hi >= 1.0)
+            truth = _compare(">=", _number(node, columns), _constant(1.0, len(columns.shape)))
     if truth.must.shape != columns.shape:  # numbers only, no indicator
-        truth = Truth(np.broadcast_to(truth.must, columns.shape), np.broadcast_to(truth.may, columns.shape))
-    return _without_support(node, truth, columns, negated)
+        truth = truth.each(lambda told: np.broadcast_to(told, columns.shape))
+    return _without_support(node, truth, columns, negated) if columns.absent else truth
 
 
 def _without_support(node: Node, truth: Truth, columns: Columns, negated: bool) -> Truth:
@@ -89,15 +92,12 @@ def _without_support(node: Node, truth: Truth, columns: Columns, negated: bool) 
 
 
 def _compare(op: str, a: Interval, b: Interval) -> Truth:
-    match op:
-        case ">=":
-            return Truth(a.lo >= b.hi, a.hi >= b.lo)
-        case ">":
-            return Truth(a.lo > b.hi, a.hi > b.lo)
-        case "<=":
-            return Truth(a.hi <= b.lo, a.lo <= b.hi)
-        case "<":
-            return Truth(a.hi < b.lo, a.lo < b.hi)
+    if op[0] == "<":
+        a, b, op = b, a, ">" + op[1:]
+    if op[0] == ">":
+        over = np.greater_equal if op == ">=" else np.greater
+        must = over(a.lo, b.hi)
+        return Truth(must, must if a.lo is a.hi and b.lo is b.hi else over(a.hi, b.lo))
     must, may = (a.lo == a.hi) & (b.lo == b.hi) & (a.lo == b.lo), (a.hi >= b.lo) & (b.hi >= a.lo)
     return Truth(must, may) if op == "==" else Truth(~may, ~must)
 
@@ -112,8 +112,7 @@ def _number(node: Node, columns: Columns) -> Interval:
     """`number`, constants as a single row that broadcasts: a threshold is one number, not one a town."""
     match node:
         case Number():
-            constant = np.full((1,) * len(columns.shape), node.value).round(6)
-            return Interval(constant, constant)
+            return _constant(node.value, len(columns.shape))
         case Name():
             return columns.values[node.name]
         case Negative():
@@ -126,6 +125,13 @@ def _number(node: Node, columns: Columns) -> Interval:
         case Arithmetic():
             return _arithmetic(node.op, _number(node.left, columns), _number(node.right, columns))
     raise TypeError(f"not a number: {type(node).__name__}")
+
+
+@lru_cache(maxsize=4096)
+def _constant(value: float, dimensions: int) -> Interval:
+    constant = np.full((1,) * dimensions, value).round(6)
+    constant.flags.writeable = False
+    return Interval(constant, constant)
 
 
 def _arithmetic(op: str, a: Interval, b: Interval) -> Interval:

@@ -18,33 +18,42 @@ CARRY_H = 3.0
 
 def last(w: Window, _: Indicator) -> StationValues:
     """The newest reading that counts; certain when nothing newer came that does not."""
-    value = take(w.grid.value, w.position.known, np.nan)
+    value = newest(w)
+    return w.values(np.where(w.known, value, -np.inf), np.where(w.known & (w.position.known == w.position.newest), value, np.inf), _carried)
 
-    def carried() -> Floats:
-        gone_h: Floats = np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600
-        return np.asarray(value + np.maximum(rate(w), 0.0) * np.minimum(gone_h, CARRY_H))
 
-    return w.values(np.where(w.known, value, -np.inf), np.where(w.known & (w.position.known == w.position.newest), value, np.inf), carried)
+def newest(w: Window) -> Floats:
+    """(T, S) the newest reading that counts, NaN for none."""
+    return take(w.grid.value, w.position.known, np.nan)
+
+
+def silent_h(w: Window) -> Floats:
+    """(T, S) hours since the newest reading that counts, at most CARRY_H; 0 for none."""
+    return np.minimum(np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600, CARRY_H)
+
+
+def _carried(w: Window) -> Floats:
+    return np.asarray(newest(w) + np.maximum(rate(w), 0.0) * silent_h(w))
 
 
 def rate(w: Window) -> Floats:
     """Rise per hour over the CARRY_H hours that ended at the newest reading that counts; 0 where unknown."""
     back = w.grid.slots(CARRY_H)
     lowest = trailing_extreme(w.grid.value, w.position.known, back + 1, highest=False)
-    newest = take(w.grid.value, w.position.known, np.nan)
-    return np.where(np.isfinite(lowest) & np.isfinite(newest), (newest - lowest) / CARRY_H, 0.0)
+    now = newest(w)
+    return np.where(np.isfinite(lowest) & np.isfinite(now), (now - lowest) / CARRY_H, 0.0)
 
 
 def total(w: Window, _: Indicator) -> StationValues:
     """Accumulation: what is known to have fallen; a missing slot may hold anything."""
     lo = w.grid.amounts.trailing(w.end, w.width)
-    return w.bounded(lo, lambda: np.maximum(lo, w.grid.amounts.trailing(np.maximum(w.position.known, 0), w.width)))
+    return w.bounded(lo, lambda some: some.grid.amounts.trailing(np.maximum(some.position.known, 0), some.width))
 
 
 def highest(w: Window, _: Indicator) -> StationValues:
     """Highest reading of the window."""
     lo = trailing_extreme(w.grid.value, w.end, w.width, highest=True)
-    return w.bounded(lo, lambda: np.maximum(lo, trailing_extreme(w.grid.value, w.position.known, w.width, highest=True)))
+    return w.bounded(lo, lambda some: trailing_extreme(some.grid.value, some.position.known, some.width, highest=True))
 
 
 def mean(w: Window, _: Indicator) -> StationValues:
@@ -56,9 +65,8 @@ def mean(w: Window, _: Indicator) -> StationValues:
 
 def _span(w: Window) -> tuple[Floats, Floats, Floats]:
     """(newest, lowest, highest) of the window; the window is one slot longer, so that it holds both its ends."""
-    newest = np.where(w.known, take(w.grid.value, w.position.known, np.nan), np.nan)
     lowest, top = (trailing_extreme(w.grid.value, w.end, w.width + 1, highest=which) for which in (False, True))
-    return newest, lowest, top
+    return np.where(w.known, newest(w), np.nan), lowest, top
 
 
 def _difference(w: Window, amount: Floats) -> StationValues:
@@ -69,20 +77,20 @@ def _difference(w: Window, amount: Floats) -> StationValues:
 
 def rise(w: Window, _: Indicator) -> StationValues:
     """Newest reading above the lowest of the window."""
-    newest, lowest = _span(w)[:2]
-    return _difference(w, newest - lowest)
+    now, lowest = _span(w)[:2]
+    return _difference(w, now - lowest)
 
 
 def fall(w: Window, _: Indicator) -> StationValues:
     """Newest reading below the highest of the window."""
-    newest, top = _span(w)[::2]
-    return _difference(w, top - newest)
+    now, top = _span(w)[::2]
+    return _difference(w, top - now)
 
 
 def change(w: Window, _: Indicator) -> StationValues:
     """Greatest distance of the newest reading from any of the window."""
-    newest, lowest, top = _span(w)
-    return _difference(w, np.maximum(newest - lowest, top - newest))
+    now, lowest, top = _span(w)
+    return _difference(w, np.maximum(now - lowest, top - now))
 
 
 def mean_drop(w: Window, _: Indicator) -> StationValues:

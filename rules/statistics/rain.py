@@ -54,5 +54,4 @@ def intensity_duration(w: Window, indicator: Indicator) -> StationValues:
 
 def _bounded(w: Window, index: Callable[[Running, Ints], Floats]) -> StationValues:
     """What is known to have fallen proves the index; a missing slot may hold anything."""
-    lo = index(w.grid.amounts, w.end)
-    return w.bounded(lo, lambda: np.maximum(lo, index(w.grid.amounts, np.maximum(w.position.known, 0))))
+    return w.bounded(index(w.grid.amounts, w.end), lambda some: index(some.grid.amounts, np.maximum(some.position.known, 0)))

@@ -6,12 +6,13 @@ Recession after Barnes (1939), Trans. AGU 20, 721-725: the excess over the base 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rules.grid import Floats, take, trailing_extreme
-from rules.statistics.basic import CARRY_H, rate
+from rules.statistics.basic import CARRY_H, newest, rate, silent_h
 from rules.statistics.window import LONGEST_H, StationValues, Window, held
 
 if TYPE_CHECKING:
@@ -20,26 +21,29 @@ if TYPE_CHECKING:
 
 def projected(w: Window, indicator: Indicator) -> StationValues:
     """Newest reading carried on by `lead_h` hours at its last rate of rise; a fall is not counted on."""
-    newest, climb = take(w.grid.value, w.position.known, np.nan), np.maximum(rate(w), 0.0)
-    ahead = np.round(newest + climb * indicator.lead_h, 6)
-    further = ahead + climb * np.minimum(_age_h(w), CARRY_H)
-    return _read(w, ahead, further)
+    def ahead(at: Window) -> Floats:
+        return np.asarray(np.round(newest(at) + np.maximum(rate(at), 0.0) * indicator.lead_h, 6))
+
+    return _read(w, ahead(w), lambda lost: ahead(lost) + np.maximum(rate(lost), 0.0) * silent_h(lost))
 
 
 def hours_to(w: Window, _: Indicator) -> StationValues:
     """Hours until the mark (`above`) is reached at the last rate of rise, upside down (the fewer, the worse); 0 when over it."""
-    newest, climb = take(w.grid.value, w.position.known, np.nan), rate(w)
-    now = -_hours(newest, climb, w.mark)
-    lost_by_now = newest + np.maximum(climb, 0.0) * np.minimum(_age_h(w), CARRY_H)
-    return _read(w, now, -_hours(lost_by_now, climb, w.mark))
+    def by_now(lost: Window) -> Floats:
+        climb = rate(lost)
+        return -_hours(newest(lost) + np.maximum(climb, 0.0) * silent_h(lost), climb, lost.mark)
+
+    return _read(w, -_hours(newest(w), rate(w), w.mark), by_now)
 
 
 def hours_above(w: Window, _: Indicator) -> StationValues:
     """Hours that a stage over its mark (`above`) stays there by its recession, at most LONGEST_H; 0 when under it."""
-    newest = take(w.grid.value, w.position.known, np.nan)
-    base = trailing_extreme(w.grid.value, w.position.known, w.width, highest=False)
-    before = take(held(w.grid), w.position.known - w.grid.slots(CARRY_H), np.nan)
-    return _read(w, *(2 * [recession_hours(newest, before, base, w.mark)]))
+    def hours(at: Window) -> Floats:
+        base = trailing_extreme(at.grid.value, at.position.known, at.width, highest=False)
+        before = take(held(at.grid), at.position.known - at.grid.slots(CARRY_H), np.nan)
+        return recession_hours(newest(at), before, base, at.mark)
+
+    return _read(w, hours(w), hours)
 
 
 def recession_hours(newest: Floats, before: Floats, base: Floats, mark: Floats) -> Floats:
@@ -57,11 +61,7 @@ def _hours(newest: Floats, climb: Floats, mark: Floats) -> Floats:
     return np.asarray(np.where(newest >= mark, 0.0, np.round(ahead, 6)))
 
 
-def _age_h(w: Window) -> Floats:
-    return np.where(w.position.known >= 0, w.position.known_age_s, 0.0) / 3600
-
-
-def _read(w: Window, value: Floats, when_lost: Floats) -> StationValues:
-    lo = np.where(w.known, value, -np.inf)
+def _read(w: Window, value: Floats, when_lost: Callable[[Window], Floats]) -> StationValues:
+    """Told by the newest reading; of a lost station what it would be by now."""
     hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
-    return w.values(lo, hi, lambda: when_lost)
+    return w.values(np.where(w.known, value, -np.inf), hi, when_lost)

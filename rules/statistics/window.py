@@ -64,14 +64,22 @@ class Window:
         """(T, S): the newest reading that counts is not too old."""
         return self.position.told
 
-    def values(self, lo: Floats, hi: Floats, heading: Callable[[], Floats] | None = None) -> StationValues:
-        """The statistic's interval; where stations are lost their `heading` (T, S) is asked for, elsewhere it is what is proved."""
-        headed = np.where(self.position.lost, heading(), lo) if heading and self.position.lost.any() else lo
+    def some(self, columns: Ints) -> Window:
+        """Some of the stations."""
+        return Window(self.grid.some(columns), self.position.some(columns), self.width, self.whole[:, columns], self.mark[columns])
+
+    def values(self, lo: Floats, hi: Floats, heading: Callable[[Window], Floats] | None = None) -> StationValues:
+        """The statistic's interval; `heading` (T, S) is asked for the stations that were lost, elsewhere it is what is proved."""
+        headed, lost = lo, np.flatnonzero(self.position.lost.any(axis=0))
+        if heading and lost.size:
+            some, headed = self.some(lost), lo.copy()
+            headed[:, lost] = np.where(some.position.lost, heading(some), lo[:, lost])
         return StationValues(lo, hi, headed, ~self.position.fresh, self.position.known_age_s)
 
-    def bounded(self, lo: Floats, heading: Callable[[], Floats] | None = None) -> StationValues:
-        """The same where `lo` is all there is once the window is whole, and anything is possible before."""
-        return self.values(lo, np.where(self.whole, lo, np.inf), heading)
+    def bounded(self, lo: Floats, before_loss: Callable[[Window], Floats] | None = None) -> StationValues:
+        """The same where `lo` is all there is once the window is whole, and anything is possible before; a lost station's heading is not under `lo`."""
+        told = self.values(lo, np.where(self.whole, lo, np.inf), before_loss)
+        return told if told.heading is lo else replace(told, heading=np.maximum(told.heading, lo))
 
 
 def window(grid: Grid, position: Position, hours: float, interval_s: Floats, mark: Floats) -> Window:

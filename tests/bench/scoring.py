@@ -9,6 +9,7 @@ interleaved rounds; "CPU" is process time. Every result is compared with a plain
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import resource
 import statistics
@@ -21,10 +22,12 @@ import numpy as np
 import row_engines
 from nation import NOW, SIZES, STEP_S, WINDOWS, Nation, nation, texts, ticks_back
 
+from core.lake.shapes import schema
 from core.signing import digest
 from rules.findings import Finding, find
-from rules.grid import build, position
-from rules.readings import Readings, reach_of
+from rules.grid import Grid, build, position
+from rules.readings import Readings
+from rules.roster import reach_of
 from rules.scoring import Reader
 from rules.situation import _table
 
@@ -32,6 +35,8 @@ ROUNDS = 5
 BLOCK = 36
 BACK_H = 72.0 + 4.0
 Levels = dict[str, np.ndarray]
+#: No reading at all, in the columns of lake.observations.
+NONE = schema("observations").empty_table().to_pandas()
 
 
 def timed(what: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float, object]:
@@ -53,28 +58,27 @@ class Ours:
         self.names = tuple(s.station for s in of.county.stations)
         self.grid = build(of.log, "rain", self.names, now=NOW, hours=BACK_H)
 
-    def findings(self, ticks: list[datetime]) -> tuple[Finding, ...]:
-        """Indicators, columns and rules at some ticks."""
+    def findings(self, ticks: list[datetime], grid: Grid | None = None) -> tuple[Finding, ...]:
+        """Indicators, columns and rules at some ticks; sums begin anew unless a grid is given that has some."""
         back = np.array([int((NOW - tick).total_seconds()) for tick in ticks], dtype=np.int64)
-        place = Readings.__new__(Readings)
-        place.county, place.now, place.hours, place.silent, place.log, place._ticks_s = self.of.county, NOW, BACK_H, frozenset(), self.of.log, back
-        place._sites, place._layouts, place._reaches, place._timing = {}, {}, {}, {}
-        place._measuring = {("rain", ""): self.of.county.stations}
-        place._grids = {("rain", id(self.of.county.stations)): (self.grid, position(self.grid, self.grid.ticks - 1 - back // self.grid.step_s, place._feeds(self.of.county.stations)[0]))}
+        place = Readings(self.of.county, NONE, now=NOW, hours=BACK_H, ticks_s=back, silent=frozenset())
+        stations = place.roster.measuring("rain", "")
+        grid = grid or dataclasses.replace(self.grid, kept={})
+        place._grids[("rain", id(stations))] = grid, position(grid, grid.ticks - 1 - back // grid.step_s, place.roster.timing(stations).max_age_s)
         found = {i.name: place.towns(i) for i in self.of.indicators}
         table = _table(found, (len(ticks), self.of.towns), frozenset())
         reader = Reader(table.plain, {})
         return tuple(find(rule, table, reader) for rule in self.of.rules)
 
-    def levels(self, ticks: list[datetime]) -> Levels:
+    def levels(self, ticks: list[datetime], grid: Grid | None = None) -> Levels:
         """(T, N) proved level by hazard."""
-        found = self.findings(ticks)
+        found = self.findings(ticks, grid)
         return {h: reduce(np.maximum, [f.proved for f in found if h in f.rule.hazards]) for h in sorted({str(h) for f in found for h in f.rule.hazards})}
 
     def replay(self) -> Levels:
         """All 432 ticks, in blocks that fit the caches."""
-        every = ticks_back(len(self.of.rain))
-        parts = [self.levels(every[n : n + BLOCK]) for n in range(0, len(every), BLOCK)]
+        every, grid = ticks_back(len(self.of.rain)), dataclasses.replace(self.grid, kept={})
+        parts = [self.levels(every[n : n + BLOCK], grid) for n in range(0, len(every), BLOCK)]
         return {h: np.concatenate([p[h] for p in parts]) for h in parts[0]}
 
 

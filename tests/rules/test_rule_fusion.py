@@ -24,6 +24,7 @@ from rules.assess import judge
 from rules.catalogue import load_catalogue
 from rules.fusion import fuse
 from rules.packs import load_packs, shipped
+from rules.roster import roster_of
 from rules.statistics import StationValues
 from rules.testworld import START, sources, world
 
@@ -197,12 +198,9 @@ REACHED: dict[str, list[list]] = {}
 
 def found_reach(name: str) -> list[list]:
     if name not in REACHED:
-        from rules.readings import Readings, reach_of
-
-        indicator = CATALOGUE[name]
-        readings = Readings(HAIMEN, EMPTY.observations, now=START, hours=1.0, ticks_s=np.array([0]), silent=frozenset())
-        stations = [s for _, group in readings.stations(indicator) for s in group]
-        reach = reach_of(HAIMEN, indicator, tuple(stations))
+        indicator, roster = CATALOGUE[name], roster_of(HAIMEN)
+        stations = roster.layout(indicator).stations
+        reach = roster.reach(indicator, stations)
         REACHED[name] = [[stations[i] for i in reach.member[reach.core[:, town], town]] for town in range(len(HAIMEN.towns))]
     return REACHED[name]
 

@@ -98,6 +98,17 @@ def test_intervals_give_three_values() -> None:
     assert truth("rain_1h != 60 mm", rain) == [False, True, None, None]
 
 
+@pytest.mark.parametrize("text", [
+    "rain_1h >= 50 mm", "rain_1h < 50 mm", "not rain_1h <= 50 mm", "rain_1h > 50 mm and not (rain_1h == 60 mm or sea_front)", "40 mm > 50 mm", "sea_front",
+])
+def test_exact_columns_give_one_truth_and_the_same(text: str) -> None:
+    values = {"rain_1h": np.array([40.0, 50.0, 60.0, np.inf]), "sea_front": np.array([0.0, 1.0, 1.0, 0.0])}
+    exact = evaluate(condition(text), Columns({name: Interval(value, value) for name, value in values.items()}, {}, (4,)))
+    apart = evaluate(condition(text), Columns({name: Interval(value, value.copy()) for name, value in values.items()}, {}, (4,)))
+    assert exact.must.tolist() == exact.may.tolist() == apart.must.tolist() == apart.may.tolist()
+    assert exact.must is exact.may or "==" in text
+
+
 KLEENE = {("and", a, b): (False if a is False or b is False else None if a is None or b is None else True) for a in (True, False, None) for b in (True, False, None)}
 KLEENE |= {("or", a, b): (True if a is True or b is True else None if a is None or b is None else False) for a in (True, False, None) for b in (True, False, None)}
 
