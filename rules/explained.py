@@ -28,7 +28,7 @@ from rules.catalogue import Indicator
 from rules.findings import Answer, Finding, reached
 from rules.language import Columns, evaluate
 from rules.packs import Rule, asked_names
-from rules.readings import Readings, reach_of
+from rules.readings import Readings
 from rules.situation import Situation, Table, back_hours
 from rules.spatial import extend
 
@@ -106,7 +106,7 @@ def line(station: Station) -> str:
 def _leads(indicator: Indicator, readings: Readings, rows: Ints, paths: dict[str, int]) -> Ints:
     """(R, N) number in `paths` of the path of the core station that says or was heading for most, -1 where none does."""
     sites = readings.sites(indicator)
-    found = reach_of(readings.county, indicator, sites.stations)
+    found = readings.roster.reach(indicator, sites.stations)
     number = np.array([*(paths.setdefault(line(s), len(paths)) for s in sites.stations), -1], dtype=np.int64)
     told = np.where(found.core, extend(sites.each.heading[rows], -np.inf)[:, found.member], -np.inf)  # (R, L, N)
     best = told.argmax(axis=1)
