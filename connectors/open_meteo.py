@@ -58,7 +58,8 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
-    """Forecast observations (issued set), one a point, variable and hour; null is not forecast and leaves no record."""
+    """Forecast observations (issued set), one a point, variable and hour; null is not forecast and leaves no record. ParseError when no
+    point's answer can be used."""
     joined = loads(body, feed=feed.feed)
     if not isinstance(joined, dict) or not isinstance(joined.get("forecast"), str):
         raise ParseError("no Open-Meteo answer", where=feed.feed)
@@ -78,6 +79,9 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
             gather.refuse(name, str(error), row)
             continue
         gather.each(columns, name, lambda fields, a=station: _hour(gather, a, fields, issued))  # type: ignore[misc]
+    refused = {rejected.where: rejected.reason for rejected in gather.rejected}
+    if refused.keys() >= set(stations):
+        raise ParseError(f"no point's answer can be used: {refused[stations[0]]}", where=feed.feed)
     return gather.batch()
 
 

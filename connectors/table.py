@@ -1,8 +1,9 @@
 """Any HTTP source that answers with a JSON list or a CSV table, described in feeds.yaml (`table:`) and not in code.
 
-The row says where the records are, which fields are station and time, what each column is and in which unit; see connectors/README.md. Codes
-for "missing", zone, encoding and delimiter are declared; a naive time without a declared zone cannot be written down in the first place. Records that carry no
-time at all (`time_format: receipt`) are as of their receipt; the same bytes again are not read again, so that a source that has stopped still ages.
+The row says where the records are, which fields are station and time, what each column is and in which unit (in a long table, whose records give one value
+each, what each name of a quantity is); see connectors/README.md. Codes for "missing", zone, encoding and delimiter are declared; a naive time without a
+declared zone cannot be written down in the first place. Records that carry no time at all (`time_format: receipt`) are as of their receipt; the same bytes
+again are not read again, so that a source that has stopped still ages.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from connectors.nested import flat, records
 from connectors.records import Fields, Gather, Refused, clock, to_number
 from connectors.stations import Stations
 from connectors.types import Conditional, Payload
-from core.county import County, Feed, Table
+from core.county import Column, County, Feed, Table
 from core.errors import ConfigError, ParseError
 from core.model import Batch, Observation
 from core.settings import Settings, secret
@@ -53,8 +54,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         station = stations.known(fields.text(table.station))
         time = _time(fields.text(table.time), table) if table.time else received
         issued = _time(fields.text(table.issued), table) if table.issued else None
-        for name, column in table.columns.items():
-            given = fields.maybe(name) if fields.has(name) else None
+        for name, column, given in _given(fields, table):
             value = None if given is None or str(given).strip() in table.missing else to_number(given, name, missing=_codes(table))
             if value is not None or column.observed_property in station.properties:
                 yield gather.observation(
@@ -65,6 +65,17 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
     gather.each(map(flat, rows), table.records or "row", read, table.ignore)
     return gather.batch()
+
+
+def _given(fields: Fields, table: Table) -> Iterator[tuple[str, Column, Any]]:
+    """Each declared column with what the record gives; of a long table the one quantity that the record names, and records of other quantities are read past."""
+    if table.quantity:
+        name, value = fields.text(table.quantity), fields.take(table.value)
+        if name in table.columns:
+            yield name, table.columns[name], value
+        return
+    for name, column in table.columns.items():
+        yield name, column, fields.maybe(name)
 
 
 def _table(feed: Feed) -> Table:
@@ -99,7 +110,8 @@ def _csv(text: str, table: Table, feed: Feed) -> list[Any]:
     except csv.Error as error:
         raise ParseError(f"not CSV: {error}", where=feed.feed) from error
     head = [name.strip() for name in lines[0]]
-    wanted = [table.station, *table.columns, *filter(None, (table.time, table.issued))]
+    quantities = [table.quantity, table.value] if table.quantity else list(table.columns)
+    wanted = [table.station, *quantities, *filter(None, (table.time, table.issued))]
     absent = [name for name in wanted if name not in head]
     if absent or len(set(head)) != len(head):
         raise ParseError(f"columns missing or twice: {', '.join(absent or head)[:120]}", where=f"{feed.feed}:1")

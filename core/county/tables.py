@@ -14,7 +14,7 @@ from core.county.types import Column, Table
 from core.units import PROPERTIES, accepted
 
 REQUIRED = ("form", "station", "time_format", "columns")
-OPTIONAL = ("time", "records", "zone", "missing", "ignore", "encoding", "delimiter", "issued", "secret_header")
+OPTIONAL = ("time", "records", "zone", "missing", "ignore", "encoding", "delimiter", "issued", "secret_header", "quantity", "value")
 ENCODINGS = ("utf-8", "gbk", "gb18030")
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|"}
 #: In place of a format: the records carry no time and are as of their receipt.
@@ -40,12 +40,16 @@ def read_table(node: Node) -> Table | None:
     time = row["time"].text(_PATH, _PATH_HINT)
     if time_format and bool(time) == (time_format == RECEIPT):
         row["time_format"].refuse("time 与 receipt 只写其一 / one of time and receipt", "写 time: 字段名；记录不带时刻才写 receipt / receipt: no time")
+    quantity, value = (row[name].text(_PATH, _PATH_HINT) for name in ("quantity", "value"))
+    if bool(quantity) != bool(value):
+        row["quantity" if quantity else "value"].refuse("quantity 与 value 要同时写 / belong together", "quantity: 要素名字段; value: 数值字段 / of name, of value")
     columns = {name: column for name, child in _entries(row["columns"]) if (column := _column(child)) is not None}
     return Table(
         form=form, records=row["records"].text(_PATH, _PATH_HINT), station=row["station"].text(_PATH, _PATH_HINT), time=time,
         time_format=time_format, zone=zone, columns=columns, missing=_scalars(row["missing"]), ignore=_scalars(row["ignore"]),
         encoding=word(row["encoding"], ENCODINGS, "utf-8"), delimiter=DELIMITERS.get(word(row["delimiter"], tuple(DELIMITERS), "comma"), ","),
         issued=row["issued"].text(_PATH, _PATH_HINT), secret_header=row["secret_header"].text(r"[A-Za-z][A-Za-z0-9-]{1,40}", "HTTP 头的名字 / the name of a header"),
+        quantity=quantity, value=value,
     )
 
 

@@ -75,7 +75,7 @@ class Column:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A JSON or CSV source described in feeds.yaml; names of fields may be paths ('site.code'). `zone` '' means that every time carries its own,
-    `time` '' that the records have none and are as of their receipt."""
+    `time` '' that the records have none and are as of their receipt. With `quantity`, the field that names what a record's `value` is, `columns` are its names."""
 
     form: Literal["json", "csv"]
     records: str
@@ -90,6 +90,8 @@ class Table:
     delimiter: str = ","
     issued: str = ""
     secret_header: str = ""
+    quantity: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

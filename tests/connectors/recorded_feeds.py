@@ -175,10 +175,12 @@ def only(station: str, lat: float = 0.0, lon: float = 0.0, **more: object) -> St
     return lambda bodies: [{"station": station, "lat": lat, "lon": lon} | more]
 
 
-def table(records: str, station: str, columns: dict[str, str], *, time: str = "", form: Any = "json", ignore: tuple[str, ...] = ()) -> Table:
+def table(
+    records: str, station: str, columns: dict[str, str], *, time: str = "", form: Any = "json", ignore: tuple[str, ...] = (), quantity: str = "", value: str = "",
+) -> Table:
     """A declared source; columns are name -> 'property unit'."""
     split = {name: text.partition(" ") for name, text in columns.items()}
     return Table(
-        form=form, records=records, station=station, time=time, time_format="iso" if time else "receipt", zone="", ignore=ignore,
+        form=form, records=records, station=station, time=time, time_format="iso" if time else "receipt", zone="", ignore=ignore, quantity=quantity, value=value,
         columns={name: Column(observed_property=p, unit=unit or PROPERTIES[p], interval_s=3600 if p == "rain" else 0) for name, (p, _, unit) in split.items()},
     )

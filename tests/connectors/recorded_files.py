@@ -22,6 +22,7 @@ NWS = {
     "properties.temperature.value": "temperature", "properties.dewpoint.value": "dew_point", "properties.windSpeed.value": "wind_speed",
     "properties.windDirection.value": "wind_direction", "properties.visibility.value": "visibility",
 }
+OGC = {"00065": "stage ft", "00060": "discharge ft3/s"}
 GAUGES = ("Creator", "EditDate", "Editor", "alertpull", "basin", "globalid", "majorpull", "minorpull", "objectid")
 FPL = {"numberofoutages": "customers_out", "numberofaccounts": "customers_total", "numberofrestored": "customers_restored"}
 JEMC = ("ETOR", "ETORAltDesc", "ETORBegin", "ETOREnd", "PolyID", "longestDuration", "percentAffected", "position")
@@ -140,6 +141,11 @@ ROWS = (
         file="usgs/waterservices_dv.txt", connector="usgs_nwis", stations=feeds.placed,
         rejected={"parameter # is not one we read": 8, "field dateTime": 4},
     ),
+    *(Row(
+        file="usgs/waterdata_ogc_fixtures.json", connector="table", stations=named('"monitoring_location_id": "([^"]+)"'), observations=2, sums=sums,
+        rejected={UNREAD: 1}, table=table(
+            f"{service}.features", "properties.monitoring_location_id", OGC, time="properties.time", quantity="properties.parameter_code", value="properties.value"),
+    ) for service, sums in (("continuous", {"stage": 1.07}), ("latest-continuous", {"stage": 0.48, "discharge": 15.15}))),
     Row(
         file="coops/test_station_data.yaml.gz", connector="noaa_coops", bodies=feeds.coops,
         stations=only("9447130", 47.6026, -122.3393, datum="MLLW"), observations=7201, sums={"tide": 15230.57},
@@ -248,7 +254,6 @@ NOT_READ = {
     "typhoon_season_2026/rain-percentile.json": "rain of past storms, reanalysed: no feed",
     "typhoon_season_2026/regions.json": "geography",
     "typhoon_season_2026/verify_202613.json": "what the agencies' forecasts are verified by; season_wire mends the recording's hole with it",
-    "usgs/waterdata_ogc_fixtures.json": "one answer of each service of another interface, joined by hand; the parameter stands in a column, which no table can name",
     "usgs/waterservices_peaks.txt": "yearly peaks: no feed",
     "usgs/waterservices_ratings.txt": "a rating curve: no reading",
     "waterml/": "the XML form of NWIS answers, and services of other owners in WaterML; usgs_nwis asks for the JSON form of the same",

@@ -69,9 +69,15 @@ def test_open_meteo_without_a_run_is_issued_in_the_hour_of_receipt(meteo) -> Non
         ({"hourly_units": {"time": "iso8601"}}, "None"),
     ],
 )
-def test_open_meteo_sets_aside_what_it_cannot_trust(meteo, change, reason) -> None:
-    batch = read(open_meteo, meteo, om(hours(**change)))
-    assert reason in batch.rejected[0].reason and not any(o.observed_property == "rain" for o in batch.observations)
+def test_open_meteo_sets_aside_what_it_cannot_trust(elsewhere, change, reason) -> None:
+    place = elsewhere("open_meteo", PLACE, OTHER, points=f"{WHERE} P2@31.95,121.5")
+    batch = read(open_meteo, place, om([hours(**change), hours()]))
+    assert reason in batch.rejected[0].reason and {o.station for o in batch.observations if o.observed_property == "rain"} == {"P2"}
+
+
+def test_open_meteo_for_another_place_at_every_point_is_no_forecast(meteo) -> None:
+    with pytest.raises(ParseError, match=r"no point's answer can be used: .* not for the place"):
+        read(open_meteo, meteo, om(hours(latitude=40.0)))
 
 
 @pytest.mark.parametrize("document", [[hours(), hours()], {"error": True, "reason": "no such model"}, []])

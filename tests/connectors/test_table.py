@@ -83,6 +83,19 @@ def test_records_without_a_time_are_as_of_their_receipt_and_an_objects_values_ar
     assert [(o.station, o.value, o.time) for o in batch.observations] == [("T1", 1200, NOW), ("T2", 0, NOW)] and [r.where for r in batch.rejected] == ["data.*[2]"]
 
 
+LONG = replace(JSON_TABLE, records="", station="s", time="t", time_format="iso", missing=("9999",), ignore=(), quantity="what", value="is", columns={
+    "Z": Column(observed_property="stage", unit="cm"), "P": Column(observed_property="rain", unit="mm", interval_s=3600)})
+
+
+def test_a_record_may_give_one_quantity_by_name(place) -> None:
+    rows = [{"s": "T1", "t": "2021-07-26T08:00:00+08:00", "what": what, "is": value} for what, value in (("Z", 312), ("P", "12.5"), ("mood", 5), ("Z", "high"))]
+    batch = read(place(LONG), json.dumps([*rows, {"s": "T1", "t": "2021-07-26T08:00:00+08:00", "what": "Z"}]).encode())
+    assert [(o.observed_property, o.value, o.datum) for o in batch.observations] == [("stage", 3.12, "吴淞"), ("rain", 12.5, "")]
+    assert [r.where for r in batch.rejected] == ["row[3]", "row[4]"]
+    lines = "s,t,what,is\nT1,2021-07-26T08:00:00+08:00,P,12.5\nT1,2021-07-26T08:00:00+08:00,Z,9999\n"
+    assert [o.value for o in read(place(replace(LONG, form="csv")), lines.encode()).observations] == [12.5, None]
+
+
 @pytest.mark.parametrize("text", ["2021-07-26T08:00:00", "yesterday", "2021-13-01T00:00:00+08:00"])
 def test_an_iso_time_without_a_zone_is_set_aside(place, text) -> None:
     described = replace(JSON_TABLE, records="", time_format="iso")
@@ -160,7 +173,7 @@ def test_the_description_is_read(county_with) -> None:
     [
         ("property: rain", "property: rian", "rain"), ("unit: mm", "unit: mn", "mm"), (", interval_s: 3600", "", "interval_s"),
         ("zone: Asia/Shanghai", "zone: Asia/Shangai", "Asia/Shanghai"),
-        ("    zone: Asia/Shanghai\n", "", "zone"), ("    time: 时间\n", "", "receipt"),
+        ("    zone: Asia/Shanghai\n", "", "zone"), ("    time: 时间\n", "", "receipt"), ("    time: 时间\n", "    time: 时间\n    quantity: 要素\n", "value"),
         ('time_format: "%Y-%m-%d %H:%M"', "time_format: receipt", "time"),
         ("encoding: gbk", "encoding: gb", "gbk"), ("form: csv", "form: cvs", "csv"),
         ("station: 站号", "staton: 站号", "station"),
