@@ -18,6 +18,7 @@ from connectors.tide import ASKED, predict
 from core.county import County, Feed, Station
 from core.lake import Lake
 from core.model import Batch, Flag, Observation
+from core.readings import Readings
 
 #: A counter's step over a longer gap says nothing about when the rain fell.
 LONGEST = timedelta(hours=6)
@@ -29,7 +30,7 @@ def derive(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetim
     more = list(_rain(batch, feed, lake, now))
     if feed.options.get("residual"):
         more += _residuals(batch, feed, county, lake, now)
-    return replace(batch, observations=(*batch.observations, *more)) if more else batch
+    return replace(batch, observations=Readings.join(batch.observations, more)) if more else batch
 
 
 def _rain(batch: Batch, feed: Feed, lake: Lake, now: datetime) -> Iterator[Observation]:
