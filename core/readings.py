@@ -33,9 +33,9 @@ class Words(Generic[T]):
     @classmethod
     def of(cls, values: Iterable[T]) -> Words[T]:
         """The values as they come; words in the order of their first use."""
-        number: dict[T, int] = {}
-        codes = np.array([number.setdefault(value, len(number)) for value in values], dtype=np.int32)
-        return cls(codes, tuple(number))
+        given = list(values)
+        number = {word: place for place, word in enumerate(dict.fromkeys(given))}
+        return cls(np.fromiter(map(number.__getitem__, given), np.int32, len(given)), tuple(number))
 
     @classmethod
     def every(cls, word: T, count: int) -> Words[T]:
@@ -55,6 +55,10 @@ class Words(Generic[T]):
     def tolist(self) -> list[T]:
         """The value of every row."""
         return list(map(self.words.__getitem__, self.codes.tolist()))
+
+    def used(self) -> set[T]:
+        """The words that occur."""
+        return {self.words[code] for code in np.flatnonzero(np.bincount(self.codes))}
 
     def take(self, rows: Rows) -> Words[T]:
         """Those rows; the words stay."""
@@ -125,6 +129,11 @@ class Readings(Sequence[Observation]):
         """(N,): whether it is a measurement, no forecast."""
         return np.isnat(self.issued)
 
+    @property
+    def newest(self) -> datetime | None:
+        """Time of the latest measurement that has a value; None without one."""
+        return latest(self.time[self.measured & ~np.isnan(self.value)])
+
     def __len__(self) -> int:
         return len(self.value)
 
@@ -166,6 +175,13 @@ def stamps(times: Iterable[datetime | None]) -> NDArray[np.datetime64]:
     """Aware times as datetime64[us] in UTC, None as NaT; ValueError for a naive one."""
     known: dict[datetime | None, datetime | None] = {None: None}
     return np.array([known[time] if time in known else known.setdefault(time, _naive(time)) for time in times], dtype="datetime64[us]")
+
+
+def latest(times: NDArray[np.datetime64]) -> datetime | None:
+    """The latest of these times (UTC), NaT apart; None where there is none."""
+    known = times[~np.isnat(times)]
+    newest: datetime | None = known.max().item().replace(tzinfo=UTC) if len(known) else None
+    return newest
 
 
 def _naive(time: datetime | None) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from core.model import FieldReport, Observation, OfficialSignal, TrackPoint
 from core.times import utc
@@ -67,9 +67,14 @@ def texts(kind: str) -> tuple[str, ...]:
 
 
 def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
-    """Records as a table of their kind; ValueError for a time without a zone."""
+    """Records as a table of their kind, observations from their columns; ValueError for a time without a zone."""
     import pyarrow as pa
 
+    if kind == "observations":
+        from core.lake.columns import of_readings
+        from core.readings import Readings
+
+        return of_readings(Readings.of(cast("Sequence[Observation]", records)))
     columns: dict[str, list[Any]] = {}
     for field in fields(records[0]) if records else ():
         columns |= _column(field.name, list(map(attrgetter(field.name), records)))

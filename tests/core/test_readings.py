@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model import Batch, Flag, Observation
-from core.readings import Readings, Words
+from core.readings import Readings, Words, latest
 
 WORDS = st.sampled_from(["", "a", "b", "站;1"])
 TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.sampled_from([UTC, timezone(timedelta(hours=8))]))
@@ -30,6 +30,8 @@ def test_columns_give_back_what_they_were_made_of(given_: tuple[Observation, ...
     assert [readings[i] for i in range(-len(given_), len(given_))] == [*given_, *given_]
     assert all(type(getattr(mine, f.name)) is type(getattr(theirs, f.name)) for mine, theirs in zip(readings, given_, strict=True) for f in fields(mine))
     assert readings.measured.tolist() == [o.issued is None for o in given_]
+    assert readings.newest == max((o.time for o in given_ if o.issued is None and o.value is not None), default=None)
+    assert latest(readings.issued) == max((o.issued for o in given_ if o.issued is not None), default=None)
 
 
 @given(MANY, st.data())
@@ -76,4 +78,5 @@ def test_a_naive_time_and_columns_of_different_lengths_are_refused() -> None:
 def test_words_are_asked_once_each() -> None:
     words, asked = Words.of(["a", "b", "a", "c"]), []
     assert words.where(lambda word: asked.append(word) or word > "a").tolist() == [False, True, False, True] and asked == ["a", "b", "c"]
+    assert words.take(np.array([1, 3])).used() == {"b", "c"} and words.used() == {"a", "b", "c"} and Words.of([]).used() == set()
     assert Words.every("x", 3).tolist() == ["x"] * 3 and Words.of([]).where(bool).tolist() == []

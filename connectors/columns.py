@@ -1,0 +1,134 @@
+"""From the columns of a document, a row a record, to readings: what connectors.records does record by record, over whole columns.
+
+The reference stays there. Whatever it would set aside, or tell, is a ValueError here (Refused among them): the document is then read in that way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.jsonplain import Plain
+from connectors.records import FUTURE_TOLERANCE, Refused
+from connectors.stations import MOVED_KM, Stations, apart_km
+from core.checks import Bools, Floats
+from core.county import Station
+from core.model import Flag
+from core.readings import Readings, Words, stamps
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """One column of N records: `told` (N,) which of them say anything of it; `value` (N,) in the canonical unit, NaN where that is nothing; flag and
+    reasons of those with a value, and the datum by station, where there are any."""
+
+    observed_property: str
+    interval_s: int
+    told: Bools
+    value: Floats
+    flag: NDArray[np.int8] | None = None
+    reasons: Words[tuple[str, ...]] | None = None
+    datum: Words[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """Of N records their station, time and issue time (NaT: measured); `known`: what the county says of each station named."""
+
+    station: Words[str]
+    known: tuple[Station, ...]
+    time: NDArray[np.datetime64]
+    issued: NDArray[np.datetime64]
+
+    @classmethod
+    def of(
+        cls, stations: Stations, station: Sequence[str], time: Sequence[str], issued: Sequence[str] | None, *, read: Callable[[str], datetime], received: datetime
+    ) -> Records:
+        """Refused for a station that the county does not know, a time that `read` refuses or that is later than its receipt, and a second record of
+        one station and time."""
+        names, at, made = Words.of(station), _each(time, read), None if issued is None else _each(issued, read)
+        newest = max((made or at).words, default=received)
+        if newest > received + FUTURE_TOLERANCE:
+            raise Refused(f"dated {newest.isoformat()}, later than its receipt")
+        one = names.codes.astype(np.int64) * len(at.words) + at.codes
+        if made is not None:
+            one = one * len(made.words) + made.codes
+        if len(names.words) < len(one) != len(np.unique(one)):
+            raise Refused("a second report for the same time")
+        known = stations.all_known(names.words)
+        never = np.full(len(one), np.datetime64("NaT"), dtype="datetime64[us]")
+        return cls(station=names, known=known, time=_stamped(at), issued=never if made is None else _stamped(made))
+
+    def of_station(self, field: str) -> Words[Any]:
+        """(N,) a field of the record's station."""
+        each = Words.of(map(attrgetter(field), self.known))
+        return Words(each.codes[self.station.codes], each.words)
+
+    def in_place(self, stations: Stations, plain: Plain, lat: str, lon: str) -> None:
+        """Refused where a station reports itself (fields `lat` and `lon`, degrees) away from its place; ValueError where that hangs on how exact its
+        coordinates are written and that was not kept."""
+        lats, lons = (np.fromiter(map(attrgetter(name), self.known), np.float64, len(self.known))[self.station.codes] for name in ("lat", "lon"))
+        apart = apart_km(lats, lons, plain.numbers[lat], plain.numbers[lon])
+        for row in np.flatnonzero(apart > 0.999 * MOVED_KM).tolist():
+            if plain.written is None:
+                raise ValueError("away from its place, as far as numbers tell")
+            stations.in_place(self.known[self.station.codes[row]], plain.written[lat][row], plain.written[lon][row])
+
+
+def readings(records: Records, elements: Sequence[Element], *, feed: str, received: datetime, raw: str, synthetic: Bools) -> Readings:
+    """What `elements` say, record by record and in their order; no value always carries the flag MISSING. Refused for one property twice."""
+    elements = [element for element in elements if element.told.any()]
+    names = tuple(element.observed_property for element in elements)
+    if len(set(names)) < len(names):
+        raise Refused("one property twice in a record")
+    size = len(records.time)
+    told = np.flatnonzero(_beside([e.told for e in elements], size, np.bool_))
+    row, column = np.divmod(told, max(len(elements), 1))
+    value = _beside([e.value for e in elements], size, np.float64)[told]
+    flag = _beside([int(Flag.GOOD) if e.flag is None else e.flag for e in elements], size, np.int8)[told]
+    return Readings(
+        feed=Words.every(feed, len(told)), station=records.station.take(row), observed_property=Words(column.astype(np.int32), names),
+        time=records.time[row], value=value, received=np.full(len(told), stamps([received])[0]), raw=Words.every(raw, len(told)),
+        flag=np.where(np.isnan(value), np.int8(Flag.MISSING), flag), reasons=_words([e.reasons for e in elements], (), size, told),
+        interval_s=np.array([e.interval_s for e in elements], dtype=np.int32)[column], issued=records.issued[row],
+        datum=_words([e.datum for e in elements], "", size, told), synthetic=synthetic[row],
+    )
+
+
+def each_once(values: Floats, change: Callable[[float], float]) -> Floats:
+    """Every different number changed once, by plain arithmetic: whole arrays round otherwise. NaN stays."""
+    words, place = np.unique(values, return_inverse=True)
+    return np.array([word if word != word else change(word) for word in words.tolist()], dtype=np.float64)[place]
+
+
+def _each(texts: Sequence[str], read: Callable[[str], datetime]) -> Words[datetime]:
+    """Every different text read once; two texts of one time are one."""
+    words = Words.of(texts)
+    times = Words.of(map(read, words.words))
+    return Words(times.codes[words.codes], times.words)
+
+
+def _stamped(times: Words[datetime]) -> NDArray[np.datetime64]:
+    return stamps(times.words)[times.codes]
+
+
+def _beside(columns: Sequence[Any], size: int, kind: type) -> NDArray[Any]:
+    """Columns, or one value for a whole column, as one long array, record by record."""
+    out: NDArray[Any] = np.empty((size, len(columns)), dtype=kind)
+    for place, column in enumerate(columns):
+        out[:, place] = column
+    return out.ravel()
+
+
+def _words(columns: Sequence[Words[T] | None], none: T, size: int, told: NDArray[np.int64]) -> Words[T]:
+    number = {none: 0}
+    codes = [0 if column is None else column.among(number) for column in columns]
+    return Words(_beside(codes, size, np.int32)[told], tuple(number))
