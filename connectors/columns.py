@@ -50,7 +50,7 @@ class Records:
 
     @classmethod
     def of(
-        cls, stations: Stations, station: Sequence[str], time: Sequence[str], issued: Sequence[str] | None, *, read: Callable[[str], datetime], received: datetime
+        cls, stations: Stations, station: Sequence[str], time: Sequence[str], issued: Sequence[str] | None = None, *, read: Callable[[str], datetime], received: datetime
     ) -> Records:
         """Refused for a station that the county does not know, a time that `read` refuses or that is later than its receipt, and a second record of
         one station and time."""

@@ -34,6 +34,7 @@ _KINDS: dict[str, Any] = {
 }
 #: Stands where the records were while the document around them is read.
 _CUT = "\x07records"
+_ESCAPE = re.compile(rb"\\(?!u(?!0007))")
 _FIRST = 64 * 1024  # the first record ends before
 _BEFORE_COLON = np.frombuffer(b'" \t\r\n', dtype=np.uint8)
 
@@ -95,8 +96,8 @@ def _cut(body: bytes, records: str) -> tuple[bytes, memoryview, bytes]:
     name = records.rpartition(".")[2]
     start = re.search(rb'"%s"\s*:\s*(?=\[)' % re.escape(name.encode()) if name else rb"\A\s*(?=\[)", body)
     end = body.rfind(b"]") + 1
-    if start is None or not start.end() < end or b"\\" in body[: start.end()] or b"\\" in body[end:]:
-        raise ValueError("no list of records, or an escape around it, where a quote need be none and somebody could write our mark")
+    if start is None or not start.end() < end or _ESCAPE.search(body[: start.end()]) or _ESCAPE.search(body[end:]):
+        raise ValueError("no list of records, or an escape around it that makes a quote of none or that writes our mark")
     return body[: start.end()], memoryview(body)[start.end() : end], body[end:]
 
 

@@ -28,7 +28,7 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
 
     def build(plain: Plain) -> Batch:
         answered(plain.around, plain.size, feed)
-        records = Records.of(stations, plain.texts["Station_Id_C"], plain.texts["Datetime"], None, read=clock_of, received=received)
+        records = Records.of(stations, plain.texts["Station_Id_C"], plain.texts["Datetime"], read=clock_of, received=received)
         if {"Lat", "Lon"} <= plain.numbers.keys():
             records.in_place(stations, plain, "Lat", "Lon")
         observed = records.of_station("properties")
