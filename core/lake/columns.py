@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 
 def of_readings(readings: Readings) -> pa.Table:
-    """A table of observations; what has no value or no issue time has null there, reasons are joined by ';'."""
+    """A table of observations; what has no value or no issue time has null there, reasons are joined by ';'. Words stay words but for the stations, of
+    which there are many: the file does not tell."""
     import pyarrow as pa
 
     def column(name: str, kind: pa.DataType) -> pa.Array:
         held = getattr(readings, name)
         if not isinstance(held, Words):
             return pa.array(held, type=kind, from_pandas=True)
-        words = [";".join(word) for word in held.words] if name == "reasons" else held.words
-        return pa.DictionaryArray.from_arrays(held.codes, pa.array(words, type=kind)).cast(kind)
+        words = sorted(held.used())  # so that one content is one file, whatever else the vocabulary has seen
+        codes = held.among({word: place for place, word in enumerate(words)})
+        coded = pa.DictionaryArray.from_arrays(codes, pa.array(map(";".join, words) if name == "reasons" else words, type=kind))
+        return coded.cast(kind) if name == "station" else coded
 
-    kinds = schema("observations")
-    return pa.Table.from_arrays([column(field.name, field.type) for field in kinds], schema=kinds)
+    return pa.table({field.name: column(field.name, field.type) for field in schema("observations")})
 
 
 def by_day(readings: Readings) -> Iterator[tuple[datetime, Readings]]:

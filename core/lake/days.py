@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from core.errors import StoreError
 from core.lake.hot import HOT_DAYS, Day, Hot
 from core.lake.places import Folder, Place
-from core.lake.shapes import coded, fit, join, schema, spelled, texts
+from core.lake.shapes import PARQUET, coded, fit, join, schema, spelled, texts
 from core.signing import digest
 from core.times import utc
 
@@ -58,7 +58,7 @@ class Days:
         import pyarrow.parquet as pq
 
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd", store_schema=False, **PARQUET.get(kind, {}))
         body = sink.getvalue().to_pybytes()
         at = utc(first)
         name = f"{_folder(kind, feed, at.date().isoformat())}/{at.strftime(_STAMP)}-{digest(body)[:12]}.parquet"

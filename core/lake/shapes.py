@@ -24,6 +24,13 @@ KEYS = {
     "signals": ["feed", "identifier"],
     "reports": ["feed", "report"],
 }
+#: How a kind is written. Readings: few of the texts differ, and many stations; whoever looks for some looks by time or receipt. A third of the time,
+#: and three fifths of the size.
+PARQUET: dict[str, dict[str, Any]] = {
+    "observations": {
+        "use_dictionary": ["feed", "observed_property", "value", "raw", "reasons", "datum"], "write_statistics": ["time", "received"],
+    },
+}
 #: First word of the first reason of a reading that a person has set right: it stands over every later receipt of the same reading.
 CORRECTED = "corrected"
 _QUADRANTS = ("ne", "se", "sw", "nw")
@@ -74,7 +81,7 @@ def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
         from core.lake.columns import of_readings
         from core.readings import Readings
 
-        return of_readings(Readings.of(cast("Sequence[Observation]", records)))
+        return of_readings(Readings.of(cast("Sequence[Observation]", records))).cast(schema(kind))
     columns: dict[str, list[Any]] = {}
     for field in fields(records[0]) if records else ():
         columns |= _column(field.name, list(map(attrgetter(field.name), records)))

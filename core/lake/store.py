@@ -93,8 +93,8 @@ class Lake:
             raise StoreError(f"not a feed name: {feed!r}")
         held: tuple[Sequence[Record], ...] = (batch.observations, batch.tracks, batch.signals, batch.reports)
         for kind, records in zip(KINDS, held, strict=True):
-            for first, rows in _by_day(kind, feed, records):
-                self._days.write(kind, feed, first, to_table(kind, rows))
+            for first, table in _by_day(kind, feed, records):
+                self._days.write(kind, feed, first, table)
         if not batch.records and not batch.rejected:
             self._days.write("signals", feed, received, to_table("signals", ()))
 
@@ -240,22 +240,22 @@ def _raw_name(sha: str) -> str:
     return f"raw/{sha[:2]}/{sha}.zst"
 
 
-def _by_day(kind: str, feed: str, records: Sequence[Record]) -> Iterator[tuple[datetime, Sequence[Record]]]:
+def _by_day(kind: str, feed: str, records: Sequence[Record]) -> Iterator[tuple[datetime, pa.Table]]:
     """The records of each receiving day with their first receipt, once it is sure that all are of this feed."""
     if kind == "observations" and records:
-        from core.lake.columns import by_day
+        from core.lake.columns import by_day, of_readings
         from core.readings import Readings
 
         readings = Readings.of(cast("Sequence[Observation]", records))
         _check_feed(feed, readings.feed.used())
-        yield from by_day(readings)
+        yield from ((first, of_readings(part)) for first, part in by_day(readings))
         return
     _check_feed(feed, {record.feed for record in records})
     days: dict[date, list[Record]] = {}
     for record in records:
         days.setdefault(utc(record.received).date(), []).append(record)
     for rows in days.values():
-        yield min(row.received for row in rows), rows
+        yield min(row.received for row in rows), to_table(kind, rows)
 
 
 def _check_feed(feed: str, found: set[str]) -> None:
