@@ -24,13 +24,6 @@ KEYS = {
     "signals": ["feed", "identifier"],
     "reports": ["feed", "report"],
 }
-#: How a kind is written. Readings: few of the texts differ, and many stations; whoever looks for some looks by time or receipt. A third of the time,
-#: and three fifths of the size.
-PARQUET: dict[str, dict[str, Any]] = {
-    "observations": {
-        "use_dictionary": ["feed", "observed_property", "value", "raw", "reasons", "datum"], "write_statistics": ["time", "received"],
-    },
-}
 #: First word of the first reason of a reading that a person has set right: it stands over every later receipt of the same reading.
 CORRECTED = "corrected"
 _QUADRANTS = ("ne", "se", "sw", "nw")
@@ -86,6 +79,22 @@ def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
     for field in fields(records[0]) if records else ():
         columns |= _column(field.name, list(map(attrgetter(field.name), records)))
     return pa.Table.from_pydict({name: columns.get(name, []) for name in schema(kind).names}, schema=schema(kind))
+
+
+def parquet(kind: str, table: pa.Table) -> bytes:
+    """A table of a kind as the content of a file.
+
+    Of readings few of the texts differ, many of the stations do, and nobody asks a file but for its times: so written they take half the time and
+    three fifths of the size of the library's defaults.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sparing: dict[str, Any] = {"use_dictionary": ["feed", "observed_property", "value", "raw", "reasons", "datum"], "write_statistics": ["time", "received"]}
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", store_schema=False, **(sparing if kind == "observations" else {}))
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
 
 
 def fit(table: pa.Table, kind: str) -> pa.Table:
