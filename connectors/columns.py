@@ -26,20 +26,6 @@ T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
-    """One column of N records: `told` (N,) which of them say anything of it; `value` (N,) in the canonical unit, NaN where that is nothing; flag and
-    reasons of those with a value, and the datum by station, where there are any."""
-
-    observed_property: str
-    interval_s: int
-    told: Bools
-    value: Floats
-    flag: NDArray[np.int8] | None = None
-    reasons: Words[tuple[str, ...]] | None = None
-    datum: Words[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
     """Of N records their station, time and issue time (NaT: measured); `known`: what the county says of each station named."""
 
@@ -72,6 +58,12 @@ class Records:
         each = Words.of(map(attrgetter(field), self.known))
         return Words(each.codes[self.station.codes], each.words)
 
+    def observes(self, names: Sequence[str]) -> Bools:
+        """(N, E): whether the record's station observes the property."""
+        properties = self.of_station("properties")
+        each = np.array([[name in word for name in names] for word in properties.words], dtype=np.bool_)
+        return each.reshape(len(properties.words), len(names))[properties.codes]
+
     def in_place(self, stations: Stations, plain: Plain, lat: str, lon: str) -> None:
         """Refused where a station reports itself (fields `lat` and `lon`, degrees) away from its place; ValueError where that hangs on how exact its
         coordinates are written and that was not kept."""
@@ -83,23 +75,24 @@ class Records:
             stations.in_place(self.known[self.station.codes[row]], plain.written[lat][row], plain.written[lon][row])
 
 
-def readings(records: Records, elements: Sequence[Element], *, feed: str, received: datetime, raw: str, synthetic: Bools) -> Readings:
-    """What `elements` say, record by record and in their order; no value always carries the flag MISSING. Refused for one property twice."""
-    elements = [element for element in elements if element.told.any()]
-    names = tuple(element.observed_property for element in elements)
-    if len(set(names)) < len(names):
+def readings(
+    records: Records, names: Sequence[str], interval_s: Sequence[int], value: Floats, told: Bools, *, feed: str, received: datetime, raw: str, synthetic: Bools,
+    flag: NDArray[np.int8] | None = None, reasons: Words[tuple[str, ...]] | None = None, datum: Words[str] | None = None,
+) -> Readings:
+    """What N records say of E properties, record by record: `value` (N, E) in the canonical units, NaN for none, which always carries the flag MISSING;
+    `told` (N, E), whether anything is said at all; `flag` (N, E), GOOD when left out; `reasons` and `datum` (N x E,). Refused for a property twice."""
+    said = [names[column] for column in np.flatnonzero(told.any(axis=0)).tolist()]
+    if len(set(said)) < len(said):
         raise Refused("one property twice in a record")
-    size = len(records.time)
-    told = np.flatnonzero(_beside([e.told for e in elements], size, np.bool_))
-    row, column = np.divmod(told, max(len(elements), 1))
-    value = _beside([e.value for e in elements], size, np.float64)[told]
-    flag = _beside([int(Flag.GOOD) if e.flag is None else e.flag for e in elements], size, np.int8)[told]
+    cells = np.flatnonzero(told)
+    row, column = np.divmod(cells, max(len(names), 1))
+    values, size = value.ravel()[cells], len(cells)
+    flags = np.full(size, Flag.GOOD, dtype=np.int8) if flag is None else flag.ravel()[cells]
     return Readings(
-        feed=Words.every(feed, len(told)), station=records.station.take(row), observed_property=Words(column.astype(np.int32), names),
-        time=records.time[row], value=value, received=np.full(len(told), stamps([received])[0]), raw=Words.every(raw, len(told)),
-        flag=np.where(np.isnan(value), np.int8(Flag.MISSING), flag), reasons=_words([e.reasons for e in elements], (), size, told),
-        interval_s=np.array([e.interval_s for e in elements], dtype=np.int32)[column], issued=records.issued[row],
-        datum=_words([e.datum for e in elements], "", size, told), synthetic=synthetic[row],
+        feed=Words.every(feed, size), station=records.station.take(row), observed_property=Words.of(names).take(column), time=records.time[row], value=values,
+        received=np.full(size, stamps([received])[0]), raw=Words.every(raw, size), flag=np.where(np.isnan(values), np.int8(Flag.MISSING), flags),
+        reasons=Words.every((), size) if reasons is None else reasons.take(cells), interval_s=np.array(interval_s, dtype=np.int32)[column],
+        issued=records.issued[row], datum=Words.every("", size) if datum is None else datum.take(cells), synthetic=synthetic[row],
     )
 
 
@@ -118,17 +111,3 @@ def _each(texts: Sequence[str], read: Callable[[str], datetime]) -> Words[dateti
 
 def _stamped(times: Words[datetime]) -> NDArray[np.datetime64]:
     return stamps(times.words)[times.codes]
-
-
-def _beside(columns: Sequence[Any], size: int, kind: type) -> NDArray[Any]:
-    """Columns, or one value for a whole column, as one long array, record by record."""
-    out: NDArray[Any] = np.empty((size, len(columns)), dtype=kind)
-    for place, column in enumerate(columns):
-        out[:, place] = column
-    return out.ravel()
-
-
-def _words(columns: Sequence[Words[T] | None], none: T, size: int, told: NDArray[np.int64]) -> Words[T]:
-    number = {none: 0}
-    codes = [0 if column is None else column.among(number) for column in columns]
-    return Words(_beside(codes, size, np.int32)[told], tuple(number))

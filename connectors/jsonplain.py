@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
 
-from connectors.fields import to_number
+from connectors.fields import Word, by_word, to_number
 from connectors.jsonstrict import loads
 from core.checks import Floats
 from core.errors import ParseError
@@ -50,9 +50,14 @@ class Plain:
     texts: Mapping[str, list[str]]
     written: Mapping[str, list[Any]] | None
 
+    def beside(self, names: Sequence[str]) -> Floats:
+        """(size, len(names)): those numbers, NaN for a field that is not there."""
+        out = np.full((self.size, len(names)), np.nan)
+        for place, name in enumerate(names):
+            if name in self.numbers:
+                out[:, place] = self.numbers[name]
+        return out
 
-#: A word or number as a number, None for no value; Refused for what is neither.
-Word: TypeAlias = Callable[[Any, str], float | None]
 
 
 def read(
@@ -83,12 +88,6 @@ def _plain(around: Any, found: list[Any], keys: tuple[str, ...], kinds: tuple[st
     numbers |= {key: np.fromiter(values, np.float64, len(found)) for key, values in column["number"].items()}
     texts = {key: _texts(list(values)) for key, values in (column["text"] | column["mark"]).items()}
     return Plain(around=around, size=len(found), numbers=numbers, texts=texts, written=None if column["number"] else written)
-
-
-def by_word(values: Sequence[Any], key: str, word: Word) -> Floats:
-    """Words and numbers as floats, NaN for no value; Refused (a ValueError) where one is neither."""
-    known = {value: word(value, key) for value in set(values)}
-    return np.array([known[value] for value in values], dtype=np.float64)
 
 
 def _cut(body: bytes, records: str) -> tuple[bytes, memoryview, bytes]:

@@ -7,11 +7,12 @@ from datetime import datetime
 import numpy as np
 
 from connectors import jsonplain
-from connectors.columns import Element, Records, readings
+from connectors.columns import Records, readings
 from connectors.jsonplain import Plain
 from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, clock_of, flag_of, reasons_of
 from connectors.records import Fields
 from connectors.stations import Stations
+from core.checks import Floats, Ints
 from core.county import County, Feed
 from core.model import Batch
 from core.readings import Words
@@ -31,29 +32,29 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
         records = Records.of(stations, plain.texts["Station_Id_C"], plain.texts["Datetime"], read=clock_of, received=received)
         if {"Lat", "Lon"} <= plain.numbers.keys():
             records.in_place(stations, plain, "Lat", "Lon")
-        observed = records.of_station("properties")
-        elements = [
-            _element(plain, element, name, interval_s, observed) for element, (name, interval_s) in ELEMENTS.items() if element in plain.numbers
-        ]
+        elements = [element for element in ELEMENTS if element in plain.numbers]
+        names, interval_s = [ELEMENTS[element][0] for element in elements], [ELEMENTS[element][1] for element in elements]
+        given, code = plain.beside(elements), _codes(plain.beside([f"Q_{element}" for element in elements]))
+        missing = (given == MISSING) | (given == CALM_DIRECTION)
+        value = np.where(missing, np.nan, np.where(given == TRACE, 0.0, given))
+        told = ~np.isnan(given) & (~missing | records.observes(names))
+        reasons = Words(np.where(missing, REASONS.codes[0], REASONS.codes[code]).ravel(), REASONS.words)
         synthetic = records.of_station("synthetic").where(bool)
         if "synthetic" in plain.texts:
             synthetic |= Words.of(plain.texts["synthetic"]).where(lambda text: Fields({"it": text}).yes("it"))
-        return Batch(observations=readings(records, elements, feed=feed.feed, received=received, raw=raw, synthetic=synthetic))
+        return Batch(observations=readings(
+            records, names, interval_s, value, told, flag=FLAGS[code], reasons=reasons, feed=feed.feed, received=received, raw=raw, synthetic=synthetic,
+        ))
 
     return jsonplain.read(
         body, "DS", build, numbers=NUMBERS, texts=("Station_Id_C", "Datetime"), marks=("synthetic",), ignore=IGNORE, feed=feed.feed,
     )
 
 
-def _element(plain: Plain, element: str, name: str, interval_s: int, observed: Words[tuple[str, ...]]) -> Element:
-    """One element of every record, with flags and reasons by its quality code; ValueError for a code that is none."""
-    given, quality = plain.numbers[element], plain.numbers.get(f"Q_{element}", np.full(plain.size, np.nan))
-    missing = np.isin(given, (MISSING, CALM_DIRECTION))
-    code = np.where(np.isnan(quality), NOT_CHECKED, quality).astype(np.int64)
-    if not ((code == quality) | np.isnan(quality)).all() or not ((code >= 0) & (code <= NOT_CHECKED)).all():
+def _codes(quality: Floats) -> Ints:
+    """Quality codes as numbers, none given as not checked; ValueError for one that is no code."""
+    code = np.where(np.isnan(quality), NOT_CHECKED, quality)
+    whole = code.astype(np.int64)
+    if (whole != code).any() or (whole < 0).any() or (whole > NOT_CHECKED).any():
         raise ValueError("no quality code")
-    return Element(
-        observed_property=name, interval_s=interval_s, told=~np.isnan(given) & (~missing | observed.where(lambda properties: name in properties)),
-        value=np.where(missing, np.nan, np.where(given == TRACE, 0.0, given)),
-        flag=FLAGS[code], reasons=Words(np.where(missing, REASONS.codes[0], REASONS.codes[code]), REASONS.words),
-    )
+    return whole

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
 from connectors import jsonplain
-from connectors.columns import Element, Records, each_once, readings
+from connectors.columns import Records, each_once, readings
+from connectors.fields import by_word
 from connectors.jsonplain import Plain
 from connectors.stations import Stations
 from connectors.table_values import HEIGHTS, canonical, codes, number_of, time_of
-from core.checks import Floats
-from core.county import Column, County, Feed, Table
+from core.county import County, Feed, Table
 from core.model import Batch
 from core.readings import Words
 
@@ -33,7 +34,7 @@ def of_lines(head: Sequence[str], lines: Sequence[Sequence[str]], table: Table, 
     given = dict(zip(head, zip(*lines, strict=True), strict=True))
     if not set(head) <= {*_texts(table), *table.columns, *table.ignore}:
         raise ValueError("a column that is not known")
-    numbers = {name: jsonplain.by_word(given[name], name, lambda word, name: number_of(word, name, table)) for name in table.columns}
+    numbers = {name: by_word(given[name], name, lambda word, name: number_of(word, name, table)) for name in table.columns}
     plain = Plain(around=None, size=len(lines), numbers=numbers, texts={name: list(given[name]) for name in _texts(table)}, written=None)
     return _batch(plain, table, feed, county, received, raw)
 
@@ -49,19 +50,19 @@ def _batch(plain: Plain, table: Table, feed: Feed, county: County, received: dat
     records = Records.of(
         Stations(county, feed), *(plain.texts[name] for name in texts), read=lambda text: time_of(text.strip(), table), received=received,
     )
-    properties, datum = records.of_station("properties"), records.of_station("datum")
-    none = np.full(plain.size, np.nan)
-    elements = [_element(column, plain.numbers.get(name, none), table, properties, datum) for name, column in table.columns.items()]
+    columns = list(table.columns.values())
+    names, given = [column.observed_property for column in columns], plain.beside(list(table.columns))
+    value = np.where(np.isin(given, codes(table.missing)), np.nan, given)
+    for place, column in enumerate(columns):
+        value[:, place] = each_once(value[:, place], partial(canonical, column=column))
     return Batch(observations=readings(
-        records, elements, feed=feed.feed, received=received, raw=raw, synthetic=records.of_station("synthetic").where(bool),
+        records, names, [column.interval_s for column in columns], value, ~np.isnan(value) | records.observes(names),  # what a station observes is told
+        datum=_datums(records.of_station("datum"), names), feed=feed.feed, received=received, raw=raw,  # also where it is missing
+        synthetic=records.of_station("synthetic").where(bool),
     ))
 
 
-def _element(column: Column, given: Floats, table: Table, properties: Words[tuple[str, ...]], datum: Words[str]) -> Element:
-    """One column of every record in its canonical unit; what the station observes is told also where it is missing."""
-    value = each_once(np.where(np.isin(given, codes(table.missing)), np.nan, given), lambda number: canonical(number, column))
-    return Element(
-        observed_property=column.observed_property, interval_s=column.interval_s, value=value,
-        told=~np.isnan(value) | properties.where(lambda names: column.observed_property in names),
-        datum=datum if column.observed_property in HEIGHTS else None,
-    )
+def _datums(datum: Words[str], names: Sequence[str]) -> Words[str]:
+    """(N x E,): the station's datum for a height, none for anything else."""
+    height, none = np.array([name in HEIGHTS for name in names]), Words.of(["", *datum.words])
+    return Words(np.where(height, none.codes[1 + datum.codes][:, None], 0).ravel().astype(np.int32), none.words)

@@ -47,8 +47,10 @@ def world(stations: int) -> tuple[County, Feed]:
     """Haimen with as many stations on its weather feed, each on its own path, as close to each other as China's 70,000: about 14 within 25 km."""
     county = load_county(ROOT / "county" / "haimen")
     base, rng, side = county.stations_of("weather")[0], np.random.default_rng(3), 30 * (stations / 70_000) ** 0.5
-    rows = tuple(replace(base, station=f"B{n:06d}", synthetic=False, lat=round(20 + side * float(rng.random()), 4), lon=round(90 + side * float(rng.random()), 4), path=f"p{n}",
-                         properties=("rain", "wind_speed", "wind_gust", "wind_direction", "pressure", "temperature")) for n in range(stations))
+    properties = ("rain", "wind_speed", "wind_gust", "wind_direction", "pressure", "temperature")
+    rows = tuple(
+        replace(base, station=f"B{n:06d}", lat=round(20 + side * float(rng.random()), 4), lon=round(90 + side * float(rng.random()), 4), path=f"p{n}",
+                synthetic=False, properties=properties) for n in range(stations))
     return replace(county, stations=rows, version=f"bench-{stations}", links=(), climate=(), maintenance=()), county.feed("weather")
 
 
