@@ -5,24 +5,22 @@ The reference stays there. Whatever it would set aside, or tell, is a ValueError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.jsonplain import Plain
+from connectors.plain import Plain
 from connectors.records import FUTURE_TOLERANCE, Refused
 from connectors.stations import MOVED_KM, Stations, apart_km
 from core.checks import Bools, Floats
 from core.county import Station
 from core.model import Flag
 from core.readings import Readings, Words, stamps
-
-T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

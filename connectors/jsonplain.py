@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Annotated, Any, TypeVar
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from connectors.fields import Word, by_word, to_number
 from connectors.jsonstrict import loads
-from core.checks import Floats
+from connectors.plain import Plain
 from core.errors import ParseError
 
 T = TypeVar("T")
@@ -37,27 +36,6 @@ _CUT = "\x07records"
 _ESCAPE = re.compile(rb"\\(?!u(?!0007))")
 _FIRST = 64 * 1024  # the first record ends before
 _BEFORE_COLON = np.frombuffer(b'" \t\r\n', dtype=np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """`around`: the document with a mark where its `size` records were; by field `numbers` (size,), NaN for no value, and `texts`; `written`: the numbers
-    as they stood there, None where that was not kept."""
-
-    around: Any
-    size: int
-    numbers: Mapping[str, Floats]
-    texts: Mapping[str, list[str]]
-    written: Mapping[str, list[Any]] | None
-
-    def beside(self, names: Sequence[str]) -> Floats:
-        """(size, len(names)): those numbers, NaN for a field that is not there."""
-        out = np.full((self.size, len(names)), np.nan)
-        for place, name in enumerate(names):
-            if name in self.numbers:
-                out[:, place] = self.numbers[name]
-        return out
-
 
 
 def read(
@@ -77,17 +55,23 @@ def read(
         with suppress(msgspec.MsgspecError, ValueError):
             found = _decoder(keys, sorts).decode(rows)
             if _pairs(rows) == len(found) * len(keys):  # else a field stands twice in one record
-                return build(_plain(around, found, keys, sorts, word))
+                return build(_plain(around, found, keys, sorts, word, _spelled(rows, feed)))
     raise ValueError("not plain")
 
 
-def _plain(around: Any, found: list[Any], keys: tuple[str, ...], kinds: tuple[str, ...], word: Word) -> Plain:
+def _plain(around: Any, found: list[Any], keys: tuple[str, ...], kinds: tuple[str, ...], word: Word, record: Callable[[int], Any]) -> Plain:
     column = {kind: {key: map(attrgetter(f"f{place}"), found) for place, (key, sort) in enumerate(zip(keys, kinds, strict=True)) if sort == kind} for kind in _KINDS}
     written = {key: list(values) for key, values in column["word"].items()}
     numbers = {key: by_word(values, key, word) for key, values in written.items()}
     numbers |= {key: np.fromiter(values, np.float64, len(found)) for key, values in column["number"].items()}
     texts = {key: _texts(list(values)) for key, values in (column["text"] | column["mark"]).items()}
-    return Plain(around=around, size=len(found), numbers=numbers, texts=texts, written=None if column["number"] else written)
+    return Plain(around=around, size=len(found), numbers=numbers, texts=texts, written=None if column["number"] else written, record=record)
+
+
+def _spelled(rows: memoryview, feed: str) -> Callable[[int], Any]:
+    """Gives one record as the strict way reads it."""
+    each = cache(lambda: msgspec.json.decode(rows, type=list[msgspec.Raw]))
+    return lambda at: loads(bytes(each()[at]), feed=feed)
 
 
 def _cut(body: bytes, records: str) -> tuple[bytes, memoryview, bytes]:

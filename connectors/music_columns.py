@@ -8,8 +8,8 @@ import numpy as np
 
 from connectors import jsonplain
 from connectors.columns import Records, readings
-from connectors.jsonplain import Plain
 from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, clock_of, flag_of, reasons_of
+from connectors.plain import Plain
 from connectors.records import Fields
 from connectors.stations import Stations
 from core.checks import Floats, Ints
@@ -29,6 +29,7 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
 
     def build(plain: Plain) -> Batch:
         answered(plain.around, plain.size, feed)
+        plain, aside = plain.of_known(stations, "Station_Id_C", "DS")
         records = Records.of(stations, plain.texts["Station_Id_C"], plain.texts["Datetime"], read=clock_of, received=received)
         if {"Lat", "Lon"} <= plain.numbers.keys():
             records.in_place(stations, plain, "Lat", "Lon")
@@ -42,7 +43,7 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
         synthetic = records.of_station("synthetic").where(bool)
         if "synthetic" in plain.texts:
             synthetic |= Words.of(plain.texts["synthetic"]).where(lambda text: Fields({"it": text}).yes("it"))
-        return Batch(observations=readings(
+        return Batch(rejected=aside, observations=readings(
             records, names, interval_s, value, told, flag=FLAGS[code], reasons=reasons, feed=feed.feed, received=received, raw=raw, synthetic=synthetic,
         ))
 

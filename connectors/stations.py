@@ -22,6 +22,9 @@ class Stations:
     def __init__(self, county: County, feed: Feed) -> None:
         self._known = {station.station: station for station in county.stations_of(feed.feed)}
 
+    def __contains__(self, station: object) -> bool:
+        return station in self._known
+
     def known(self, station: str) -> Station:
         """The station; Refused where the county's table does not have it."""
         if station not in self._known:

@@ -11,7 +11,7 @@ import numpy as np
 from connectors import jsonplain
 from connectors.columns import Records, each_once, readings
 from connectors.fields import by_word
-from connectors.jsonplain import Plain
+from connectors.plain import Plain
 from connectors.stations import Stations
 from connectors.table_values import HEIGHTS, canonical, codes, number_of, time_of
 from core.county import County, Feed, Table
@@ -35,7 +35,8 @@ def of_lines(head: Sequence[str], lines: Sequence[Sequence[str]], table: Table, 
     if not set(head) <= {*_texts(table), *table.columns, *table.ignore}:
         raise ValueError("a column that is not known")
     numbers = {name: by_word(given[name], name, lambda word, name: number_of(word, name, table)) for name in table.columns}
-    plain = Plain(around=None, size=len(lines), numbers=numbers, texts={name: list(given[name]) for name in _texts(table)}, written=None)
+    plain = Plain(around=None, size=len(lines), numbers=numbers, texts={name: list(given[name]) for name in _texts(table)}, written=None,
+                  record=lambda at: dict(zip(head, lines[at], strict=True)))
     return _batch(plain, table, feed, county, received, raw)
 
 
@@ -47,15 +48,17 @@ def _batch(plain: Plain, table: Table, feed: Feed, county: County, received: dat
     texts = _texts(table)
     if plain.size > MAX_ROWS or len({*texts, *table.columns}) < len(texts) + len(table.columns):
         raise ValueError("too many records, or one field for two things")
+    stations = Stations(county, feed)
+    plain, aside = plain.of_known(stations, table.station, table.records or "row")
     records = Records.of(
-        Stations(county, feed), *(plain.texts[name] for name in texts), read=lambda text: time_of(text.strip(), table), received=received,
+        stations, *(plain.texts[name] for name in texts), read=lambda text: time_of(text.strip(), table), received=received,
     )
     columns = list(table.columns.values())
     names, given = [column.observed_property for column in columns], plain.beside(list(table.columns))
     value = np.where(np.isin(given, codes(table.missing)), np.nan, given)
     for place, column in enumerate(columns):
         value[:, place] = each_once(value[:, place], partial(canonical, column=column))
-    return Batch(observations=readings(
+    return Batch(rejected=aside, observations=readings(
         records, names, [column.interval_s for column in columns], value, ~np.isnan(value) | records.observes(names),  # what a station observes is told
         datum=_datums(records.of_station("datum"), names), feed=feed.feed, received=received, raw=raw,  # also where it is missing
         synthetic=records.of_station("synthetic").where(bool),
