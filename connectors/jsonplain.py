@@ -60,12 +60,17 @@ def read(
 
 
 def _plain(around: Any, found: list[Any], keys: tuple[str, ...], kinds: tuple[str, ...], word: Word, record: Callable[[int], Any]) -> Plain:
-    column = {kind: {key: map(attrgetter(f"f{place}"), found) for place, (key, sort) in enumerate(zip(keys, kinds, strict=True)) if sort == kind} for kind in _KINDS}
-    written = {key: list(values) for key, values in column["word"].items()}
-    numbers = {key: by_word(values, key, word) for key, values in written.items()}
-    numbers |= {key: np.fromiter(values, np.float64, len(found)) for key, values in column["number"].items()}
-    texts = {key: _texts(list(values)) for key, values in (column["text"] | column["mark"]).items()}
-    return Plain(around=around, size=len(found), numbers=numbers, texts=texts, written=None if column["number"] else written, record=record)
+    numbers, texts, written = {}, {}, {}
+    for place, (key, kind) in enumerate(zip(keys, kinds, strict=True)):
+        column = map(attrgetter(f"f{place}"), found)
+        if kind == "number":
+            numbers[key] = np.fromiter(column, np.float64, len(found))
+        elif kind == "word":
+            written[key] = list(column)
+            numbers[key] = by_word(written[key], key, word)
+        elif kind != "any":
+            texts[key] = _texts(list(column))
+    return Plain(around=around, size=len(found), numbers=numbers, texts=texts, written=None if "number" in kinds else written, record=record)
 
 
 def _spelled(rows: memoryview, feed: str) -> Callable[[int], Any]:

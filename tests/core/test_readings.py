@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from core.model import Batch, Flag, Observation
@@ -20,9 +21,11 @@ OBSERVATIONS = st.builds(
     flag=st.sampled_from(Flag), reasons=st.lists(WORDS, max_size=2).map(tuple), interval_s=st.integers(0, 2**31 - 1), issued=st.none() | TIMES, datum=WORDS,
     synthetic=st.booleans(),
 )
-MANY = st.lists(OBSERVATIONS, max_size=6).map(tuple)
+MANY = st.lists(OBSERVATIONS, max_size=5).map(tuple)
+SOME = limits(max_examples=40, deadline=None)
 
 
+@SOME
 @given(MANY)
 def test_columns_give_back_what_they_were_made_of(given_: tuple[Observation, ...]) -> None:
     readings = Readings.of(given_)
@@ -34,6 +37,7 @@ def test_columns_give_back_what_they_were_made_of(given_: tuple[Observation, ...
     assert latest(readings.issued) == max((o.issued for o in given_ if o.issued is not None), default=None)
 
 
+@SOME
 @given(MANY, st.data())
 def test_a_part_is_the_part_of_the_sequence(given_: tuple[Observation, ...], data) -> None:
     readings, where = Readings.of(given_), data.draw(st.slices(len(given_)))
@@ -43,6 +47,7 @@ def test_a_part_is_the_part_of_the_sequence(given_: tuple[Observation, ...], dat
     assert readings.take(np.array(keep, dtype=bool)) == wanted == readings.take(np.flatnonzero(keep))
 
 
+@SOME
 @given(st.lists(MANY, max_size=3))
 def test_joined_is_one_after_the_other(parts: list[tuple[Observation, ...]]) -> None:
     whole = tuple(o for part in parts for o in part)
@@ -50,6 +55,7 @@ def test_joined_is_one_after_the_other(parts: list[tuple[Observation, ...]]) -> 
     assert Readings.of(whole) == Readings.join(*map(Readings.of, parts))  # whatever their vocabularies
 
 
+@SOME
 @given(OBSERVATIONS, OBSERVATIONS)
 def test_equal_only_where_every_field_is(one: Observation, other: Observation) -> None:
     for name in (f.name for f in fields(Observation)):
@@ -58,6 +64,7 @@ def test_equal_only_where_every_field_is(one: Observation, other: Observation) -
     assert Readings.of([one]) != [one, one] and Readings.of([one]) != "x" and Readings.of([one]) != 3
 
 
+@SOME
 @given(MANY)
 def test_a_batch_may_hold_either(given_: tuple[Observation, ...]) -> None:
     assert Batch(observations=given_) == Batch(observations=Readings.of(given_)) == Batch(observations=given_)
