@@ -37,11 +37,10 @@ class Plain:
 
     def of_known(self, stations: Stations, field: str, where: str) -> tuple[Plain, tuple[Rejected, ...]]:
         """The records of stations (`field`) that the county knows, and the others set aside; ValueError for a known one in another spelling."""
-        known = np.fromiter(map(stations.__contains__, self.texts[field]), np.bool_, self.size)
-        if known.all():
+        strange, aside = stations.strange(self.texts[field]), []
+        if not strange:
             return self, ()
-        aside = []
-        for at in np.flatnonzero(~known).tolist():
+        for at in strange:
             record = self.record(at)
             try:
                 stations.known(Fields(record).text(field))
@@ -49,6 +48,8 @@ class Plain:
                 aside.append(set_aside(f"{where}[{at}]", str(error), record))
             else:
                 raise ValueError("a station in another spelling")
+        known = np.ones(self.size, dtype=np.bool_)
+        known[strange] = False
         numbers = {name: values[known] for name, values in self.numbers.items()}
         texts, written = ({name: list(compress(values, known)) for name, values in held.items()} for held in (self.texts, self.written or {}))
         kept = replace(self, size=int(known.sum()), numbers=numbers, texts=texts, written=None if self.written is None else written)

@@ -20,16 +20,19 @@ class Stations:
     """The stations of one feed, by id."""
 
     def __init__(self, county: County, feed: Feed) -> None:
-        self._known = {station.station: station for station in county.stations_of(feed.feed)}
-
-    def __contains__(self, station: object) -> bool:
-        return station in self._known
+        self._known = {station.station: station for station in county.stations if station.feed == feed.feed}
 
     def known(self, station: str) -> Station:
         """The station; Refused where the county's table does not have it."""
         if station not in self._known:
             raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
         return self._known[station]
+
+    def strange(self, stations: Sequence[str]) -> list[int]:
+        """Places of those that the county's table does not have."""
+        if all(map(self._known.__contains__, stations)):
+            return []
+        return [place for place, station in enumerate(stations) if station not in self._known]
 
     def all_known(self, stations: Iterable[str]) -> tuple[Station, ...]:
         """Those stations; Refused where the county's table does not have them all."""

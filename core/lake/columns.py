@@ -24,10 +24,11 @@ def of_readings(readings: Readings) -> pa.Table:
         held = getattr(readings, name)
         if not isinstance(held, Words):
             return pa.array(held, type=kind, from_pandas=True)
+        if name == "station":
+            return pa.DictionaryArray.from_arrays(held.codes, pa.array(held.words, type=kind)).cast(kind)
         words = sorted(held.used())  # so that one content is one file, whatever else the vocabulary has seen
         codes = held.among({word: place for place, word in enumerate(words)})
-        coded = pa.DictionaryArray.from_arrays(codes, pa.array(map(";".join, words) if name == "reasons" else words, type=kind))
-        return coded.cast(kind) if name == "station" else coded
+        return pa.DictionaryArray.from_arrays(codes, pa.array(map(";".join, words) if name == "reasons" else words, type=kind))
 
     return pa.table({field.name: column(field.name, field.type) for field in schema("observations")})
 
