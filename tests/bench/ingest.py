@@ -56,14 +56,16 @@ def world(stations: int) -> tuple[County, Feed]:
 
 
 def tick(county: County, at: datetime, seed: int) -> bytes:
-    """MUSIC's JSON answer for one time: a record a station, numbers as text, one value in fifty missing."""
+    """MUSIC's JSON answer for one time: a record a station, numbers as text, one value in fifty missing, a few traces and doubtful ones."""
     rng = np.random.default_rng(seed)
     values = np.column_stack([rng.gamma(0.3, 2, len(county.stations)), rng.gamma(3, 1.5, len(county.stations)), rng.gamma(5, 1.6, len(county.stations)),
                               rng.integers(0, 360, len(county.stations)), rng.normal(1005, 3, len(county.stations)), rng.normal(27, 3, len(county.stations))]).round(1)
     values[rng.random(values.shape) < 0.02] = 999999
+    values[:, 0][rng.random(len(values)) < 0.02] = 999990
+    codes = rng.choice(10, values.shape, p=[0.96, 0.01, 0.005, 0.005, 0.005, 0, 0, 0, 0.005, 0.01]).tolist()
     rows = [{"Station_Id_C": s.station, "Station_Name": s.name, "Lat": str(s.lat), "Lon": str(s.lon), "Datetime": f"{at:%Y-%m-%d %H:%M:%S}",
-             **{name: f"{v:g}" for name, v in zip(ELEMENTS, line, strict=True)}, **{f"Q_{name}": "0" for name in ELEMENTS}}
-            for s, line in zip(county.stations, values.tolist(), strict=True)]
+             **{name: f"{v:g}" for name, v in zip(ELEMENTS, line, strict=True)}, **{f"Q_{name}": str(q) for name, q in zip(ELEMENTS, quality, strict=True)}}
+            for s, line, quality in zip(county.stations, values.tolist(), codes, strict=True)]
     return json.dumps({"returnCode": "0", "returnMessage": "Query Succeed", "rowCount": str(len(rows)), "colCount": "17", "DS": rows}, ensure_ascii=False).encode()
 
 
