@@ -28,7 +28,6 @@ from core.model import Batch, Observation
 from core.settings import Settings, secret
 
 
-
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
     """One GET; the secret, where the row names one, goes in the header that the table names."""
     header = _table(feed).secret_header

@@ -41,17 +41,18 @@ def of_lines(head: Sequence[str], lines: Sequence[Sequence[str]], table: Table, 
 
 
 def _texts(table: Table) -> tuple[str, ...]:
-    return (table.station, table.time, *([table.issued] if table.issued else []))
+    return tuple(filter(None, (table.station, table.time, table.issued)))
 
 
 def _batch(plain: Plain, table: Table, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
     texts = _texts(table)
-    if plain.size > MAX_ROWS or len({*texts, *table.columns}) < len(texts) + len(table.columns):
-        raise ValueError("too many records, or one field for two things")
+    if plain.size > MAX_ROWS or len({*texts, *table.columns}) < len(texts) + len(table.columns) or (table.issued and not table.time):
+        raise ValueError("too many records, one field for two things, or forecasts as of their receipt")
     stations = Stations(county, feed)
     plain, aside = plain.of_known(stations, table.station, table.records or "row")
     records = Records.of(
-        stations, *(plain.texts[name] for name in texts), read=lambda text: time_of(text.strip(), table), received=received,
+        stations, plain.texts[table.station], plain.texts[table.time] if table.time else [""] * plain.size, plain.texts.get(table.issued),
+        read=lambda text: time_of(text.strip(), table) if table.time else received, received=received,
     )
     columns = list(table.columns.values())
     names, given = [column.observed_property for column in columns], plain.beside(list(table.columns))

@@ -142,7 +142,7 @@ DECLARED = Table(
 )
 CLOCKS = {
     "iso": ["2021-07-26T05:00:00+08:00", "2021-07-25T21:00:00Z", "2021-07-26T04:00:00", "2021-07-26"], "epoch_ms": [1627246800000, "1627243200000", 1627246800000.0],
-    "%Y-%m-%d %H:%M": ["2021-07-26 05:00", "2021-07-26 04:00"],
+    "%Y-%m-%d %H:%M": ["2021-07-26 05:00", "2021-07-26 04:00"], "receipt": [""],
 }
 
 
@@ -150,7 +150,7 @@ CLOCKS = {
 def declared(draw) -> tuple[Table, list[dict]]:
     """A declared table and records of its one shape."""
     described = replace(DECLARED, time_format=draw(st.sampled_from(sorted(CLOCKS))), issued=draw(st.sampled_from(["", "made"])))
-    described = replace(described, records=draw(st.sampled_from(["", "data.rows"])))
+    described = replace(described, records=draw(st.sampled_from(["", "data.rows"])), time="" if described.time_format == "receipt" else "tm")
     words = PLAIN | st.sampled_from(["9999", 9999, "9999.0", "-99.9", -99.9, "--", "缺测", "", None])
     times = st.sampled_from(CLOCKS[described.time_format])
     numbers = draw(st.sampled_from([PLAIN, words]))
@@ -159,7 +159,7 @@ def declared(draw) -> tuple[Table, list[dict]]:
         "name": st.text(max_size=3),
     })
     rows = draw(st.lists(row, max_size=4, unique_by=lambda r: (str(r["s"]), str(r["tm"]))))
-    dropped = draw(st.sets(st.sampled_from(["z", "w", "name"]))) | ({"made"} if not described.issued else set())
+    dropped = draw(st.sets(st.sampled_from(["z", "w", "name"]))) | {name for name, used in (("made", described.issued), ("tm", described.time)) if not used}
     return described, [{key: value for key, value in one.items() if key not in dropped} for one in rows]
 
 
@@ -183,7 +183,7 @@ def test_a_declared_csv_by_columns_is_one_by_record(elsewhere, data) -> None:
     county, feed = elsewhere("table", *STATIONS)
     described, records = data.draw(declared())
     described = replace(described, form="csv", columns={name: column for name, column in described.columns.items() if not records or name in records[0]})
-    head = list(records[0]) if records else ["s", "tm", "r"]
+    head = list(records[0]) if records else list(filter(None, ["s", described.time, described.issued, "r", "z", "w"]))
     lines = [head, *([str(record[name]) for name in head] for record in records)]
     if data.draw(st.booleans()) and records:
         line = data.draw(st.integers(0, len(lines) - 1))
