@@ -173,8 +173,8 @@ _NUMBERS = {"flag": np.int8, "interval_s": np.int32, "synthetic": np.bool_}
 
 def stamps(times: Iterable[datetime | None]) -> NDArray[np.datetime64]:
     """Aware times as datetime64[us] in UTC, None as NaT; ValueError for a naive one."""
-    known: dict[datetime | None, datetime | None] = {None: None}
-    return np.array([known[time] if time in known else known.setdefault(time, _naive(time)) for time in times], dtype="datetime64[us]")
+    few = Words.of(times)  # numpy takes its time over each
+    return np.array([None if time is None else utc(time).replace(tzinfo=None) for time in few.words], dtype="datetime64[us]")[few.codes]
 
 
 def latest(times: NDArray[np.datetime64]) -> datetime | None:
@@ -184,15 +184,13 @@ def latest(times: NDArray[np.datetime64]) -> datetime | None:
     return newest
 
 
-def _naive(time: datetime | None) -> datetime | None:
-    return None if time is None else utc(time).replace(tzinfo=None)
-
-
 def _listed(name: str, column: Any) -> list[Any]:
     """A column as the field of Observation takes it."""
-    values: list[Any] = column.tolist()
     if name in _TIMES:
-        return [None if time is None else time.replace(tzinfo=UTC) for time in values]
+        few, place = np.unique(column, return_inverse=True)
+        times = [None if time is None else time.replace(tzinfo=UTC) for time in few.tolist()]
+        return [times[at] for at in place.tolist()]
+    values: list[Any] = column.tolist()
     if name == "value":
         return [None if value != value else value for value in values]
     return [_FLAGS[flag] for flag in values] if name == "flag" else values
