@@ -18,6 +18,7 @@ from connectors.tide import ASKED, predict
 from core.county import County, Feed, Station
 from core.lake import Lake
 from core.model import Batch, Flag, Observation
+from core.readings import Readings
 
 #: A counter's step over a longer gap says nothing about when the rain fell.
 LONGEST = timedelta(hours=6)
@@ -29,13 +30,13 @@ def derive(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetim
     more = list(_rain(batch, feed, lake, now))
     if feed.options.get("residual"):
         more += _residuals(batch, feed, county, lake, now)
-    return replace(batch, observations=(*batch.observations, *more)) if more else batch
+    return replace(batch, observations=Readings.join(batch.observations, more)) if more else batch
 
 
 def _rain(batch: Batch, feed: Feed, lake: Lake, now: datetime) -> Iterator[Observation]:
     """Rain (mm) between two counts of the same gauge, for every new count and the one after it; none where the counter fell or the gap is too long."""
-    direct = {o.station for o in batch.observations if o.observed_property == "rain"}
-    new = [o for o in batch.observations if o.observed_property == "rain_total" and o.value is not None and o.station not in direct]
+    direct = _only(batch, "rain").station.used()
+    new = [o for o in _only(batch, "rain_total") if o.value is not None and o.station not in direct]
     if not new:
         return
     known = _series(lake, feed, "rain_total", min(o.time for o in new) - LONGEST, max(o.time for o in new) + LONGEST, now)
@@ -50,11 +51,16 @@ def _rain(batch: Batch, feed: Feed, lake: Lake, now: datetime) -> Iterator[Obser
             yield replace(first, observed_property="rain", time=_time(after), value=round(high - low, 3), interval_s=int(after - before), reasons=(reason,))
 
 
+def _only(batch: Batch, observed_property: str) -> Readings:
+    readings = Readings.of(batch.observations)
+    return readings.take(readings.observed_property.where(lambda name: name == observed_property))
+
+
 def _residuals(batch: Batch, feed: Feed, county: County, lake: Lake, now: datetime) -> Iterator[Observation]:
     """tide_residual (m) of every new tide: measured less astronomical; without enough history no value, flag UNKNOWN and the reason."""
     new: dict[str, list[Observation]] = defaultdict(list)
-    for o in batch.observations:
-        if o.observed_property == "tide" and o.issued is None and o.value is not None:
+    for o in _only(batch, "tide"):
+        if o.issued is None and o.value is not None:
             new[o.station].append(o)
     if not new:
         return

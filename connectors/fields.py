@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+
+from core.checks import Floats
 from core.times import SHANGHAI, parse_iso, utc
 
 #: Words that sources write for "no value"; each was seen in a recorded feed.
@@ -124,3 +127,13 @@ def clock(text: str, key: str, patterns: Iterable[str]) -> datetime:
         except ValueError:
             continue
     raise Refused(f"field {key} is no time: {text[:40]!r}")
+
+
+#: Reads a word or number given for a field as a number, None for no value; Refused for what is neither.
+Word: TypeAlias = Callable[[Any, str], float | None]
+
+
+def by_word(values: Sequence[Any], key: str, word: Word) -> Floats:
+    """A field of many records as floats, NaN for no value; each different word is read once."""
+    known = {value: word(value, key) for value in set(values)}
+    return np.array([known[value] for value in values], dtype=np.float64)

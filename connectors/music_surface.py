@@ -7,36 +7,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors import http
 from connectors.jsonstrict import loads
+from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, clock_of, flag_of, reasons_of
+from connectors.music_columns import by_columns
 from connectors.records import Fields, Gather, Refused
 from connectors.stations import Stations
 from connectors.types import Conditional, Payload
 from connectors.xmlstrict import loads as load_xml
 from connectors.xmlstrict import local
 from core.county import County, Feed
-from core.errors import ParseError
 from core.model import Batch, Flag, Observation
 from core.settings import Settings, secret
 
-#: element -> (observed property, length of the interval that ends at Datetime, s). MUSIC's units are our canonical ones.
-ELEMENTS = {
-    "PRE_1h": ("rain", 3600), "PRE_10m": ("rain", 600), "WIN_S_Avg_2mi": ("wind_speed", 0), "WIN_S_Inst_Max": ("wind_gust", 0),
-    "WIN_D_Avg_2mi": ("wind_direction", 0), "PRS": ("pressure", 0), "TEM": ("temperature", 0),
-}
-QUALITY = {0: Flag.GOOD, 1: Flag.SUSPECT, 2: Flag.FAIL, 3: Flag.GOOD, 4: Flag.GOOD, 8: Flag.MISSING}
-NOT_CHECKED = 9
-MISSING, TRACE = 999999.0, 999990.0
-CALM_DIRECTION = 999017.0  # written where the wind is calm: no direction
-CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S")
-IGNORE = (
-    "PRS_Sensor_Alti", "Station_Name", "Station_Id_d", "Province", "City", "Cnty", "Town", "Country", "Alti", "Admin_Code_CHN", "Station_levl", "Station_Type",
-)
 XML_BYTES = 64 * 1024 * 1024  # one answer for the whole nation is 40 MB
-NO_DATA = "-1"  # MUSIC's return code for "query succeeded, no record"
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
@@ -55,23 +43,23 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
     """Observations of the county's stations; an element is not reported where the station does not observe it."""
+    with suppress(ValueError):
+        return by_columns(body, feed=feed, county=county, received=received, raw=raw)
+    return by_record(body, feed=feed, county=county, received=received, raw=raw)
+
+
+def by_record(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
+    """Any answer, record by record."""
     document = _xml(body, feed) if body.lstrip()[:1] == b"<" else loads(body, feed=feed.feed)
-    if not isinstance(document, dict) or "returnCode" not in document:
-        raise ParseError("no MUSIC answer (returnCode is missing)", where=feed.feed)
-    code, rows = str(document["returnCode"]), document.get("DS", [])
-    if code not in ("0", NO_DATA):
-        raise ParseError(f"MUSIC refused the query: {code} {str(document.get('returnMessage', ''))[:80]}", where=feed.feed)
-    if not isinstance(rows, list):
-        raise ParseError("DS is no list", where=feed.feed)
-    if str(document.get("rowCount", len(rows))) != str(len(rows)):
-        raise ParseError(f"{document['rowCount']} rows announced, {len(rows)} came", where=feed.feed)
+    rows = document.get("DS", []) if isinstance(document, dict) else []
+    answered(document, len(rows) if isinstance(rows, list) else None, feed)
     gather = Gather(feed=feed, received=received, raw=raw)
     stations = Stations(county, feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
         station = stations.known(fields.text("Station_Id_C"))
         stations.in_place(station, fields.maybe("Lat"), fields.maybe("Lon"))
-        time, synthetic = fields.utc("Datetime", *CLOCK) if fields.has("Datetime") else _split_time(fields), fields.yes("synthetic")
+        time, synthetic = clock_of(fields.text("Datetime")) if fields.has("Datetime") else _split_time(fields), fields.yes("synthetic")
         for element, (name, interval_s) in ELEMENTS.items():
             given, quality = fields.maybe(element), fields.number(f"Q_{element}")
             value, flag, reasons = _value(element, given, quality)
@@ -112,7 +100,5 @@ def _value(element: str, given: object, quality: float | None) -> tuple[float | 
         value = 0.0
     if value is None:
         return None, Flag.MISSING, ()
-    if quality is None or quality == NOT_CHECKED:
-        return value, Flag.GOOD, ("not checked by the source",)  # our own tests still are to come
-    flag = QUALITY.get(int(quality), Flag.UNKNOWN)
-    return value, flag, () if flag is Flag.GOOD else (f"source quality code {int(quality)}",)
+    code = NOT_CHECKED if quality is None else int(quality)
+    return value, flag_of(code), reasons_of(code)

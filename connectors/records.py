@@ -16,7 +16,7 @@ from core.county import Feed
 from core.model import Batch, FieldReport, Flag, Observation, OfficialSignal, Rejected, TrackPoint
 from core.units import PROPERTIES
 
-__all__ = ["FUTURE_TOLERANCE", "NOTES", "NO_CODE", "NO_VALUE", "UNREAD", "Fields", "Gather", "Item", "Refused", "clock", "identity", "to_number"]
+__all__ = ["FUTURE_TOLERANCE", "NOTES", "NO_CODE", "NO_VALUE", "UNREAD", "Fields", "Gather", "Item", "Refused", "clock", "identity", "set_aside", "to_number"]
 
 #: A reading dated later than this after its receipt is set aside (a clock that runs ahead would outlive every later truth).
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -53,7 +53,7 @@ class Gather:
 
     def refuse(self, where: str, reason: str, record: object = "") -> None:
         """Set one record aside."""
-        self.rejected.append(Rejected(where=where, reason=reason, record=str(record)[:200]))
+        self.rejected.append(set_aside(where, reason, record))
 
     def observation(
         self, station: str, observed_property: str, time: datetime, value: float | None, *,
@@ -101,6 +101,11 @@ UNREAD = "fields not known to the connector"
 NO_CODE = "no administrative code"
 #: Entries that are notes: the record they speak of was kept.
 NOTES = (UNREAD, NO_CODE)
+
+
+def set_aside(where: str, reason: str, record: object) -> Rejected:
+    """One record that cannot be read, its text cut."""
+    return Rejected(where=where, reason=reason, record=str(record)[:200])
 
 
 def identity(item: Item) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from connectors.listing import settled
 from connectors.records import NOTES
 from connectors.types import Conditional
 from connectors.work import Work
+from core.readings import Readings, latest
 from core.signing import digest
 
 
@@ -76,11 +77,10 @@ def store(work: Work) -> bool:
     """Into the lake: what it does not hold yet in this form. A reading that is repeated word for word is not written again."""
     if work.news or not work.batch.observations or work.batch.tracks or work.batch.signals or work.batch.reports:
         work.lake.append(work.feed.feed, replace(work.batch, observations=work.news), work.now)
-    times = [o.time for o in work.batch.observations if o.value is not None and o.issued is None]
-    times += [p.time for p in work.batch.tracks if p.issued is None]
-    times += [report.time for report in work.batch.reports]
-    if not times and work.connector.standstill:
-        times += [o.issued for o in work.batch.observations if o.issued is not None]
+    readings = Readings.of(work.batch.observations)
+    times = [readings.newest, *(p.time for p in work.batch.tracks if p.issued is None), *(report.time for report in work.batch.reports)]
+    if not any(times) and work.connector.standstill:
+        times = [latest(readings.issued)]
     work.newest = max((time for time in [*times, work.newest] if time is not None), default=None)
     return True
 

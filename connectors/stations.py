@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
 
 from connectors.records import Refused, to_number
-from core.checks import Ints
+from core.checks import Floats, Ints
 from core.county import County, Feed, Station
 
 EARTH_KM = 6371.0
@@ -20,13 +20,26 @@ class Stations:
     """The stations of one feed, by id."""
 
     def __init__(self, county: County, feed: Feed) -> None:
-        self._known = {station.station: station for station in county.stations_of(feed.feed)}
+        self._known = {station.station: station for station in county.stations if station.feed == feed.feed}
 
     def known(self, station: str) -> Station:
         """The station; Refused where the county's table does not have it."""
         if station not in self._known:
             raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
         return self._known[station]
+
+    def strange(self, stations: Sequence[str]) -> list[int]:
+        """Places of those that the county's table does not have."""
+        if all(map(self._known.__contains__, stations)):
+            return []
+        return [place for place, station in enumerate(stations) if station not in self._known]
+
+    def all_known(self, stations: Iterable[str]) -> tuple[Station, ...]:
+        """Those stations; Refused where the county's table does not have them all."""
+        try:
+            return tuple(map(self._known.__getitem__, stations))
+        except KeyError as error:
+            raise Refused(f"station {error} is not in the county's table of this feed") from None
 
     def in_place(self, station: Station, lat: object, lon: object) -> None:
         """Refused where the record's own coordinates (degrees) are over MOVED_KM from the table's; as exact as they are written."""
@@ -64,3 +77,11 @@ def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     p1, p2, half = radians(lat1), radians(lat2), radians(lon2 - lon1) / 2
     a = sin((p2 - p1) / 2) ** 2 + cos(p1) * cos(p2) * sin(half) ** 2
     return 2 * EARTH_KM * asin(min(1.0, sqrt(a)))
+
+
+def apart_km(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats) -> Floats:
+    """`distance_km` of many pairs of points."""
+    p1, p2 = np.radians(lat1), np.radians(lat2)
+    a = np.sin((p2 - p1) / 2) ** 2 + np.cos(p1) * np.cos(p2) * np.sin(np.radians(lon2 - lon1) / 2) ** 2
+    out: Floats = 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(1.0, a)))
+    return out

@@ -11,26 +11,22 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from connectors import http
+from connectors import http, table_columns
 from connectors.jsonstrict import loads, refuse_page
 from connectors.nested import flat, records
-from connectors.records import Fields, Gather, Refused, clock, to_number
+from connectors.records import Fields, Gather
 from connectors.stations import Stations
+from connectors.table_columns import MAX_ROWS
+from connectors.table_values import HEIGHTS, canonical, number_of, time_of
 from connectors.types import Conditional, Payload
 from core.county import Column, County, Feed, Table
 from core.errors import ConfigError, ParseError
 from core.model import Batch, Observation
 from core.settings import Settings, secret
-from core.units import PROPERTIES, convert
-
-#: Properties that are heights: they carry the station's datum.
-HEIGHTS = frozenset({"stage", "tide", "gate_upstream", "gate_downstream", "reservoir_stage"})
-MAX_ROWS = 200_000
-EPOCH_END = 4_102_444_800.0  # 2100-01-01
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
@@ -42,9 +38,25 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
     """Observations of the declared columns in canonical units (forecasts where `issued` is declared)."""
+    text = _text(body, _table(feed), feed)
+    with suppress(ValueError):
+        return by_columns(text, feed=feed, county=county, received=received, raw=raw)
+    return by_record(text, feed=feed, county=county, received=received, raw=raw)
+
+
+def by_columns(text: str, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
+    """A plain table as columns; ValueError for any other, a long one among them."""
     table = _table(feed)
-    refuse_page(body, feed=feed.feed)
-    text = _text(body, table, feed)
+    if table.quantity:
+        raise ValueError("a record gives one quantity by name")
+    if table.form == "json":
+        return table_columns.of_json(text.encode(), table, feed=feed, county=county, received=received, raw=raw)
+    return table_columns.of_lines(*_lines(text, table, feed), table, feed=feed, county=county, received=received, raw=raw)
+
+
+def by_record(text: str, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
+    """Any table, record by record."""
+    table = _table(feed)
     rows = _csv(text, table, feed) if table.form == "csv" else records(loads(text.encode(), feed=feed.feed), table.records, feed=feed.feed)
     if len(rows) > MAX_ROWS:
         raise ParseError(f"{len(rows)} records are over {MAX_ROWS}", where=feed.feed)
@@ -52,14 +64,14 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
     def read(fields: Fields) -> Iterator[Observation]:
         station = stations.known(fields.text(table.station))
-        time = _time(fields.text(table.time), table) if table.time else received
-        issued = _time(fields.text(table.issued), table) if table.issued else None
+        time = time_of(fields.text(table.time), table) if table.time else received
+        issued = time_of(fields.text(table.issued), table) if table.issued else None
         for name, column, given in _given(fields, table):
-            value = None if given is None or str(given).strip() in table.missing else to_number(given, name, missing=_codes(table))
+            value = number_of(given, name, table)
             if value is not None or column.observed_property in station.properties:
                 yield gather.observation(
                     station.station, column.observed_property, time,
-                    None if value is None else round(convert(value, column.unit, PROPERTIES[column.observed_property]), 6),
+                    None if value is None else canonical(value, column),
                     interval_s=column.interval_s, datum=station.datum if column.observed_property in HEIGHTS else "", synthetic=station.synthetic, issued=issued,
                 )
 
@@ -84,18 +96,8 @@ def _table(feed: Feed) -> Table:
     return feed.table
 
 
-def _codes(table: Table) -> tuple[float, ...]:
-    """The missing codes that are numbers, so that 9999.0 is 9999 too."""
-    found = []
-    for code in table.missing:
-        try:
-            found.append(float(code))
-        except ValueError:
-            continue
-    return tuple(found)
-
-
 def _text(body: bytes, table: Table, feed: Feed) -> str:
+    refuse_page(body, feed=feed.feed)
     try:
         return body.decode("utf-8-sig" if table.encoding == "utf-8" else table.encoding)
     except UnicodeDecodeError as error:
@@ -103,6 +105,12 @@ def _text(body: bytes, table: Table, feed: Feed) -> str:
 
 
 def _csv(text: str, table: Table, feed: Feed) -> list[Any]:
+    head, lines = _lines(text, table, feed)
+    return [dict(zip(head, line, strict=True)) if len(line) == len(head) else f"{len(line)} fields for {len(head)} columns" for line in lines]
+
+
+def _lines(text: str, table: Table, feed: Feed) -> tuple[list[str], list[list[str]]]:
+    """The head and the lines that are not empty."""
     if "\x00" in text:
         raise ParseError("a NUL byte in a CSV", where=feed.feed)
     try:
@@ -115,21 +123,4 @@ def _csv(text: str, table: Table, feed: Feed) -> list[Any]:
     absent = [name for name in wanted if name not in head]
     if absent or len(set(head)) != len(head):
         raise ParseError(f"columns missing or twice: {', '.join(absent or head)[:120]}", where=f"{feed.feed}:1")
-    return [dict(zip(head, line, strict=True)) if len(line) == len(head) else f"{len(line)} fields for {len(head)} columns" for line in lines[1:] if line]
-
-
-def _time(text: str, table: Table) -> datetime:
-    """The row's time as UTC by the declared format and zone; Refused for one without a zone."""
-    if table.time_format.startswith("epoch"):
-        number = to_number(text, table.time)
-        seconds = (number or 0.0) / (1000 if table.time_format == "epoch_ms" else 1)
-        if not 0 < seconds < EPOCH_END:
-            raise Refused(f"field {table.time} is no time since 1970: {text[:20]}")
-        return datetime.fromtimestamp(seconds, UTC)
-    try:
-        time = datetime.fromisoformat(text) if table.time_format == "iso" else clock(text, table.time, (table.time_format,))
-    except ValueError as error:
-        raise Refused(f"field {table.time}: {error}") from error
-    if time.tzinfo is None and not table.zone:
-        raise Refused(f"field {table.time} has no zone")
-    return (time if time.tzinfo else time.replace(tzinfo=ZoneInfo(table.zone))).astimezone(UTC)
+    return head, [line for line in lines[1:] if line]

@@ -11,6 +11,7 @@ from connectors.types import Conditional
 from core.county import County
 from core.errors import ConfigError, FeedError, ParseError
 from core.model import Batch
+from core.readings import Readings
 from core.settings import Settings
 from core.times import people
 
@@ -45,8 +46,8 @@ def trial(feed_id: str, *, now: datetime, county: County, settings: Settings) ->
         layer = error.layer if isinstance(error, FeedError) else "source"
         what, do, english = WORDS[layer]
         return Trial(feed=feed_id, layer=layer, sentence=f"{feed.title}：{what}：{error}。{do} / {english}")
-    times = [o.time for o in batch.observations if o.value is not None and o.issued is None] + [p.time for p in batch.tracks if p.issued is None]
-    newest = max(times, default=None)
+    times = [Readings.of(batch.observations).newest, *(p.time for p in batch.tracks if p.issued is None)]
+    newest = max((time for time in times if time is not None), default=None)
     told = f"{batch.records} 条，搁置 {len(batch.rejected)} 条" + (f"，最新 {people(newest)}" if newest else "")
     limit = timedelta(seconds=feed.max_age_s) if feed.age_from == "reading" else CONNECTORS[feed.connector].standstill
     if limit is not None and newest is not None and now - newest > limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -43,7 +44,7 @@ class Work:
     payload: Payload | None = None
     raw: str = ""
     batch: Batch = field(default_factory=Batch)
-    news: tuple[Observation, ...] = ()
+    news: Sequence[Observation] = ()
     records: int = 0
     set_aside: int = 0
     outcome: str = "ok"

@@ -6,6 +6,7 @@ property (core.units). The words are those of CONTEXT.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -268,9 +269,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """All that one payload held."""
+    """All that one payload held; `observations` are objects or columns (core.readings), as suits their number."""
 
-    observations: tuple[Observation, ...] = ()
+    observations: Sequence[Observation] = ()
     tracks: tuple[TrackPoint, ...] = ()
     signals: tuple[OfficialSignal, ...] = ()
     rejected: tuple[Rejected, ...] = ()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from core.errors import StoreError
 from core.lake.hot import HOT_DAYS, Day, Hot
 from core.lake.places import Folder, Place
-from core.lake.shapes import coded, fit, join, schema, spelled, texts
+from core.lake.shapes import coded, fit, join, parquet, schema, spelled, texts
 from core.signing import digest
 from core.times import utc
 
@@ -54,12 +54,7 @@ class Days:
 
         The same table is the same file: one that is there and sound is left alone, a damaged one is healed.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        body = sink.getvalue().to_pybytes()
+        body = parquet(kind, table)
         at = utc(first)
         name = f"{_folder(kind, feed, at.date().isoformat())}/{at.strftime(_STAMP)}-{digest(body)[:12]}.parquet"
         try:

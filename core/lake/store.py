@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,7 +20,7 @@ from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
 from core.lake.shapes import KEYS, KINDS, Record, join, spelled, to_table
-from core.model import Batch
+from core.model import Batch, Observation
 from core.signing import digest
 from core.times import iso, utc
 
@@ -93,9 +93,8 @@ class Lake:
             raise StoreError(f"not a feed name: {feed!r}")
         held: tuple[Sequence[Record], ...] = (batch.observations, batch.tracks, batch.signals, batch.reports)
         for kind, records in zip(KINDS, held, strict=True):
-            _check_feed(feed, records)
-            for rows in _by_day(records):
-                self._days.write(kind, feed, min(row.received for row in rows), to_table(kind, rows))
+            for first, table in _by_day(kind, feed, records):
+                self._days.write(kind, feed, first, table)
         if not batch.records and not batch.rejected:
             self._days.write("signals", feed, received, to_table("signals", ()))
 
@@ -241,17 +240,27 @@ def _raw_name(sha: str) -> str:
     return f"raw/{sha[:2]}/{sha}.zst"
 
 
-def _check_feed(feed: str, records: Sequence[Record]) -> None:
-    strangers = {record.feed for record in records} - {feed}
-    if strangers:
-        raise StoreError(f"batch of feed {feed!r} holds records of {', '.join(sorted(strangers))}")
+def _by_day(kind: str, feed: str, records: Sequence[Record]) -> Iterator[tuple[datetime, pa.Table]]:
+    """The records of each receiving day with their first receipt, once it is sure that all are of this feed."""
+    if kind == "observations" and records:
+        from core.lake.columns import by_day, of_readings
+        from core.readings import Readings
 
-
-def _by_day(records: Sequence[Record]) -> list[list[Record]]:
+        readings = Readings.of(cast("Sequence[Observation]", records))
+        _check_feed(feed, readings.feed.used())
+        yield from ((first, of_readings(part)) for first, part in by_day(readings))
+        return
+    _check_feed(feed, {record.feed for record in records})
     days: dict[date, list[Record]] = {}
     for record in records:
         days.setdefault(utc(record.received).date(), []).append(record)
-    return list(days.values())
+    for rows in days.values():
+        yield min(row.received for row in rows), to_table(kind, rows)
+
+
+def _check_feed(feed: str, found: set[str]) -> None:
+    if found - {feed}:
+        raise StoreError(f"batch of feed {feed!r} holds records of {', '.join(sorted(found - {feed}))}")
 
 
 def _newest(kind: str, frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:

@@ -118,7 +118,7 @@ def elsewhere(county: County) -> Callable[..., tuple[County, Feed]]:
 
     def build(connector: str, *stations: dict[str, object], **options: str | int | float | bool) -> tuple[County, Feed]:
         feed = replace(county.feed("power"), feed="elsewhere", connector=connector, sandbox="/it", options=options, expected=0)
-        rows = tuple(replace(county.stations[0], feed="elsewhere", synthetic=False, **({"properties": (), "datum": ""} | row)) for row in stations)
+        rows = tuple(replace(county.stations[0], feed="elsewhere", **({"properties": (), "datum": "", "synthetic": False} | row)) for row in stations)
         return replace(county, feeds=(*county.feeds, feed), stations=(*county.stations, *rows)), feed
 
     return build

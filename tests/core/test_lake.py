@@ -316,3 +316,39 @@ def test_any_fsspec_address_is_a_lake() -> None:
     assert lake.compact(date.max) == 2 and everything(Lake("memory://fengsui-test-lake"))["value"].tolist() == [33.1, 2.0]
     with pytest.raises(StoreError):
         Lake("nothing://x")
+
+
+def test_columns_and_objects_are_the_same_file(tmp_path: Path) -> None:
+    """Whoever appends them, and whichever way: the same bytes under the same name, in the lake's own columns, and no times, value or text is lost."""
+    import pyarrow.parquet as pq
+
+    from core.lake.shapes import schema
+    from core.readings import Readings
+
+    rows = (
+        reading(value=None, flag=Flag.MISSING, reasons=("qc9/1 a", "b")), reading(T0 + HOUR, issued=T0, interval_s=3600, datum="吴淞", synthetic=True),
+        reading(received=T0 + timedelta(days=1), station="海门", value=-0.125),
+    )
+    part = Readings.of([reading(raw="z", reasons=("z",), station="A"), *rows])[1:]  # words that no longer occur
+    for name, readings in (("objects", rows), ("columns", part)):
+        Lake(tmp_path / name).append("weather", Batch(observations=readings), T0)
+    files = [{str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*.parquet")} for name in ("objects", "columns")]
+    assert files[0] == files[1] and len(files[0]) == 2
+    assert all(pq.read_schema(path).equals(schema("observations")) for path in tmp_path.rglob("*.parquet"))
+    frame = pd.concat([everything(Lake(tmp_path / "columns")), everything(Lake(tmp_path / "columns"), forecasts=True)])
+    found = {(row.station, row.time.to_pydatetime()): row for row in frame.itertuples()}
+    late, ahead = found["海门", T0], found["58360", T0 + HOUR]
+    assert late.value == -0.125 and pd.isna(found["58360", T0].value) and found["58360", T0].reasons == "qc9/1 a;b" and found["58360", T0].flag == 9
+    assert (ahead.issued.to_pydatetime(), ahead.interval_s, ahead.datum, ahead.synthetic) == (T0, 3600, "吴淞", True)
+    assert late.received.to_pydatetime() == T0 + timedelta(days=1)
+
+
+def test_readings_of_another_feed_are_refused_from_columns_too(lake: Lake) -> None:
+    from core.readings import Readings
+
+    both = Readings.of([reading(), reading(feed="other")])
+    with pytest.raises(StoreError, match="other"):
+        lake.append("weather", Batch(observations=both), T0)
+    assert everything(lake).empty
+    lake.append("weather", Batch(observations=both[:1]), T0)  # the other feed's name is still in the vocabulary
+    assert len(everything(lake)) == 1

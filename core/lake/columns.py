@@ -1,0 +1,41 @@
+"""Readings, which are columns already, as the columns that are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.lake.shapes import schema
+from core.readings import Readings, Words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def of_readings(readings: Readings) -> pa.Table:
+    """A table of observations; what has no value or no issue time has null there, reasons are joined by ';'. Words stay words but for the stations, of
+    which there are many: the file does not tell."""
+    import pyarrow as pa
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        held = getattr(readings, name)
+        if not isinstance(held, Words):
+            return pa.array(held, type=kind, from_pandas=True)
+        if name == "station":
+            return pa.DictionaryArray.from_arrays(held.codes, pa.array(held.words, type=kind)).cast(kind)
+        words = sorted(held.used())  # so that one content is one file, whatever else the vocabulary has seen
+        codes = held.among({word: place for place, word in enumerate(words)})
+        return pa.DictionaryArray.from_arrays(codes, pa.array(map(";".join, words) if name == "reasons" else words, type=kind))
+
+    return pa.table({field.name: column(field.name, field.type) for field in schema("observations")})
+
+
+def by_day(readings: Readings) -> Iterator[tuple[datetime, Readings]]:
+    """The readings of each receiving day (UTC) in turn, with their first receipt."""
+    days = readings.received.astype("datetime64[D]")
+    for day in np.unique(days):
+        part = readings if (days == day).all() else readings.take(days == day)
+        yield part.received.min().item().replace(tzinfo=UTC), part
