@@ -28,7 +28,8 @@ from rules.catalogue import Indicator
 from rules.findings import Answer, Finding, reached
 from rules.language import Columns, evaluate
 from rules.packs import Rule, asked_names
-from rules.readings import Readings, reach_of
+from rules.readings import Readings
+from rules.roster import reach_of
 from rules.situation import Situation, Table, back_hours
 from rules.spatial import extend
 
