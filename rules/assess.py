@@ -145,11 +145,12 @@ def judge(
     # the way to a county's own number ends at that number
     start = {name: table.plain.values[name].lo if i.kind == "mark" else i.baseline for name, i in catalogue.indicators.items() if i.kind != "mark" or name in names}
     reader = Reader(table.plain, start)
-    findings = tuple(_weighed(find(rule, table, reader), situation) for rule in rules)
+    findings = tuple(weighed(find(rule, table, reader), situation) for rule in rules)
     return Judged(situation, table, findings, Tracer(situation, table), Outlook(situation, table, findings))
 
 
-def _weighed(finding: Finding, situation: Situation) -> Finding:
+def weighed(finding: Finding, situation: Situation) -> Finding:
+    """The finding without what one path claims alone and nothing explains (rules.explained)."""
     return weigh(finding, without_each(finding.rule, situation, finding.heading > 0)) if finding.rule.explained_by else finding
 
 

@@ -109,7 +109,7 @@ class Tracer:
 
     def _storms(self) -> Trace:
         """The positions on which the paths of the last tick rest."""
-        labels = [row for row in dict.fromkeys(self.situation.storms().last().rows.ravel().tolist()) if row >= 0]
+        labels = [row for row in dict.fromkeys(self.situation.storms.last().rows.ravel().tolist()) if row >= 0]
         rows = self.situation.sources.tracks.loc[labels]
         named = zip(rows["feed"], rows["storm"], rows["agency"], rows["time"], strict=True)
         records = tuple(f"{feed}/{storm}/{agency}/{iso(time.to_pydatetime())}" for feed, storm, agency, time in named)

@@ -122,4 +122,6 @@ def _situation(whole: Situation, path: str, rows: tuple[int, ...], names: tuple[
     needed = {p for name in names for p in (*known[name].properties, known[name].per)}
     first = ticks[0] - timedelta(hours=back_hours(whole.catalogue, names))
     told = rows_of["observed_property"].isin(needed) & (rows_of["time"] > first) & (rows_of["time"] <= ticks[-1])
-    return Situation(county, whole.catalogue, replace(whole.sources, observations=rows_of[told]), ticks, names)
+    made = Situation(county, whole.catalogue, replace(whole.sources, observations=rows_of[told]), ticks, names)
+    made.signals, made.storms = [whole.signals[row] for row in rows], whole.storms.at(np.array(rows))  # these come by no station
+    return made

@@ -25,7 +25,7 @@ def silent_feeds(now: datetime, county: County, observations: pd.DataFrame, rece
 
     `observations` as lake.observations gives it; `received` newest receipt by feed of tracks and signals.
     """
-    read = observations[observations["value"].notna()]
+    read = observations[["feed", "time"]][observations["value"].notna()]
     newest = {str(feed): stamp.to_pydatetime() for feed, stamp in read.groupby("feed")["time"].max().items()}
     health = ledger.feed_health()
     longest = timedelta(seconds=max((f.max_age_s for f in county.feeds), default=0))

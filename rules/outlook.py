@@ -86,7 +86,7 @@ class Outlook:
         now = self.situation
         if not any(hazard in rule.hazards and self._storms(rule) for rule in self._rules):
             return ()
-        paths = now.storms().last()
+        paths = now.storms.last()
         km, wind = track.along(paths, now.lat, now.lon)
         found = []
         for n, (storm, agency) in enumerate(zip(paths.storm, paths.agency, strict=True)):
@@ -102,7 +102,7 @@ class Outlook:
 
     def _by_agency(self, rules: list[Rule]) -> Agencies:
         now = self.situation
-        paths = now.storms().last()
+        paths = now.storms.last()
         names = tuple(sorted({agency for agency in paths.agency if agency})) if rules else ()
         levels = np.zeros((len(names), len(now.county.towns)), dtype=np.int64)
         wanted = [now.catalogue.indicators[n] for n in dict.fromkeys(n for rule in rules for n in self._storms(rule))]

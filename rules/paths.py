@@ -66,10 +66,16 @@ class Paths:
         """Some of the paths, at the same ticks."""
         return replace(self, **{name: getattr(self, name)[keep] for name in _BY_PATH})
 
+    def at(self, ticks: Ints) -> Paths:
+        """The paths of some ticks, ascending, which are then all there are."""
+        number = np.full(len(self.outdated), -1)
+        number[ticks] = np.arange(len(ticks))
+        there = self.where(number[self.tick] >= 0)
+        return replace(there, tick=number[there.tick], outdated=self.outdated[ticks])
+
     def last(self) -> Paths:
-        """The paths of the last tick, which is then the only one."""
-        now = self.where(self.tick == len(self.outdated) - 1)
-        return replace(now, tick=np.zeros_like(now.tick), outdated=now.outdated[-1:])
+        """The paths of the last tick."""
+        return self.at(np.array([len(self.outdated) - 1]))
 
 
 _BY_PATH = tuple(f.name for f in fields(Paths) if f.name != "outdated")

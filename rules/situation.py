@@ -6,6 +6,7 @@ same functions serve one tick (live) and many (replay).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -88,23 +89,21 @@ class Situation:
         seconds = np.array([int((self.now - tick).total_seconds()) for tick in ticks], dtype=np.int64)
         hours = back_hours(catalogue, names) + float(seconds.max()) / 3600
         self.readings = Readings(county, sources.observations, now=self.now, hours=hours, ticks_s=seconds, silent=sources.silent)
-        self.signals = self._in_force()
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
-        self._storms: Paths | None = None
         self._floors: dict[Hazard, tuple[Floats, Floats]] = {}
 
-    def _in_force(self) -> list[tuple[official.Signal, ...]]:
+    @functools.cached_property
+    def signals(self) -> list[tuple[official.Signal, ...]]:
         """The signals in force at each tick."""
         if self.sources.listed is not None:
             return in_force_over(self.sources.listed, self.ticks, county=self.county, catalogue=self.catalogue)
         return official.in_force_at(self.sources.signals, self.ticks, county=self.county, catalogue=self.catalogue)
 
+    @functools.cached_property
     def storms(self) -> Paths:
         """The storms' paths at each tick."""
-        if self._storms is None:
-            self._storms = paths_at(self.sources.tracks, self.ticks)
-        return self._storms
+        return paths_at(self.sources.tracks, self.ticks)
 
     def table(self, names: tuple[str, ...]) -> Table:
         """Columns of the named indicators."""
@@ -113,7 +112,7 @@ class Situation:
         storms = [i for i in wanted if i.kind == "track"]
         hushed = bool(self.sources.silent & set(self.track_feeds))
         if storms:
-            seen = track.intervals(storms, self.storms(), self.lat, self.lon, hushed)
+            seen = track.intervals(storms, self.storms, self.lat, self.lon, hushed)
             found |= {name: self._known(values, self.track_feeds) for name, values in seen.items()}
         for indicator in wanted:
             match indicator.kind:

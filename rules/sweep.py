@@ -15,7 +15,7 @@ from core.county import County
 from core.errors import ConfigError
 from core.model import Level
 from rules import backtest, edit, overrides
-from rules.assess import Judged, judge
+from rules.assess import Judged, judge, weighed
 from rules.comparisons import leaves
 from rules.findings import find
 from rules.grid import microseconds
@@ -108,7 +108,7 @@ def sweep(variants: Sequence[Variant], level: Level, *, ticks: list[datetime], c
     for number, found in enumerate(variants):
         if found.rule.own != ground.findings[0].rule.own:  # a county's own number stands in a column of its own
             ground = _judged(found.rule, ticks, county, sources)
-        said = piece([find(found.rule, ground.table, ground.findings[0].reader)], ticks, {})
+        said = piece([weighed(find(found.rule, ground.table, ground.findings[0].reader), ground.situation)], ticks, {})
         held = backtest.hold(said, found.rule, ticks, {})
         warned = [Span(town=w.town, hazard=hazard, start=w.start, end=w.end, level=w.level)
                   for w in backtest.spans(ticks, towns, {found.rule.id: held}) for hazard in hazards]

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rules.grid import Bools, Floats, Ints
 
@@ -37,30 +36,32 @@ def contingency(values: Floats, happened: Bools, thresholds: Sequence[float], op
     sign = 1.0 if op[0] == ">" else -1.0
     marks = sign * np.asarray(thresholds, dtype=np.float64)
     edges = np.unique(marks)
-    counts = _counted(sign * values.ravel(), happened.ravel(), edges, strict=len(op) == 1)
-    quiet, events = np.cumsum(counts, axis=1)[:, np.searchsorted(edges, marks)]  # values under each threshold
-    every = counts.sum(axis=1)
-    return Contingency(hits=every[1] - events, misses=events, false=every[0] - quiet, quiet=quiet)
+    every, event = _counted(sign * values.ravel(), happened.ravel(), edges, strict=len(op) == 1)
+    place = np.searchsorted(edges, marks)
+    under, missed = np.cumsum(every)[place], np.cumsum(event)[place]  # values that do not reach each threshold
+    hits = event.sum() - missed
+    return Contingency(hits=hits, misses=missed, false=every.sum() - under - hits, quiet=under - missed)
 
 
-def _counted(values: Floats, happened: Bools, edges: Floats, *, strict: bool) -> Ints:
-    """(2, V + 1) how many values, without and with an event, reach exactly so many of the `edges` (ascending)."""
+def _counted(values: Floats, happened: Bools, edges: Floats, *, strict: bool) -> tuple[Ints, Ints]:
+    """(V + 1) how many values reach exactly so many of the `edges` (ascending), and how many of those with an event."""
     cells = _Cells.over(edges)
-    total = np.zeros((2, len(edges) + 1), dtype=np.int64)
+    size = 2 * len(cells.edge) if cells else len(edges) + 1
+    every, event = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     for first in range(0, len(values), _AT_ONCE):
-        part, event = values[first : first + _AT_ONCE], happened[first : first + _AT_ONCE]
-        reached = cells.reached(part, strict) if cells else np.searchsorted(edges, np.fmax(part, -np.inf), side="left" if strict else "right")
-        total += np.bincount(reached + event * (len(edges) + 1), minlength=total.size).reshape(total.shape)
-    return total
+        part = values[first : first + _AT_ONCE]
+        place = cells.halves(part, strict) if cells else np.searchsorted(edges, np.fmax(part, -np.inf), side="left" if strict else "right")
+        every += np.bincount(place, minlength=size)
+        event += np.bincount(place[happened[first : first + _AT_ONCE]], minlength=size)
+    return (cells.folded(every), cells.folded(event)) if cells else (every, event)
 
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """An even grid over the edges: by cell how many edges lie in cells before it, and the one edge in it (inf: none). Cell 0 is all that lies under."""
+    """An even grid over the edges: the one edge in each cell (inf: none). Cell 0 is all that lies under."""
 
     origin: float
     per_unit: float
-    before: NDArray[np.int32]
     edge: Floats
 
     @classmethod
@@ -70,15 +71,21 @@ class _Cells:
         while edges[-1] - edges[0] < _MAX_CELLS / per_unit:
             cell = ((edges - edges[0]) * per_unit + 1.0).astype(np.int64)
             if (np.diff(cell) > 0).all():
-                here = np.bincount(cell)
-                edge = np.full(len(here), np.inf)
+                edge = np.full(int(cell[-1]) + 1, np.inf)
                 edge[cell] = edges
-                return cls(float(edges[0]), per_unit, (np.cumsum(here) - here).astype(np.int32), edge)
+                return cls(float(edges[0]), per_unit, edge)
             per_unit *= 2
         return None
 
-    def reached(self, values: Floats, strict: bool) -> Ints:
-        """How many edges each value reaches (passes, if `strict`)."""
-        place = np.clip(np.fmax((values - self.origin) * self.per_unit + 1.0, 0.0), None, len(self.edge) - 1).astype(np.int32)
-        edge = self.edge[place]
-        return np.asarray(self.before[place] + (values > edge if strict else values >= edge))
+    def halves(self, values: Floats, strict: bool) -> Ints:
+        """Twice the number of each value's cell, and one more where it reaches (passes, if `strict`) the cell's edge."""
+        cell = np.clip(np.fmax((values - self.origin) * self.per_unit + 1.0, 0.0), None, len(self.edge) - 1).astype(np.int64)
+        edge = self.edge[cell]
+        return 2 * cell + (values > edge if strict else values >= edge)
+
+    def folded(self, halves: Ints) -> Ints:
+        """(V + 1) the counts of all halves between two edges together."""
+        has = np.isfinite(self.edge).astype(np.int64)
+        before = np.cumsum(has) - has
+        reached = np.stack([before, before + has], axis=1).ravel()
+        return np.bincount(reached, weights=halves, minlength=int(has.sum()) + 1).astype(np.int64)

@@ -52,7 +52,7 @@ def test_a_town_is_followed_hour_by_hour_along_every_track() -> None:
     assert near.km[-1] == pytest.approx(9.5, abs=1) and far.km[-1] > 1500, "0.1 degree of longitude beside the town, and far out at sea"
     worst = max(near.wind)
     said = judged.situation.catalogue.indicators["typhoon_wind_24h"]
-    paths = judged.situation.storms().last()
+    paths = judged.situation.storms.last()
     alone = paths.where(paths.agency == "日本")
     found = track.intervals([said], replace(alone, home=np.ones_like(alone.home)), judged.situation.lat, judged.situation.lon, silent=False)
     whole = found[said.name].lo[0, 0]

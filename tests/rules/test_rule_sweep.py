@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rules_world import World
+from rules_world import World, make, reading
 from test_rule_backtest import END, START, filled
 from test_rule_overrides import county
 
 from core.county import County
 from core.errors import ConfigErrors
-from core.model import Hazard, Level
+from core.model import Batch, Hazard, Level
 from rules import backtest, packs
 from rules.situation import Sources
 from rules.sweep import Variant, in_county, sweep, variant
@@ -25,7 +26,7 @@ from rules.verify.contingency import contingency
 from rules.verify.events import Span, match
 from rules.verify.skill import skill
 
-RAIN, PONDING = packs.FOLDER / "cn" / "rainstorm.yaml", packs.FOLDER / "cn" / "ponding.yaml"
+RAIN, PONDING, STAGE = (packs.FOLDER / "cn" / f"{name}.yaml" for name in ("rainstorm", "ponding", "stage"))
 STEP = timedelta(hours=1)
 OPS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 values = st.sampled_from([-np.inf, -2.0, 0.0, 0.1, 0.30000000000000004, 0.3, 5.0, 49.999999, 50.0, 1e6, np.inf]) | st.floats(-60, 60)
@@ -89,6 +90,26 @@ def test_the_county_s_own_number_stands(world: World, tmp_path: Path) -> None:
     for (_, warned), point in zip(runs, points, strict=True):
         assert point.skill == skill(match(warned, [], Level.BLUE))
     assert points[0].skill.false > points[1].skill.false > 0
+
+
+def test_what_one_gauge_claims_alone_is_weighed_as_in_an_assessment(tmp_path: Path) -> None:
+    drifting = make(tmp_path)
+    drifting.calm(END)
+    gauge = next(s for s in drifting.county.stations if s.station == "SXZ" and s.warning_stage)  # no other is near enough to contradict it
+    rows = [reading(gauge.station, "stage", END - timedelta(hours=h), gauge.warning_stage + 0.3, feed=gauge.feed, received=END, datum=gauge.datum)
+            for h in range(26)]
+    drifting.feed(gauge.feed, END, Batch(observations=tuple(rows)))
+    drifting.quiet_feeds(END)
+    pack = tmp_path / "stage.yaml"
+    pack.write_text(re.sub(r"condition: >-.*?question:", "condition: typhoon_distance <= 1 km\n      question:", STAGE.read_text(encoding="utf-8"), flags=re.DOTALL),
+                    encoding="utf-8")
+    variants = [variant(pack, "flood.stage", Level.YELLOW, "stage_above_warning", value) for value in (0.0, 0.2)]
+    sources = backtest.stored(drifting.county, drifting.lake, drifting.ledger, tuple(v.rule for v in variants))(TICKS)
+    points = sweep(variants, Level.YELLOW, ticks=TICKS, county=drifting.county, sources=sources, happened=[])
+    for found, point in zip(variants, points, strict=True):
+        _, warned = judged_alone(found, drifting.county, sources)
+        assert point.skill == skill(match(warned, [], Level.YELLOW)) and point.skill.false == 0, "nothing explains it"
+        assert point.steps.false > 0, "the comparison itself holds"
 
 
 def test_rows_that_do_not_fit_are_refused_and_other_rules_rows_are_not_looked_at(tmp_path: Path) -> None:
