@@ -115,6 +115,16 @@ class Reach:
         """Towns by paths."""
         return Lines.of(self)
 
+    @functools.cached_property
+    def equally(self) -> csr_array:
+        """Town x station operator of a plain mean."""
+        return weights(self, inverse_distance=False)
+
+    @functools.cached_property
+    def by_distance(self) -> csr_array:
+        """Town x station operator of a mean by inverse squared distance."""
+        return weights(self, inverse_distance=True)
+
     def _pairs(self, keep: Bools) -> tuple[Ints, Ints]:
         """(town, station) of the places that are kept, by town, the nearest first."""
         town, layer = np.nonzero(keep.T)
@@ -195,12 +205,13 @@ def _arcs(points: Floats, others: Floats) -> Floats:
     return np.asarray(2 * EARTH_KM * np.arcsin(np.clip(np.linalg.norm(others - points, axis=-1) / 2, 0, 1)))
 
 
-def weights(found: Reach, stations: int, *, inverse_distance: bool) -> csr_array:
+def weights(found: Reach, *, inverse_distance: bool) -> csr_array:
     """The town x station operator of a mean: rows sum to one; inverse squared distance (floor 0.1 km) or equal weights."""
-    layer, town = np.nonzero(found.core)
+    town, layer = np.nonzero(found.core.T)
     raw = 1.0 / np.maximum(found.km[layer, town], 0.1) ** 2 if inverse_distance else np.ones(len(layer))
     total = np.bincount(town, weights=raw, minlength=found.core.shape[1])
-    return csr_array((raw / total[town], (town, found.member[layer, town])), shape=(found.core.shape[1], stations))
+    at = town.astype(np.int32), found.member[layer, town].astype(np.int32)  # half of what int64 would have to be read
+    return csr_array((raw / total[town], at), shape=(found.core.shape[1], len(found.path)))
 
 
 def extend(values: NDArray[np.float64], fill: float) -> Floats:

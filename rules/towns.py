@@ -15,7 +15,7 @@ import numpy as np
 
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats
-from rules.spatial import Reach, turned, weights
+from rules.spatial import Reach, turned
 from rules.statistics import StationValues
 
 #: An extreme that another path supports to this share is corroborated (own choice, unverified).
@@ -181,14 +181,14 @@ def _excused(sure: Bools, places: Side) -> Bools:
 def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...]) -> TownValues:
     """Weighted mean of the intervals' ends; one unknown place leaves the mean unknown on that side. One path is diluted, not contradicted."""
     values, found = places.values, places.found
-    operator = weights(found, values.lo.shape[1], inverse_distance=indicator.reach == "idw")
-
-    def over(ends: Floats, unknown: float) -> Floats:
-        finite = np.isfinite(ends)
-        result = (operator @ np.where(finite, ends, 0.0).T).T
-        return np.where((operator @ (~finite).astype(np.float64).T).T > 0, unknown, np.round(result, 6))
-
-    lo, heading = over(values.lo, -np.inf), over(values.heading, -np.inf)
-    blank = np.broadcast_to(found.absent, lo.shape)
-    lo, hi, heading = np.where(blank, -np.inf, lo), np.where(blank, np.inf, over(values.hi, np.inf)), np.where(blank, -np.inf, heading)
-    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(found.member.shape[1], dtype=bool), feeds, youngest(values, found))
+    operator = found.by_distance if indicator.reach == "idw" else found.equally
+    sides = [values.lo, values.hi, *([] if values.heading is values.lo else [values.heading])]
+    ends = np.concatenate([turned(side) for side in sides], axis=1)  # one product for all sides and ticks
+    finite = np.isfinite(ends)
+    told, blank = np.round(operator @ np.where(finite, ends, 0.0), 6), found.absent[:, None]
+    if not finite.all():
+        blank = blank | ((operator @ (~finite).astype(np.float64)) > 0)
+    unknown = np.repeat([-np.inf, np.inf, -np.inf][: len(sides)], len(values.lo))
+    lo, hi, *heading = (turned(side) for side in np.split(np.where(blank, unknown, told), len(sides), axis=1))
+    nowhere = np.zeros(found.member.shape[1], dtype=bool)
+    return TownValues(lo, hi, heading[0] if heading else lo, lo, found.absent, nowhere, feeds, youngest(values, found))
