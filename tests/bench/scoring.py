@@ -71,9 +71,9 @@ class Ours:
         return tuple(find(rule, table, reader) for rule in self.of.rules)
 
     def levels(self, ticks: list[datetime], grid: Grid | None = None) -> Levels:
-        """(T, N) proved level by hazard."""
+        """(T, N) claimed level by hazard: what the data prove before the rule that one path moves a level by one step, which no peer knows."""
         found = self.findings(ticks, grid)
-        return {h: reduce(np.maximum, [f.proved for f in found if h in f.rule.hazards]) for h in sorted({str(h) for f in found for h in f.rule.hazards})}
+        return {h: reduce(np.maximum, [f.claimed for f in found if h in f.rule.hazards]) for h in sorted({str(h) for f in found for h in f.rule.hazards})}
 
     def replay(self) -> Levels:
         """All 432 ticks, in blocks that fit the caches."""
@@ -162,14 +162,14 @@ def one(name: str, peers: bool) -> None:
     say("ours: 432 ticks from the grid", full, full_cpu, f"{432 * of.towns * len(of.rules) / full_cpu / 1e6:.0f} M rule evaluations/s")
     reference, reference_cpu, want = timed(lambda: plain.levels(plain.windows(slice(None))), 1)
     say("plain numpy: whole array", reference, reference_cpu, f"levels {same(levels, want)}")  # type: ignore[arg-type]
-    row_engines.compare(of, plain.tick(), lambda columns: plain.levels(columns), say)
+    row_engines.compare(of, plain.tick(), say)
     if peers:
         import prometheus
 
         def tick_and_alerts() -> tuple[float, dict[str, int]]:
             wall = time.perf_counter()
             found = ours.findings(now)
-            return time.perf_counter() - wall, {f.rule.id: int(np.count_nonzero(f.proved)) for f in found}
+            return time.perf_counter() - wall, {f.rule.id: int(np.count_nonzero(f.claimed)) for f in found}
 
         prometheus.compare(of, plain.tick(), tick_and_alerts, say)
     print(f"  peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB\n", flush=True)
