@@ -94,7 +94,7 @@ def reached(rule: Rule, columns: Columns) -> Levels:
     """(T, N) the level that columns prove."""
     out = np.zeros(columns.shape, dtype=np.int8)
     for level, (_, tree) in sorted(rule.conditions.items()):
-        np.copyto(out, int(level), where=evaluate(tree, columns).must)
+        raise_to(out, level, evaluate(tree, columns).must)
     return out
 
 
