@@ -22,13 +22,14 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from core.county import Station
 from core.model import Level
 from rules.catalogue import Indicator
 from rules.findings import Answer, Finding, reached
 from rules.language import Columns, evaluate
 from rules.packs import Rule, asked_names
 from rules.readings import Readings
-from rules.sites import path_name, path_names
+from rules.roster import reach_of
 from rules.situation import Situation, Table, back_hours
 from rules.spatial import extend
 
@@ -98,11 +99,16 @@ def without_each(rule: Rule, situation: Situation, wanted: Bools) -> Iterator[Wi
             yield Without(rows[at], cells[at], functools.cache(lambda names, made=made: made().table(names)))
 
 
+def line(station: Station) -> str:
+    """The path that a station's readings come by; one without is a path of its own."""
+    return station.path or f"station:{station.station}"
+
+
 def _leads(indicator: Indicator, readings: Readings, rows: Ints, paths: dict[str, int]) -> Ints:
     """(R, N) number in `paths` of the path of the core station that says or was heading for most, -1 where none does."""
     sites = readings.sites(indicator)
-    found = readings.roster.reach(indicator, sites.stations)
-    number = np.array([*(paths.setdefault(name, len(paths)) for name in path_names(sites.stations)), -1], dtype=np.int64)
+    found = reach_of(readings.county, indicator, sites.stations)
+    number = np.array([*(paths.setdefault(line(s), len(paths)) for s in sites.stations), -1], dtype=np.int64)
     told = np.where(found.core, extend(sites.each.heading[rows], -np.inf)[:, found.member], -np.inf)  # (R, L, N)
     best = told.argmax(axis=1)
     station = found.member[best, np.arange(found.member.shape[1])]
@@ -111,7 +117,7 @@ def _leads(indicator: Indicator, readings: Readings, rows: Ints, paths: dict[str
 
 def _situation(whole: Situation, path: str, rows: tuple[int, ...], names: tuple[str, ...]) -> Situation:
     """What is known at those ticks to whom nothing comes by `path`."""
-    county = replace(whole.county, stations=tuple(s for s in whole.county.stations if path_name(s) != path))
+    county = replace(whole.county, stations=tuple(s for s in whole.county.stations if line(s) != path))
     ticks, rows_of = [whole.ticks[row] for row in rows], whole.sources.observations
     known = whole.catalogue.indicators
     needed = {p for name in names for p in (*known[name].properties, known[name].per)}

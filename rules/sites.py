@@ -103,14 +103,9 @@ def _open(owners: tuple[Station, ...], values: StationValues, silent: frozenset[
     return replace(values, hi=np.where(hushed, np.inf, values.hi), stale=values.stale | hushed)
 
 
-def path_name(station: Station) -> str:
-    """The independent path that a station's readings come by; one without is a path of its own."""
-    return station.path or f"station:{station.station}"
-
-
 def path_names(stations: Iterable[Station]) -> tuple[str, ...]:
-    """`path_name` of each."""
-    return tuple(map(path_name, stations))
+    """The name of each station's independent path; a station without one is a path of its own."""
+    return tuple(s.path or f"station:{s.station}" for s in stations)
 
 
 def path_numbers(names: Iterable[str]) -> Ints:
