@@ -78,11 +78,12 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
         strict = rule.corroborate is not None and level >= rule.corroborate
         loose = evaluate(tree, plain)
         truth = Truth(evaluate(tree, corroborated).must, loose.may) if strict else loose
-        lost = truth if strict or unlost else evaluate(tree, heading)
         truths[level] = truth
-        for levels, where in ((claimed, truth.must), (ceiling, truth.may), (headed, lost.must)):
-            raise_to(levels, level, where)
-    headed = np.maximum(headed, claimed)
+        raise_to(claimed, level, truth.must)
+        raise_to(ceiling, level, truth.may)
+        if not unlost:
+            raise_to(headed, level, (truth if strict else evaluate(tree, heading)).must)
+    headed = claimed if unlost else np.maximum(headed, claimed)
     proved, others = _believed(rule, claimed, table, absent, table.plain, table.second, table.backed)
     unlost = unlost and all(table.second_heading.values[name] is table.second.values[name] for name in rule.indicators)
     held = proved if unlost else _believed(rule, headed, table, absent, table.heading, table.second_heading, table.backed_heading)[0]
@@ -94,7 +95,7 @@ def reached(rule: Rule, columns: Columns) -> Levels:
     """(T, N) the level that columns prove."""
     out = np.zeros(columns.shape, dtype=np.int8)
     for level, (_, tree) in sorted(rule.conditions.items()):
-        np.copyto(out, int(level), where=evaluate(tree, columns).must)
+        raise_to(out, level, evaluate(tree, columns).must)
     return out
 
 

@@ -6,13 +6,14 @@ import dataclasses
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.catalogue import load_catalogue
 from rules.spatial import Layers, Reach
 from rules.statistics import StationValues
-from rules.towns import FIRST_SHARE, SUPPORT_SHARE, Side, worst
+from rules.towns import FIRST_SHARE, SUPPORT_SHARE, Side, mean, worst
 
 RAIN = load_catalogue().indicators["rain_3h"]
 INF = math.inf
@@ -26,7 +27,7 @@ def reach_of(rng: np.random.Generator, towns: int, stations: int) -> Reach:
     for town in range(towns):
         chosen = rng.permutation(stations)[: rng.integers(0, layers + 1)]
         member[: len(chosen), town], core[: len(chosen), town] = chosen, rng.random(len(chosen)) < 0.6
-    return Reach(member, core, np.zeros(member.shape), rng.integers(0, max(1, stations - 1), stations))
+    return Reach(member, core, rng.uniform(0, 30, member.shape), rng.integers(0, max(1, stations - 1), stations))
 
 
 def values_of(rng: np.random.Generator, ticks: int, stations: int, whole: bool) -> StationValues:
@@ -86,6 +87,23 @@ def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, statio
             assert got.hi[tick, town] == possible(places, max(own, headed), tick, town)
     local = worst(places, each, (), dataclasses.replace(RAIN, local=True))
     assert local.second is local.lo and local.single.all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 7), st.integers(0, 8), st.sampled_from(["mean", "idw"]))
+def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, stations: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    places = Side(values_of(rng, ticks, stations, whole=False), reach_of(rng, towns, stations), np.zeros(stations, dtype=bool))
+    got = mean(places, dataclasses.replace(RAIN, reach=kind), ())
+    for side, blank in (("lo", -INF), ("hi", INF), ("heading", -INF)):
+        ends = getattr(places.values, side)
+        for tick in range(ticks):
+            for town in range(towns):
+                layers = np.flatnonzero(places.found.core[:, town])
+                own = ends[tick, places.found.member[layers, town]]
+                weight = 1 / np.maximum(places.found.km[layers, town], 0.1) ** 2 if kind == "idw" else np.ones(len(layers))
+                want = (own * weight).sum() / weight.sum() if len(own) and np.isfinite(own).all() else blank
+                assert getattr(got, side)[tick, town] == (want if math.isinf(want) else pytest.approx(want, abs=2e-6))
 
 
 def test_layers_put_the_groups_with_most_members_first() -> None:
