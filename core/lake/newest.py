@@ -33,59 +33,62 @@ def newest(table: pa.Table, wanted: Bools | None = None) -> pa.Table:
     rows = np.arange(len(table)) if wanted is None else np.flatnonzero(wanted)
     if not len(rows):
         return table.slice(0, 0)
-    keys = _joined([_numbers(table, name)[rows] for name in ORDER])
+    keys = _joined([key for name in ORDER if (key := _numbers(table, name, rows)) is not None])
     order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
     first = np.ones(len(order), dtype=np.bool_)  # where a row is of another reading than the row before it
     first[1:] = np.logical_or.reduce([(ranked := key[order])[1:] != ranked[:-1] for key in keys])
-    last = np.append(first[1:], True)
-    again = ~(first & last)
-    if again.any():
+    if not first.all():
+        last = np.append(first[1:], True)
+        again = ~(first & last)
         order[again] = _by_receipt(table, rows, order[again], np.cumsum(first)[again])
-    return table.take(rows[order[last]])
+        order = order[last]
+    return table.take(rows[order])
 
 
 def _by_receipt(table: pa.Table, rows: Ints, order: Ints, reading: Ints) -> Ints:
     """`order`, which is grouped by `reading`, with the row that counts last in each group."""
-    few = table.select(["value", "raw", "received", "reasons"]).take(rows[order])
-    value = few["value"].to_numpy()
-    minor = [order, np.where(np.isnan(value), -np.inf, value), _numbers(few, "raw"), _numbers(few, "received"), _corrected(few)]
-    return order[np.lexsort([*minor, reading])]
+    few = rows[order]
+    value = table["value"].to_numpy()[few]
+    minor = [order, np.where(np.isnan(value), -np.inf, value), *(_numbers(table, name, few) for name in ("raw", "received")), _corrected(table, few)]
+    return order[np.lexsort([*(key for key in minor if key is not None), reading])]
 
 
 def _joined(keys: list[Ints]) -> list[Ints]:
-    """The keys as one that sorts as they do together, or as they are when 63 bits are too few; those that are the same in every row left out."""
+    """The keys as one that sorts as they do together, or as they are when 63 bits are too few."""
     ends = [(int(key.min()), int(key.max())) for key in keys]
-    varied = [(key, low, high - low + 1) for key, (low, high) in zip(keys, ends, strict=True) if low != high]
-    if not varied:
-        return keys[:1]
     room = 1
-    for *_, span in varied:
-        room *= span
-    if room > NEVER:
-        return [key for key, *_ in varied]
-    joined = np.zeros_like(keys[0])
-    for key, low, span in varied:
-        joined = joined * span + (key - low)
+    for low, high in ends:
+        room *= high - low + 1
+    if len(keys) < 2 or room > NEVER:
+        return keys
+    joined = keys[0] - ends[0][0]
+    for key, (low, high) in zip(keys[1:], ends[1:], strict=True):
+        joined *= high - low + 1
+        joined += key - low
     return [joined]
 
 
-def _numbers(table: pa.Table, name: str) -> Ints:
-    """A column as integers that sort as it does; null last."""
+def _numbers(table: pa.Table, name: str, rows: Ints) -> Ints | None:
+    """A column's rows as integers that sort as they do, null last; None where the column has one value only."""
     import pyarrow as pa
 
     column = table[name]
+    if column.null_count == len(column):
+        return None
     if pa.types.is_timestamp(column.type):
-        stamps: Ints = column.cast(pa.int64()).fill_null(NEVER).to_numpy()
+        stamps: Ints = column.cast(pa.int64()).fill_null(NEVER).to_numpy()[rows]
         return stamps
     codes, words = _coded(table, name)
+    if len(words) == 1:
+        return None
     rank = np.empty(len(words), dtype=np.int64)
     rank[np.argsort(np.array(words, dtype=object))] = np.arange(len(words))
-    return rank[codes]
+    return rank[codes[rows]]
 
 
-def _corrected(table: pa.Table) -> Bools:
+def _corrected(table: pa.Table, rows: Ints) -> Bools:
     codes, words = _coded(table, "reasons")
-    return np.array([text.startswith(CORRECTED) for text in words], dtype=np.bool_)[codes]
+    return np.array([text.startswith(CORRECTED) for text in words], dtype=np.bool_)[codes[rows]]
 
 
 def _coded(table: pa.Table, name: str) -> tuple[Ints, list[str]]:

@@ -93,8 +93,8 @@ class Season:
         self.airfields, self.grids = wire.airfields(self.folder), wire.grids(self.folder)
 
     def changes(self) -> list[datetime]:
-        """Every time at which one of the feeds had something new, and five minutes before it."""
-        return [at - before for feed in (self.storms, self.warnings, self.airfields, self.grids) for at, _ in feed for before in (timedelta(), timedelta(minutes=5))]
+        """Every time at which one of the feeds had something new, and five minutes before each new list of warnings."""
+        return [at for feed in (self.storms, self.warnings, self.airfields, self.grids) for at, _ in feed] + [at - timedelta(minutes=5) for at, _ in self.warnings]
 
     def body(self, path: str) -> bytes:
         """The feed's document at the clock, or as it stood when it stuck."""
