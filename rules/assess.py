@@ -257,6 +257,7 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
         for town in powerless(judged.findings, county.towns, judged.situation.catalogue):
             text = f"{county.town(town).name}大面积停电：测站、手机、喇叭可能失灵，静默不等于平安，请电话或上门叫应 / large outage, devices there may be dead"
             ledger.duty(tx, report.at, "power_out", text, ref=f"{town}@{report.at:%Y-%m-%d}")
-        for ref, text in questions(judged.situation, judged.findings, {key: state.level for key, state in holds.items()}):
+        in_force = {(s.town, s.hazard): s.level for s in report.scores}
+        for ref, text in questions(judged.situation, [f for f in judged.findings if counts(f.rule)], in_force):
             ledger.duty(tx, report.at, "unexplained", text, ref=f"{ref}@{report.at:%Y-%m-%d}")
         ledger.audit(tx, report.at, "rules", "assess", iso(report.at), payload)

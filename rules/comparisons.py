@@ -42,7 +42,7 @@ def comparisons(finding: Finding, columns: Columns, town: int, units: dict[str, 
     known = [_one(level, leaf, columns, (-1, town), units) for level, (_, tree) in sorted(finding.rule.conditions.items()) for leaf in leaves(tree)]
     answer, cause = finding.answers.get(town), finding.rule.explained_by
     if answer is not None and cause is not None:
-        known += [_one(Level.NONE, leaf, answer.columns, (answer.row, town), units) for leaf in leaves(cause.tree)]
+        known += [_one(Level.NONE, leaf, answer.columns, answer.at, units) for leaf in leaves(cause.tree)]
     return tuple(known)
 
 

@@ -17,19 +17,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.county import Station
 from core.model import Level
 from rules.catalogue import Indicator
 from rules.findings import Answer, Finding, reached
 from rules.language import Columns, evaluate
 from rules.packs import Rule, asked_names
 from rules.readings import Readings
-from rules.situation import Situation, Table, back_hours
+from rules.sites import path_names
+from rules.situation import Situation, Table
 from rules.spatial import extend
 
 Bools = NDArray[np.bool_]
@@ -40,9 +39,11 @@ DILUTED = ("idw", "mean")
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """The county without one path: at ticks `rows` (R,), where that path leads in `cells` (R, N); `table` of named indicators there (R, N)."""
+    """Some towns without one path: at ticks `rows` (R,) and in `towns` (M,), where that path leads in `cells` (R, M); `table` of named indicators
+    there (R, M)."""
 
     rows: Ints
+    towns: Ints
     cells: Bools
     table: Callable[[tuple[str, ...]], Table]
 
@@ -56,7 +57,8 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
     answers: dict[int, Answer] = {}
     last = len(cap) - 1
     for other in others:
-        claimed = finding.heading[other.rows]
+        at = np.ix_(other.rows, other.towns)
+        claimed = finding.heading[at]
         if not (other.cells & (claimed > 0)).any():
             continue
         table = other.table(rule.indicators)
@@ -68,11 +70,12 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
         known = _columns(table.plain, table, rule)
         truth = evaluate(cause.tree, known)
         calm = alone & ~truth.may
-        cap[other.rows] = np.minimum(cap[other.rows], np.where(calm, left, int(Level.RED)).astype(np.int8))
+        cap[at] = np.minimum(cap[at], np.where(calm, left, int(Level.RED)).astype(np.int8))
         if other.rows[-1] == last:
-            for town in map(int, np.flatnonzero(alone[-1])):
-                if town not in answers or calm[-1, town]:
-                    answers[town] = Answer(known, len(other.rows) - 1, True if truth.must[-1, town] else None if truth.may[-1, town] else False)
+            for n in map(int, np.flatnonzero(alone[-1])):
+                town = int(other.towns[n])
+                if town not in answers or calm[-1, n]:
+                    answers[town] = Answer(known, (-1, n), True if truth.must[-1, n] else None if truth.may[-1, n] else False)
     unexplained = np.where(cap < finding.heading, finding.heading, 0).astype(np.int8)
     return replace(finding, proved=np.minimum(finding.proved, cap), heading=np.minimum(finding.heading, cap), unexplained=unexplained, answers=answers)
 
@@ -92,36 +95,18 @@ def without_each(rule: Rule, situation: Situation, wanted: Bools) -> Iterator[Wi
              if known[name].kind == "station" and known[name].reach not in DILUTED]
     for path, number in paths.items():
         cells = wanted[rows] & np.logical_or.reduce([lead == number for lead in leads])
-        at = np.flatnonzero(cells.any(axis=1))
+        at, towns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
         if at.size:
-            made = functools.cache(functools.partial(_situation, situation, path, tuple(rows[at].tolist()), asked_names((rule,))))
-            yield Without(rows[at], cells[at], functools.cache(lambda names, made=made: made().table(names)))
-
-
-def line(station: Station) -> str:
-    """The path that a station's readings come by; one without is a path of its own."""
-    return station.path or f"station:{station.station}"
+            made = functools.cache(functools.partial(situation.without, path, rows[at], towns, asked_names((rule,))))
+            yield Without(rows[at], towns, cells[np.ix_(at, towns)], functools.cache(lambda names, made=made: made().table(names)))
 
 
 def _leads(indicator: Indicator, readings: Readings, rows: Ints, paths: dict[str, int]) -> Ints:
     """(R, N) number in `paths` of the path of the core station that says or was heading for most, -1 where none does."""
     sites = readings.sites(indicator)
     found = readings.roster.reach(indicator, sites.stations)
-    number = np.array([*(paths.setdefault(line(s), len(paths)) for s in sites.stations), -1], dtype=np.int64)
+    number = np.array([*(paths.setdefault(name, len(paths)) for name in path_names(sites.stations)), -1], dtype=np.int64)
     told = np.where(found.core, extend(sites.each.heading[rows], -np.inf)[:, found.member], -np.inf)  # (R, L, N)
     best = told.argmax(axis=1)
     station = found.member[best, np.arange(found.member.shape[1])]
     return np.where(np.isfinite(told.max(axis=1)), number[station], -1)
-
-
-def _situation(whole: Situation, path: str, rows: tuple[int, ...], names: tuple[str, ...]) -> Situation:
-    """What is known at those ticks to whom nothing comes by `path`."""
-    county = replace(whole.county, stations=tuple(s for s in whole.county.stations if line(s) != path))
-    ticks, rows_of = [whole.ticks[row] for row in rows], whole.sources.observations
-    known = whole.catalogue.indicators
-    needed = {p for name in names for p in (*known[name].properties, known[name].per)}
-    first = ticks[0] - timedelta(hours=back_hours(whole.catalogue, names))
-    told = rows_of["observed_property"].isin(needed) & (rows_of["time"] > first) & (rows_of["time"] <= ticks[-1])
-    made = Situation(county, whole.catalogue, replace(whole.sources, observations=rows_of[told]), ticks, names)
-    made.signals, made.storms = [whole.signals[row] for row in rows], whole.storms.at(np.array(rows))  # these come by no station
-    return made

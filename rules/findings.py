@@ -34,11 +34,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the other paths say, in one town at the last tick, of the causes that would explain a claim: row `row` of `columns` (R, N), and whether
-    any is there (None: that is not known)."""
+    """What the other paths say, in one town at the last tick, of the causes that would explain a claim: `columns` at `at`, and whether any is there
+    (None: that is not known)."""
 
     columns: Columns
-    row: int
+    at: tuple[int, int]
     verdict: bool | None
 
 

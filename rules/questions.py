@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from core.county import Station
-from core.model import Level
+from core.model import Hazard, Level
 from rules.comparisons import leaves
 from rules.findings import Answer, Finding
 from rules.language.nodes import names
@@ -20,20 +20,20 @@ from rules.situation import Situation
 MOST_CAUSES = 4
 
 
-def questions(situation: Situation, findings: Iterable[Finding], in_force: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, str]]:
-    """(what it is about, text) of each claim at the last tick over the level `in_force` by town key and rule id; one a station, rule and level."""
+def questions(situation: Situation, findings: Iterable[Finding], in_force: Mapping[tuple[str, Hazard], Level]) -> Iterator[tuple[str, str]]:
+    """(what it is about, text) of each claim at the last tick over the level `in_force` by town key and hazard; one a station, rule and level."""
     asked: set[str] = set()
     for finding in findings:
         cause = finding.rule.explained_by
         for number in map(int, np.flatnonzero(finding.unexplained[-1])) if cause else ():
             town, level = situation.county.towns[number], Level(int(finding.unexplained[-1, number]))
-            if level <= in_force.get((town.key, finding.rule.id), Level.RED):
+            if all(level <= in_force[town.key, hazard] for hazard in finding.rule.hazards if (town.key, hazard) in in_force):
                 continue
             station, shown = _claimant(situation, finding, number, level)
             ref = f"{station.station if station else town.key}/{finding.rule.id}/{level.en}"
             if ref not in asked and cause:
                 asked.add(ref)
-                yield ref, _text(station.name if station else town.name, finding, level, shown, _absent(situation, cause, finding.answers[number], number))
+                yield ref, _text(station.name if station else town.name, finding, level, shown, _absent(situation, cause, finding.answers[number]))
 
 
 def _text(who: str, finding: Finding, level: Level, shown: str, absent: str) -> str:
@@ -53,11 +53,11 @@ def _claimant(situation: Situation, finding: Finding, town: int, level: Level) -
     return None, ""
 
 
-def _absent(situation: Situation, cause: Cause, answer: Answer, town: int) -> str:
+def _absent(situation: Situation, cause: Cause, answer: Answer) -> str:
     """'周边24小时雨量 0 mm、周边24小时水位上涨 0.05 m': what is read of the causes, as far as anybody reads it."""
     told = []
     for name in dict.fromkeys(name for leaf in leaves(cause.tree) for name in names(leaf)):
-        indicator, value = situation.catalogue.indicators[name], float(answer.columns.values[name].lo[answer.row, town])
+        indicator, value = situation.catalogue.indicators[name], float(answer.columns.values[name].lo[answer.at])
         if indicator.kind == "station" and np.isfinite(value):
             told.append(say(indicator, value))
     return "、".join(told[:MOST_CAUSES])

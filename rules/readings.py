@@ -17,7 +17,7 @@ from core.county import County, Station
 from rules import marks
 from rules.catalogue import Indicator
 from rules.grid import Floats, Grid, Ints, Log, Position, build, position
-from rules.roster import roster_of
+from rules.roster import Roster, roster_of
 from rules.sites import Sites, assemble
 from rules.statistics import STATISTICS, StationValues, negated, window
 from rules.towns import Side, TownValues, mean, worst
@@ -33,13 +33,16 @@ MARKED = ("hours_to", "hours_above")
 class Readings:
     """The readings of one assessment: grids built once per property, positions once per grid."""
 
-    def __init__(self, county: County, frame: pd.DataFrame, *, now: datetime, hours: float, ticks_s: Ints, silent: frozenset[str]) -> None:
-        """`frame` as lake.observations gives it; `ticks_s` (T,) seconds before `now` at which to evaluate (multiples of 300, last 0)."""
+    def __init__(
+        self, county: County, told: pd.DataFrame | Log, *, now: datetime, hours: float, ticks_s: Ints, silent: frozenset[str], roster: Roster | None = None,
+    ) -> None:
+        """`told`: a frame as lake.observations gives it, or one read before; `ticks_s` (T,) seconds before `now` at which to evaluate (multiples of
+        300, last 0); `roster`: the county's, where it is not to be kept for the next assessment."""
         self.county, self.now, self.hours, self.silent = county, now, hours, silent
-        self.log, self._ticks_s = Log.of(frame), ticks_s
+        self.log, self._ticks_s = told if isinstance(told, Log) else Log.of(told), ticks_s
         self._grids: dict[tuple[str, int], tuple[Grid, Position]] = {}
         self._sites: dict[str, Sites] = {}
-        self.roster = roster_of(county)
+        self.roster = roster or roster_of(county)
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
         """Grid of one property over some stations and the stations' positions at the ticks."""

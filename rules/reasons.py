@@ -107,7 +107,7 @@ def say(indicator: Indicator, value: float) -> str:
     if indicator.kind == "report":
         return f"{indicator.title} {Level(int(value)).zh}"
     if indicator.above and indicator.unit == "m":
-        return f"水位{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
+        return f"{'周边' if indicator.title.startswith('周边') else ''}水位{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
     if indicator.quantity == "eta":
         circle = f"{_FORCES[indicator.force]}级风圈"
         return f"已在{circle}内" if value <= 0 else f"约 {value:g} 小时后进入{circle}"

@@ -6,6 +6,7 @@ same functions serve one tick (live) and many (replay).
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,15 +20,20 @@ from core.model import Hazard, Level
 from rules import marks, official, reports, track
 from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
-from rules.grid import Bools, Floats
+from rules.grid import Bools, Floats, Ints
 from rules.language import Columns, Interval
 from rules.listings import Listing, in_force_over
 from rules.paths import Paths, paths_at
 from rules.readings import Readings
+from rules.roster import Roster
+from rules.sites import path_names
+from rules.spatial import distance_km
 from rules.towns import TownValues
 
 #: A station that was heard within this time may be lost; longer ago it says nothing.
 LOST_H = 24.0
+#: So much further off than an indicator reaches its stations are looked for: chords and arcs differ in the last digit.
+MARGIN_KM = 1.0
 TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
 
 
@@ -92,6 +98,33 @@ class Situation:
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
         self._floors: dict[Hazard, tuple[Floats, Floats]] = {}
+
+    def without(self, path: str, rows: Ints, towns: Ints, names: tuple[str, ...]) -> Situation:
+        """What is known of the named indicators at the ticks `rows` in those `towns` to whom no reading comes by `path`; storms and signals are the same."""
+        made = copy.copy(self)
+        made.lat, made.lon = self.lat[towns], self.lon[towns]
+        made.county = self._around(path, towns, names)
+        made.ticks = [self.ticks[row] for row in rows]
+        made.now, made.shape, made._floors = made.ticks[-1], (len(rows), len(towns)), {}
+        there = {id(held): tuple(replace(s, towns=tuple(s.towns[town] for town in towns)) for s in held) for held in self.signals}
+        made.signals = [there[id(self.signals[row])] for row in rows]
+        made.storms = self.storms.at(rows)
+        seconds = np.array([int((made.now - tick).total_seconds()) for tick in made.ticks], dtype=np.int64)
+        hours = back_hours(self.catalogue, names) + float(seconds.max()) / 3600
+        made.readings = Readings(made.county, self.readings.log, now=made.now, hours=hours, ticks_s=seconds, silent=self.sources.silent,
+                                 roster=Roster(made.county))
+        return made
+
+    def _around(self, path: str, towns: Ints, names: tuple[str, ...]) -> County:
+        """The county as those towns' indicators see it, without the stations of a path."""
+        stations, widest = self.county.stations, max(max(i.km, i.witness_km) for name in names if (i := self.catalogue.indicators[name]))
+        lat, lon = (np.array([getattr(s, side) for s in stations], dtype=np.float64) for side in ("lat", "lon"))
+        km = distance_km(self.lat[towns, None], self.lon[towns, None], lat[None, :], lon[None, :])
+        kept = tuple(self.county.towns[town] for town in towns)
+        own = {town.key for town in kept}
+        seen = tuple(s for s, away, name in zip(stations, km.min(axis=0), path_names(stations), strict=True)
+                     if (away <= widest + MARGIN_KM or s.town in own) and name != path)
+        return replace(self.county, towns=kept, stations=seen)
 
     @functools.cached_property
     def signals(self) -> list[tuple[official.Signal, ...]]:

@@ -1,5 +1,9 @@
 """Ten thousand days, each once as it was and once mutilated: removed, delayed, repeated or reordered input lowers no level and invents none.
 
+Where a rule asks what would explain a claim (`explained_by`), "invents none" reads: shows nothing that the whole data exclude. What is known *against*
+a claim is data too; when it falls silent either silence suppresses the claim or it lets it count. Silence is never calm, so it counts: at most what
+the gauge itself claims, which stood in the ceiling before.
+
 The days lie side by side as the towns of one made-up county, far enough apart not to see each other, so that one pass of the rules judges all of
 them. Half of the towns have one gauge, half have two on two lines that fall out together (a dead feed). An honest second line may
 excuse a lost gauge by design; that is tested elsewhere.
@@ -16,7 +20,7 @@ import pytest
 
 from core.county import County
 from rules.assess import hold_all, judge
-from rules.packs import FOLDER, load_pack
+from rules.packs import FOLDER, Rule, load_pack
 from rules.testworld import START, sources, world
 
 RULE = next(r for r in load_pack(FOLDER / "cn" / "rainstorm.yaml").rules if r.id == "flood.rainstorm")
@@ -43,21 +47,22 @@ COUNTY = county()
 NUMBER = np.array([int(s.station[1:]) for s in COUNTY.stations])
 
 
-def frame(rain: np.ndarray, there: np.ndarray) -> pd.DataFrame:
-    """Rows as lake.observations gives them; `rain`, `there` (HOURS, stations)."""
+def frame(values: np.ndarray, there: np.ndarray, of: County = COUNTY) -> pd.DataFrame:
+    """Rows as lake.observations gives them; `values`, `there` (hours, stations)."""
     hour, column = np.nonzero(there)
-    names = np.array([s.station for s in COUNTY.stations], dtype=object)
+    names, kinds = (np.array(list(column), dtype=object) for column in zip(*((s.station, s.properties[0]) for s in of.stations), strict=True))
     time = pd.to_datetime(START) + pd.to_timedelta(hour, unit="h")
     return pd.DataFrame({
-        "feed": "readings", "station": names[column], "observed_property": "rain", "time": time.astype("datetime64[us, UTC]"), "value": rain[hour, column],
-        "received": time, "raw": "r", "flag": 1, "reasons": "", "interval_s": 3600, "issued": pd.NaT, "datum": "", "synthetic": True,
+        "feed": "readings", "station": names[column], "observed_property": kinds[column], "time": time.astype("datetime64[us, UTC]"),
+        "value": values[hour, column], "received": time, "raw": "r", "flag": 1, "reasons": "", "interval_s": np.where(kinds[column] == "rain", 3600, 0),
+        "issued": pd.NaT, "datum": "", "synthetic": True,
     })
 
 
-def levels(rows: pd.DataFrame, at: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def levels(rows: pd.DataFrame, at: list[int], of: County = COUNTY, rule: Rule = RULE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(proved, ceiling, held) (ticks, days); the memory goes from tick to tick."""
     ticks = [START + timedelta(hours=h) for h in at]
-    judged = judge(replace(EMPTY, observations=rows), ticks[-1], COUNTY, (RULE,), ticks)
+    judged = judge(replace(EMPTY, observations=rows), ticks[-1], of, (rule,), ticks)
     return judged.findings[0].proved, judged.findings[0].ceiling, memory(judged, ticks)
 
 
@@ -66,7 +71,7 @@ def memory(judged, ticks) -> np.ndarray:
     held = []
     for number, tick in enumerate(ticks):
         kept = hold_all(judged, kept, tick, number)
-        held.append([kept[town.key, RULE.id].level for town in COUNTY.towns])
+        held.append([kept[town.key, judged.findings[0].rule.id].level for town in judged.situation.county.towns])
     return np.array(held)
 
 
@@ -123,3 +128,42 @@ def test_a_delayed_reading_lowers_nothing_invents_nothing_and_counts_when_it_com
     hold_together(whole, (np.array(proved), np.array(ceiling), np.array(held)), let, "delaying")
     came = (np.maximum.accumulate(arrives, axis=0)[-1] <= at[-1])
     assert came.any() and (np.array(proved)[-1][came] == whole[0][-1][came]).all()  # with everything here the state is as if nothing had been late
+
+
+# --- a lone gauge, a rain gauge and a neighbour that could explain it, each on its own line
+
+STAGE = next(r for r in load_pack(FOLDER / "cn" / "stage.yaml").rules if r.id == "flood.stage")
+BELIEVED = replace(STAGE, explained_by=None)
+LONG, MANY = 40, 40
+KINDS = (("A", "stage", 0.0, 2.8), ("R", "rain", 0.1, None), ("B", "stage", 0.15, None))
+
+
+def lone() -> County:
+    """MANY towns with gauge A<n>, and rain R<n> and gauge B<n> 11 and 17 km away."""
+    towns = tuple(replace(BASE.towns[0], key=f"t{n}", lat=-60.0 + 2.0 * (n % 60), lon=-170.0 + 4.0 * (n // 60)) for n in range(MANY))
+    stations = tuple(replace(BASE.stations[0], station=f"{name}{n}", town=f"t{n}" if name == "A" else "", lat=town.lat + north, lon=town.lon, path=f"{name}{n}",
+                             properties=(kind,), warning_stage=mark, guaranteed_stage=mark and mark + 0.5)
+                     for n, town in enumerate(towns) for name, kind, north, mark in KINDS)
+    return replace(BASE, towns=towns, stations=stations, version="lone")
+
+
+def test_what_is_removed_around_a_lone_gauge_lowers_nothing_and_shows_nothing_that_was_excluded() -> None:
+    of, random = lone(), np.random.default_rng(8)
+    own = 2.0 + np.cumsum(random.choice([0.0, 0.0, 0.05, 0.2, -0.1], (LONG, MANY)), axis=0)
+    rain = random.choice([0.0, 0.0, 0.0, 3.0], (LONG, MANY)) * (random.random(MANY) < 0.4)
+    near = 2.0 + np.where(random.random(MANY) < 0.3, 0.01, 0.0) * np.arange(LONG)[:, None]
+    values, at = np.stack([own, rain, near], axis=2).reshape(LONG, -1), list(range(LONG))
+    there = np.ones(values.shape, dtype=bool)
+    whole = levels(frame(values, there, of), at, of, STAGE)
+    believed = levels(frame(values, there, of), at, of, BELIEVED)
+    assert (whole[0] < believed[0]).any() and (whole[0][26:] == believed[0][26:])[believed[0][26:] > 0].any(), "some are explained and some are not"
+    gone = (random.random(values.shape) < 0.1) | (np.arange(LONG)[:, None] > random.integers(0, 3 * LONG, values.shape[1])[None, :])
+    around = gone & (np.arange(values.shape[1]) % 3 > 0)
+    for lost, what in ((gone, "removing"), (around, "silencing what is around")):
+        proved, ceiling, held = levels(frame(values, ~lost, of), at, of, STAGE)
+        claimed = levels(frame(values, ~lost, of), at, of, BELIEVED)
+        assert (held[1:] >= np.minimum(held[:-1], whole[2][1:])).all(), f"{what} lowered a level"
+        assert (held <= claimed[2]).all() and (ceiling == claimed[1]).all(), f"{what} showed more than the gauge claims or was heading for"
+        assert (held >= proved).all() and (ceiling >= proved).all()
+    assert (held <= np.maximum.accumulate(whole[1], axis=0)).all(), "silence around showed a level that the whole data exclude"
+    assert (proved >= whole[0]).all() and (held >= whole[2]).all() and (held > whole[2]).any() and (ceiling == whole[1]).all(), "silence around never suppresses"
