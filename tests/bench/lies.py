@@ -27,7 +27,9 @@ HOURS = (0, 1, 3, 6, 7)
 NOTES = """refused = set aside at its receipt by every connector: a reading dated over 5 min after its receipt, a station over 200 m from its place.
 A clock that runs behind makes its readings old: the station is stale after max_age, which widens the ceiling and proves nothing.
 A stuck rain gauge or canal gauge is not told from calm; it can hide, which the ceiling and the neighbours answer, but warns nobody.
-Not told, and not silenced: a slow drift of a gauge or a ground sensor that no other path measures looks like the thing it is there for.
+A slow drift of a gauge or a ground sensor that no other path measures looks like the thing it is there for. It is not told by itself: where it is known
+that nothing around explains it (no rain, no neighbour that moves, no storm, no signal) it stands in the ceiling and the duty desk is asked; where that
+is not known (a silent feed) it counts, because silence never suppresses.
 A lie that outlasts twelve hours becomes the station's new truth: enter it in maintenance.csv."""
 
 

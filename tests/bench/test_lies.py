@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,14 +16,14 @@ from rules_world import Scenario
 from connectors.records import Gather, Refused
 from connectors.stations import Stations
 from core.county import load_county
+from core.model import Hazard, Level
 from rules.catalogue import load_catalogue
+from rules.questions import questions
 
 COUNTY = load_county(Path(__file__).parents[2] / "county" / "haimen")
 DAY = liars.Day(COUNTY)
 #: Hours after a lie's beginning at which people would be warned: at once, in the middle and when it is over.
 HOURS = {"spike": (0, 1), "calibration pulse": (0, 1, 3)}
-#: A lie that no other sensor can tell from what the sensor is there for; silencing it would silence the event (findings.py, quality.check_leaps).
-OWN = {"drift": {"flood.stage", "geological.points"}}
 
 
 def test_every_station_that_a_rule_reads_lies_somewhere() -> None:
@@ -37,21 +38,29 @@ def test_the_quiet_day_is_quiet_and_nobody_honest_is_doubted() -> None:
     assert (judged.situation.sources.observations["flag"] == 1).all()
 
 
-@pytest.mark.parametrize("name", [name for name in liars.LIES if name not in OWN])
+@pytest.mark.parametrize("name", liars.LIES)
 def test_no_lie_of_one_station_causes_an_alert(name: str) -> None:
     assert DAY.alarms(name, HOURS.get(name, (0, 6))) == []
 
 
-def test_only_a_gauge_that_nobody_else_measures_can_drift_into_a_warning() -> None:
-    """Said plainly: a drift of a lone canal gauge or ground sensor is believed. Rain, wind and what has a twin is not."""
-    found = DAY.alarms("drift", (3,))
-    assert {a.rule for a in found} == OWN["drift"]
-    twins = {m.station for t in COUNTY.things for m in t.members if t.observed_property != "rain"}
-    assert not {a.station for a in found} & (twins | {s.station for s in COUNTY.stations_of("weather")})
+def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere() -> None:
+    """No other path measures what eight gauges and six ground sensors measure; their drift stands in the ceiling and rings the duty desk."""
+    judged = DAY.judged(liars.LIES["drift"], liars.START + 3)
+    calm = {(town.key, hazard): Level.NONE for town in judged.situation.county.towns for hazard in Hazard}
+    asked = {ref.split(".")[0] for ref, _ in questions(judged.situation, judged.findings, calm)}
+    assert asked == {"CQ1", "HYZ", "LJZ", "SJZ", "SXZ", "TSG", "YDZ", "YLZ", *(f"DZ-0{n}" for n in range(1, 7))}
+    for finding in judged.findings:
+        assert (finding.ceiling[-1] >= finding.unexplained[-1]).all()
+
+
+def test_without_asking_nature_a_drift_of_a_lone_sensor_would_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DAY, "rules", tuple(replace(r, explained_by=None) for r in DAY.rules))
+    assert {a.rule for a in DAY.alarms("drift", (3,))} == {"flood.stage", "geological.points"}
 
 
 def test_without_the_flags_or_the_second_path_the_lies_would_warn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test above bites: with the leap test off a pulse warns at a lone gauge."""
+    """The test above bites: with the leap test off, and nature not asked, a pulse warns at a lone gauge."""
+    monkeypatch.setattr(DAY, "rules", tuple(replace(r, explained_by=None) for r in DAY.rules))
     monkeypatch.setattr("core.signatures.leap", lambda t, v, *_: (v != v, v * float("nan")))
     assert {a.rule for a in DAY.alarms("calibration pulse", (1,))} == {"flood.stage", "geological.points"}
 
