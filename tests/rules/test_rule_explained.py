@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rules_world import World, beijing, make, reading, signal
+from rules_world import ROOT, World, beijing, make, reading, signal
+from test_rule_packs import GOOD
 
 import rules
+from console.rulebook import book, page
+from core.county import load_county
+from core.county.overrides import COLUMNS, FILE
 from core.model import Batch, FieldReport, Flag, Hazard, Level
+from rules import schema
 from rules.assess import hold_all, judge
+from rules.handbook import collect
 from rules.packs import FOLDER, Rule, load_pack
 from rules.testworld import START, sources, world
+from rules.validate import validate
 
 STAGE = next(r for r in load_pack(FOLDER / "cn" / "stage.yaml").rules if r.id == "flood.stage")
 POINTS = next(r for r in load_pack(FOLDER / "cn" / "geological_points.yaml").rules if r.id == "geological.points")
@@ -208,3 +218,72 @@ def test_whoever_confirms_proves_it(tmp_path: Path, who: str) -> None:
         for feed in ("weather", "water"):
             home.feed(feed, NOW, Batch(observations=tuple(o for o in rain if o.feed == feed)))
     assert step(home).level >= Level.BLUE and notices(home) == []
+
+
+# --- what analysts write
+
+CLAUSE = """\
+    explained_by:
+      condition: >-
+        rain_24h >= 25 mm
+        or stage_rise_6h >= 0.1 m
+      question: 漂移？
+      source: 自定
+      verified: false
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "at", "says"), [
+    ("stage_rise_6h", "stage_ris_6h", "19:12", "stage_rise_6h"), ("0.1 m", "0.1 mm/h", "19:26", "单位"), ("25 mm", "25 s", "18:18", "单位不合"),
+    ("      question: 漂移？\n", "", "16:5", "question"), ("verified: false\n", "verified: perhaps\n", "22:17", "true 或 false"),
+    ("rain_24h >= 25 mm\n", "rain_24h\n", "18:9", "真假"),
+])
+def test_a_clause_that_is_wrong_is_refused_in_its_place(tmp_path: Path, old: str, new: str, at: str, says: str) -> None:
+    good = GOOD + CLAUSE
+    assert problems_of(tmp_path, good) == ([], []) and good.count(old) >= 1
+    head, _, tail = good.rpartition(old)
+    errors, _ = problems_of(tmp_path, head + new + tail)
+    assert len(errors) == 1 and f"x.yaml:{at}:" in errors[0] and says in errors[0], errors
+
+
+def test_a_clause_that_can_never_hold_is_remarked_and_the_schema_knows_it(tmp_path: Path) -> None:
+    errors, remarks = problems_of(tmp_path, GOOD + CLAUSE.replace("or stage_rise_6h >= 0.1 m", "and rain_24h < 20 mm"))
+    assert not errors and len(remarks) == 1 and "成因自相矛盾" in remarks[0] and "x.yaml:18:" in remarks[0]
+    good = yaml.safe_load(GOOD + CLAUSE)
+    good["valid_from"] = str(good["valid_from"])
+    jsonschema.validate(good, schema.pack_schema())
+    del good["rules"][0]["explained_by"]["question"]
+    with pytest.raises(jsonschema.ValidationError, match="question"):
+        jsonschema.validate(good, schema.pack_schema())
+
+
+def problems_of(folder: Path, text: str) -> tuple[list[str], list[str]]:
+    (folder / "x.yaml").write_text(text, encoding="utf-8")
+    found = validate([folder / "x.yaml"])
+    return [str(e) for e in found.errors], [str(r) for r in found.remarks]
+
+
+def test_a_county_changes_a_cause_by_its_parameter_and_the_town_has_its_own_number(tmp_path: Path) -> None:
+    """8 mm in a day explain nothing by the pack's 25 mm, and do by Linjiang's 8."""
+    folder = tmp_path / "haimen"
+    shutil.copytree(ROOT / "county" / "haimen", folder, ignore=shutil.ignore_patterns("scenarios"))
+    levels = {}
+    for name, town in (("usual", ""), ("own", "linjiang"), ("elsewhere", "yuelai")):
+        if town:
+            (folder / FILE).write_text(",".join(COLUMNS) + f"\nflood.stage,,heavy_rain,{town},,8,mm,,自定,false,\n", encoding="utf-8")
+        home = make(tmp_path / name, folder)
+        home.calm(NOW, hours=60)
+        for feed in ("weather", "water"):
+            rain = [reading(s.station, "rain", NOW, 8.0, feed=feed, received=NOW) for s in home.county.stations_of(feed) if "rain" in s.properties]
+            home.feed(feed, NOW, Batch(observations=tuple(rain)))
+        creep(home, NOW, 2.75)
+        levels[name] = step(home).level
+    assert levels == {"usual": Level.NONE, "own": Level.YELLOW, "elsewhere": Level.NONE}
+
+
+def test_the_rule_book_tells_what_explains_a_claim_and_what_is_asked() -> None:
+    entry = next(e for e in collect(load_county(ROOT / "county" / "haimen"), NOW.date()) if e.rule.id == "flood.stage")
+    assert entry.explained_by is not None and entry.explained_by.zh.startswith("周边24小时雨量达到 25 mm，或者") and not entry.explained_by.verified
+    assert {"rain_24h_around", "official_flood"} <= {m.name for m in entry.indicators}
+    data = book(load_county(ROOT / "county" / "haimen"), NOW.date(), None)
+    assert all("问值班台“仪器漂移，还是溃口、误开闸？”" in page(data, form) for form in ("md", "html"))
