@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rules_world import ROOT, World, beijing, make, reading, signal
+from rules_world import CLOCK, ROOT, Scenario, World, beijing, make, reading, signal
 from test_rule_packs import GOOD
 
 import rules
@@ -21,8 +21,9 @@ from console.rulebook import book, page
 from core.county import load_county
 from core.county.overrides import COLUMNS, FILE
 from core.model import Batch, FieldReport, Flag, Hazard, Level
-from rules import schema
-from rules.assess import hold_all, judge
+from core.times import parse_local
+from rules import backtest, schema
+from rules.assess import hold_all, judge, rules_of
 from rules.handbook import collect
 from rules.packs import FOLDER, Rule, load_pack
 from rules.testworld import START, sources, world
@@ -131,6 +132,21 @@ def test_many_ticks_at_once_say_what_each_says_alone() -> None:
         for side in ("proved", "ceiling", "heading", "unexplained"):
             assert getattr(alone, side)[-1, 0] == getattr(block, side)[number, 0], (tick, side)
     assert block.unexplained.any() and block.proved.any()
+
+
+@pytest.mark.parametrize(("storm", "start", "end"), [("in-fa-2021", "2021-07-25 00:00", "2021-07-28 08:00"), ("plum-rain-2023", "2023-07-06 12:00", "2023-07-07 16:00")])
+def test_the_countys_storms_are_warned_of_at_the_same_step(tmp_path: Path, storm: str, start: str, end: str) -> None:
+    home, first, last = make(tmp_path), parse_local(start, CLOCK), parse_local(end, CLOCK)
+    tables, since, now = Scenario(storm, home.county), first - timedelta(days=5), first
+    while now <= last:
+        tables.tell(home, since, now)
+        since, now = now, now + timedelta(hours=3)
+    ticks, chosen = backtest.steps(first, last, timedelta(hours=1)), rules_of(home.county, first)
+    held = {}
+    for name, asked in (("asked", chosen), ("believed", tuple(replace(r, explained_by=None) for r in chosen))):
+        held[name] = backtest.run(ticks=ticks, county=home.county, rules=asked, source=backtest.stored(home.county, home.lake, home.ledger, asked), block=len(ticks)).held
+    for rule in (STAGE.id, POINTS.id):
+        assert (held["asked"][rule] == held["believed"][rule]).all() and (storm == "plum-rain-2023" or held["asked"][rule].any()), rule
 
 
 # --- what people see
