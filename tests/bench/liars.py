@@ -92,11 +92,20 @@ LIES: dict[str, Lie] = {
     "swapped fields": _swap,
 }
 
+#: What makes the same rise a true one, or leaves nobody who could say that it is none: honest values (T, S) -> values, by property.
+TRUE: dict[str, dict[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "heavy rain": {"rain": lambda v: v + 2.0},
+    "every gauge rises": {"stage": lambda v: v + np.maximum(0.0, np.arange(len(v)) - START + 6)[:, None] * 0.06},
+    "rain gauges silent": {"rain": lambda v: np.where(np.arange(len(v))[:, None] < START - 4, v, np.nan)},
+}
+
 # --- a quiet day in a county, told once by every station
 
 HOURS, START = 60, 50
 NOW = datetime(2021, 7, 20, 4, tzinfo=UTC)
 GROUPS = ("weather", "water", "geology")
+#: Rules that ask what would explain a lone claim.
+ASKED = ("flood.stage", "geological.points")
 #: What no rule of the county reads.
 NO_RULE = ("pressure", "wind_direction")
 
@@ -187,13 +196,14 @@ class Day:
         self.feed_of = {s.station: s.feed for s in county.stations}
         self._calm: dict[int, Judged] = {}
 
-    def judged(self, lie: Lie | None, row: int) -> Judged:
-        """The rules at `row`, with the liars' lie (None: nobody lies)."""
+    def judged(self, lie: Lie | None, row: int, around: str = "") -> Judged:
+        """The rules at `row`, with the liars' lie (None: nobody lies) and a name of TRUE around it."""
         parts = []
         now = NOW + timedelta(hours=row)
         for feed, (stations, series) in self.day.items():
             liars = {f"{name}.{n}" for name, n in self.town.liars if self.feed_of[name] == feed}
             mask = np.array([s.station in liars for s in stations])
+            series = {k: TRUE.get(around, {}).get(k, np.asarray)(v) for k, v in series.items()}
             told = series if lie is None else {k: np.where(mask, v, series[k]) for k, v in lie(series, 1.0, START, row).items()}
             known = {name: v[: row + 1] for name, v in told.items()}
             times = np.array([(NOW + timedelta(hours=h)).timestamp() for h in range(row + 1)])
@@ -205,6 +215,17 @@ class Day:
         rows = pd.concat(parts, ignore_index=True)
         nothing = to_table("signals", []).to_pandas(ignore_metadata=True).rename(columns={"received": "listed_at"}).assign(snapshot_at=now)
         return judge(Sources(observations=rows, forecasts=rows.iloc[0:0], tracks=tracks, signals=nothing, silent=frozenset()), now, self.town.county, self.rules)
+
+    def believed(self, around: str, hours: int) -> tuple[int, int]:
+        """Towns and rules in which a drift shows a level when what TRUE says is so, and in how many it would if nature were not asked."""
+        asked = self.rules
+        shown = self.judged(LIES["drift"], START + hours, around)
+        self.rules = tuple(replace(r, explained_by=None) for r in asked)
+        try:
+            whole = self.judged(LIES["drift"], START + hours, around)
+        finally:
+            self.rules = asked
+        return _shown(shown), _shown(whole)
 
     def alarms(self, name: str, hours: tuple[int, ...]) -> list[Alarm]:
         """Levels (proved or carried on) that only the lie reaches, by station, rule and hour after its beginning."""
@@ -224,6 +245,10 @@ class Day:
                     if n == copy and place is not None and properties & set(place.properties):
                         at = np.flatnonzero(raised & (np.arange(len(level)) // size == copy))
                         yield Alarm(lie=name, station=station, rule=after.rule.id, hours=hour, level=int(level[at].max()))
+
+
+def _shown(judged: Judged) -> int:
+    return sum(int((f.proved[-1] > 0).sum()) for f in judged.findings if f.rule.id in ASKED)
 
 
 def _frame(feed: str, stations: tuple[Station, ...], name: str, values: np.ndarray, flags: np.ndarray, times: np.ndarray) -> pd.DataFrame:

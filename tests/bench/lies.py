@@ -54,6 +54,9 @@ def main() -> None:
     for name, found in alarms.items():
         for rule, station in sorted({(a.rule, a.station) for a in found}):
             print(f"ALERT {name}: {station} {rule}")
+    for name in liars.TRUE:
+        shown, whole = day.believed(name, 3)
+        print(f"TRUE {name}: the same rise shows in {shown} of {whole} towns and rules in which it would if nature were not asked")
     print(NOTES)
 
 

@@ -53,6 +53,13 @@ def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere() -> None:
         assert (finding.ceiling[-1] >= finding.unexplained[-1]).all()
 
 
+@pytest.mark.parametrize("around", liars.TRUE)
+@pytest.mark.parametrize("hours", [1, 3])
+def test_a_rise_that_is_true_or_that_nobody_can_deny_is_believed_at_once(around: str, hours: int) -> None:
+    shown, whole = DAY.believed(around, hours)
+    assert shown == whole >= 6
+
+
 def test_without_asking_nature_a_drift_of_a_lone_sensor_would_warn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DAY, "rules", tuple(replace(r, explained_by=None) for r in DAY.rules))
     assert {a.rule for a in DAY.alarms("drift", (3,))} == {"flood.stage", "geological.points"}
