@@ -38,7 +38,8 @@ def questions(situation: Situation, findings: Iterable[Finding], in_force: Mappi
 
 def _text(who: str, finding: Finding, level: Level, shown: str, absent: str) -> str:
     question = finding.rule.explained_by.question if finding.rule.explained_by else ""
-    return (f"{who}独自报{finding.rule.title}{level.zh}{f'（{shown}）' if shown else ''}，没有另一线路证实，也不见成因{f'（{absent}）' if absent else ''}：{question}"
+    claim = f"{who}独自报{finding.rule.title}{level.zh}{f'（{shown}）' if shown else ''}"
+    return (f"{claim}，没有另一线路证实，也不见成因{f'（其他线路：{absent}）' if absent else ''}：{question}"
             f"请派人到现场或去电核实；证实前只列入“不能排除” / one path alone claims {level.en}, nothing explains it")
 
 
@@ -59,5 +60,5 @@ def _absent(situation: Situation, cause: Cause, answer: Answer) -> str:
     for name in dict.fromkeys(name for leaf in leaves(cause.tree) for name in names(leaf)):
         indicator, value = situation.catalogue.indicators[name], float(answer.columns.values[name].lo[answer.at])
         if indicator.kind == "station" and np.isfinite(value):
-            told.append(say(indicator, value))
+            told.append(say(indicator, round(value, 2) + 0.0))  # no "-0"
     return "、".join(told[:MOST_CAUSES])

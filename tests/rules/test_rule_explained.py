@@ -185,7 +185,7 @@ def test_the_desk_is_asked_once_and_the_evidence_says_why(tmp_path: Path) -> Non
     assert proof.counterfactual == "黄色需另一线路的测站或成因证实"
     [(ref, text)] = notices(home)
     assert ref == "LJZ/flood.stage/yellow@2021-07-01"
-    assert text.startswith("临江站独自报河道与潮位黄色（水位超警戒水位 0.05 m），没有另一线路证实，也不见成因（周边24小时雨量 0 mm、")
+    assert text.startswith("临江站独自报河道与潮位黄色（水位超警戒水位 0.05 m），没有另一线路证实，也不见成因（其他线路：周边24小时雨量 0 mm、")
     assert "仪器漂移，还是溃口、误开闸？请派人" in text
     told = rules.explain(town="linjiang", hazard=Hazard.FLOOD, at=NOW, county=home.county, lake=home.lake, ledger=home.ledger)
     assert told.matches, told.differences
