@@ -87,7 +87,7 @@ class Grid:
     stations: tuple[str, ...]
     step_s: int
     value: Floats
-    row: Ints
+    row: NDArray[np.int32]
     accumulated: bool
     #: Running sums over the slots, made when first asked for.
     kept: dict[str, Running] = field(default_factory=dict, compare=False, repr=False)
@@ -179,7 +179,7 @@ def build(
     positive = intervals[intervals > 0]
     step = int(min(STEP_S, max(60, positive.min()))) if positive.size else STEP_S
     shape = (max(1, round(hours * 3600 / step)), len(stations))
-    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64), bool(positive.size))
+    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int32), bool(positive.size))
     if rows.size:
         _lay(grid, log, rows, column[rows], now)
     return grid
