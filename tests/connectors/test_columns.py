@@ -177,6 +177,15 @@ def test_a_declared_json_by_columns_is_one_by_record(elsewhere, data) -> None:
     agree(lambda: table.by_columns(text, **known), lambda: table.by_record(text, **known))
 
 
+def test_one_value_a_record_is_left_to_the_other_way(elsewhere) -> None:
+    county, feed = elsewhere("table", *STATIONS)
+    described = replace(DECLARED, quantity="what", value="v", columns={"雨": DECLARED.columns["r"]}, records="")
+    known = {"feed": replace(feed, table=described), "county": county, "received": NOW, "raw": "r"}
+    text = json.dumps([{"s": "M1", "tm": "2021-07-26T05:00:00", "what": "雨", "v": "1"}])
+    assert agree(lambda: table.by_columns(text, **known), lambda: table.by_record(text, **known)) is None
+    assert [o.value for o in table.parse(text.encode(), **known).observations] == [25.4]
+
+
 @CALM
 @given(st.data())
 def test_a_declared_csv_by_columns_is_one_by_record(elsewhere, data) -> None:
