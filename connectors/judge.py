@@ -69,7 +69,7 @@ def _stands(o: Observation, held: Observation | None) -> bool:
 def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     """Every test's findings by property."""
     stations = {station.station: station for station in county.stations}
-    beside, near, paths = neighbours(sheet.stations, county)
+    beside, near = neighbours(sheet.stations, county)
     work = _at_work(sheet, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
@@ -77,7 +77,7 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
         found[name] = [*quality.check(name, sheet.times, values, interval_s=interval_s), *_climate(name, sheet, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
         well = np.where(sick, np.nan, values)  # what is in doubt is no witness
-        found[name] += [*quality.check_neighbours(name, well, near, paths), *quality.check_leaps(name, sheet.times, well, near)]
+        found[name] += [*quality.check_neighbours(name, well, near), *quality.check_leaps(name, sheet.times, well, near)]
         found[name] += quality.check_drift(name, sheet.times, well, beside)
         found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
         found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from core import checks, quality
 from core.model import Flag
 from core.units import PROPERTIES
+from core.witnesses import Near
 
 HOUR = 3600.0
 NAN = float("nan")
@@ -108,8 +109,8 @@ def test_the_reading_after_an_impossible_one_is_not_blamed() -> None:
 def neighbours(name, value, others, paths=None):
     values = np.array([[value, *others]], dtype=float)
     paths = np.array([0, *(paths or range(1, len(others) + 1))])
-    near = [np.flatnonzero(paths != own) for own in paths]
-    return any(d.where[0, 0] for d in quality.check_neighbours(name, values, near, paths))
+    near = Near.of(*np.nonzero(paths[:, None] != paths), paths)
+    return any(d.where[0, 0] for d in quality.check_neighbours(name, values, near))
 
 
 @pytest.mark.parametrize(
