@@ -13,16 +13,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from connectors.near import neighbours
+from connectors.doubts import doubts
 from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
-from core import quality
-from core.checks import Bools, gaps, outside
+from core.checks import Bools
 from core.county import County, Feed
 from core.lake import Lake
 from core.model import Batch, Flag
 from core.quality import Doubt
 from core.readings import Readings, Words, stamps
-from core.times import SHANGHAI
 
 _RANK = {Flag.GOOD: 0, Flag.UNKNOWN: 1, Flag.SUSPECT: 2, Flag.FAIL: 3, Flag.MISSING: 4}
 #: What we say of one reading: how bad, and why.
@@ -48,76 +46,21 @@ def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime
     held = around(lake, feed.feed, first, last, now)
     sheet = lay(measured, held)
     told = _told(sheet, doubts(sheet, feed, county), len(measured) + len(held))
-    judged = _flagged(measured, told.take(slice(len(measured))))
-    again = np.flatnonzero(sheet.twin >= 0)
+    judged, of_held = _flagged(measured, told.take(slice(len(measured)))), told.take(slice(len(measured), None))
+    repeated = np.flatnonzero(sheet.twin >= 0)
     new = np.ones(len(measured), dtype=bool)
-    new[again] = ~_stands(judged.take(again), held.take(sheet.twin[again]))
-    speak = (_marked(held) | (told.codes[len(measured):] > 0)) & (held.time >= stamps([first - REACH])) & (held.time <= stamps([last + REACH]))
-    speak[sheet.twin[again]] = False
-    former = held.take(speak)
-    later = _flagged(former, told.take(len(measured) + np.flatnonzero(speak)))
-    changed = replace(later, received=np.repeat(stamps([now]), len(later))).take(~_stands(later, former))
-    return Judgement(batch=replace(batch, observations=Readings.join(judged, ahead)), news=Readings.join(judged.take(new), changed, ahead))
+    new[repeated] = ~_stands(judged.take(repeated), held.take(sheet.twin[repeated]))
+    touched = (held.time >= stamps([first - REACH])) & (held.time <= stamps([last + REACH])) & (_marked(held) | (of_held.codes > 0))
+    touched[sheet.twin[repeated]] = False
+    former = held.take(touched)
+    later = replace(_flagged(former, of_held.take(touched)), received=np.repeat(stamps([now]), len(former)))
+    news = Readings.join(judged.take(new), later.take(~_stands(later, former)), ahead)
+    return Judgement(batch=replace(batch, observations=Readings.join(judged, ahead)), news=news)
 
 
 def _stands(readings: Readings, held: Readings) -> Bools:
     """(N,): whether what the lake holds of a reading needs no new row: it says the same, or a person has set it right."""
     out: Bools = is_corrected(held) | same(readings, held)
-    return out
-
-
-def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
-    """Every test's findings by property."""
-    stations = {station.station: station for station in county.stations}
-    beside, near = neighbours(sheet.stations, county)
-    work = _at_work(sheet, county)
-    found: dict[str, list[Doubt]] = {}
-    for name, values in sheet.values.items():
-        found[name] = [*quality.check(name, sheet.times, values, interval_s=sheet.interval_s[name]), *_climate(name, sheet, county)]
-        sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
-        well = np.where(sick, np.nan, values)  # what is in doubt is no witness
-        found[name] += [*quality.check_neighbours(name, well, near), *quality.check_leaps(name, sheet.times, well, near)]
-        found[name] += quality.check_drift(name, sheet.times, well, beside)
-        found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
-        found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
-    for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values)):
-        for name, several in more.items():
-            found[name] += several
-    for link in county.links:
-        if {link.upstream, link.downstream} <= set(sheet.stations) & set(stations) and link.observed_property in sheet.values:
-            found[link.observed_property].append(_link(sheet, link.upstream, link.downstream, link.observed_property, link.rise))
-    return found
-
-
-def _climate(name: str, sheet: Sheet, county: County) -> list[Doubt]:
-    """What a month does not know at a station; a station's own row goes before the row for all."""
-    rows = [row for row in county.climate if row.observed_property == name]
-    if not rows:
-        return []
-    months = np.array([datetime.fromtimestamp(t, SHANGHAI).month for t in sheet.times])
-    own = {(row.station, row.month) for row in rows if row.station}
-    out = []
-    for row in rows:
-        columns = np.array([s == row.station if row.station else (s, row.month) not in own for s in sheet.stations])
-        where = outside(sheet.values[name], row.low, row.high) & (months == row.month)[:, None] & columns[None, :]
-        out.append(Doubt(where, Flag.SUSPECT, f"month {row.month} knows {row.low:g}..{row.high:g}"))
-    return out
-
-
-def _link(sheet: Sheet, upstream: str, downstream: str, name: str, rise: float) -> Doubt:
-    up, down = sheet.stations.index(upstream), sheet.stations.index(downstream)
-    where: Bools = np.zeros(sheet.values[name].shape, dtype=bool)
-    where[:, up] = where[:, down] = sheet.values[name][:, down] - sheet.values[name][:, up] > rise
-    return Doubt(where, Flag.SUSPECT, f"{downstream} over {rise:g} m above {upstream}, which lies upstream")
-
-
-def _at_work(sheet: Sheet, county: County) -> Bools:
-    """(T, S): whether somebody works on the station."""
-    out: Bools = np.zeros((len(sheet.times), len(sheet.stations)), dtype=bool)
-    for window in county.maintenance:
-        if window.station in sheet.stations:
-            end = np.inf if window.end is None else window.end.timestamp()
-            out[:, sheet.stations.index(window.station)] |= (sheet.times >= window.start.timestamp()) & (sheet.times < end)
     return out
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from connectors.judge import doubts
+from connectors.doubts import doubts
 from connectors.sheet import Sheet
 from core.county import County, Station
 from core.lake.shapes import to_table
