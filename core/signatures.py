@@ -28,10 +28,14 @@ TENFOLD = 1.2
 def anchor(times: Floats, values: Floats) -> Floats:
     """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there."""
     out = np.full(values.shape, np.nan)
-    first, last = np.searchsorted(times, times - ANCHOR_S[1]), np.searchsorted(times, times - ANCHOR_S[0], side="right")
-    for row in np.flatnonzero(last - first >= ANCHORED):
-        count, _, middle, _ = ordered(values[first[row] : last[row]].T)
-        out[row] = np.where(count >= ANCHORED, middle, np.nan)
+    first = np.searchsorted(times, times - ANCHOR_S[1])
+    rows_back = np.searchsorted(times, times - ANCHOR_S[0], side="right") - first
+    for many in np.unique(rows_back[rows_back >= ANCHORED]):
+        alike = np.flatnonzero(rows_back == many)
+        for rows in np.array_split(alike, 1 + len(alike) * int(many) * values.shape[1] // BLOCK):
+            past = values[first[rows, None] + np.arange(many)].swapaxes(1, 2)
+            count, _, middle, _ = ordered(past.reshape(-1, many))
+            out[rows] = np.where(count >= ANCHORED, middle, np.nan).reshape(len(rows), values.shape[1])
     return out
 
 

@@ -142,13 +142,15 @@ def test_a_gap_is_told_and_takes_nothing_away_until_it_is_filled(lake, county) -
     assert {value[2] for value in state(lake).values()} == {("",)}
 
 
-def test_neighbours_on_the_sphere_are_those_of_the_plain_formula() -> None:
+@pytest.mark.parametrize("few", [0, 500])
+def test_neighbours_on_the_sphere_are_those_of_the_plain_formula(monkeypatch, few) -> None:
     import random
 
     from connectors.stations import distance_km, within_km
 
     draw = random.Random(5)
     places = [(draw.uniform(31, 33), draw.uniform(120, 122)) for _ in range(60)] + [None, (89.99, -179.9), (89.99, 0.1), (0.0, 179.95), (0.0, -179.95)]
+    monkeypatch.setattr("connectors.stations.FEW", few)
     found = set(zip(*(numbers.tolist() for numbers in within_km(places, 25.0)), strict=True))
     assert found == {(i, j) for i, a in enumerate(places) for j, b in enumerate(places) if i != j and a and b and distance_km(*a, *b) <= 25.0}
     assert len(found) > 50 and not any(len(numbers) for places in ([None], []) for numbers in within_km(places, 25.0))
