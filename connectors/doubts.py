@@ -18,7 +18,7 @@ from core.times import SHANGHAI
 
 
 def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
-    """Every test's findings by property."""
+    """Every test's findings by property; before row `sheet.since` what others need to know."""
     column = {name: number for number, name in enumerate(sheet.stations)}
     beside, near = neighbours(sheet.stations, county)
     work = _at_work(sheet, column, county)
@@ -27,11 +27,12 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
         found[name] = [*quality.check(name, sheet.times, values, interval_s=sheet.interval_s[name]), *_climate(name, sheet, column, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
         well = np.where(sick, np.nan, values)  # what is in doubt is no witness
-        found[name] += [*quality.check_neighbours(name, well, near), *quality.check_leaps(name, sheet.times, well, near)]
-        found[name] += quality.check_drift(name, sheet.times, well, beside)
+        found[name] += quality.check_neighbours(name, well, near, sheet.since)
+        found[name] += quality.check_leaps(name, sheet.times, well, near, sheet.since)
+        found[name] += quality.check_drift(name, sheet.times, well, beside, sheet.since)
         found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
         found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
-    for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values)):
+    for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values, sheet.since)):
         for name, several in more.items():
             found[name] += several
     for name, doubt in _uphill(sheet, column, county):

@@ -66,19 +66,15 @@ def _stands(readings: Readings, held: Readings) -> Bools:
 
 def _told(sheet: Sheet, found: dict[str, list[Doubt]], count: int) -> Words[Told]:
     """(`count`,) what is said of each reading; the first word is nothing."""
-    said: dict[tuple[Flag, str], int] = {}
-    parts = [(numbers, said.setdefault((doubt.flag, doubt.reason), len(said))) for name, several in found.items() for doubt in several
-             if len(numbers := sheet.origin[name][doubt.where & (sheet.origin[name] >= 0)])]
-    number = np.concatenate([np.zeros(0, dtype=np.int64), *(numbers for numbers, _ in parts)])
-    order = np.argsort(number, kind="stable")
-    which = np.repeat([n for _, n in parts], [len(numbers) for numbers, _ in parts])[order]
-    rows, begin, length = np.unique(number[order], return_index=True, return_counts=True)
-    table = np.full((len(rows), length.max(initial=0)), -1)
-    for k in range(table.shape[1]):
-        table[length > k, k] = which[begin[length > k] + k]
-    sets, codes, reasons = Words.of(map(tuple, table.tolist())), np.zeros(count, dtype=np.int32), list(said)
-    codes[rows] = 1 + sets.codes
-    return Words(codes, ((), *(tuple(reasons[n] for n in several if n >= 0) for several in sets.words)))
+    codes, number = np.zeros(count, dtype=np.int32), dict[Told, int]({(): 0})
+    for name, doubt in ((name, doubt) for name, several in found.items() for doubt in several):
+        rows = sheet.origin[name][doubt.where]
+        rows = rows[rows >= 0]
+        then, words = np.zeros(len(number), dtype=np.int32), tuple(number)
+        for before in np.flatnonzero(np.bincount(codes[rows])):
+            then[before] = number.setdefault((*words[before], (doubt.flag, doubt.reason)), len(number))
+        codes[rows] = then[codes[rows]]
+    return Words(codes, tuple(number))
 
 
 def _marked(readings: Readings) -> Bools:

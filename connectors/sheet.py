@@ -23,7 +23,7 @@ REACH = timedelta(seconds=REACH_S)
 class Sheet:
     """`times` (T,) epoch s; by property `values` (T, S), NaN for none, `origin` (T, S) the number of the reading, -1 for none, and the longest
     `interval_s`. The readings are numbered: first those of the new batch, then those held. `twin`, by new reading: the number among those held of the
-    same station, property and time, -1 for none.
+    same station, property and time, -1 for none. `since`: the row from which on the batch can change what is told.
     """
 
     times: Floats
@@ -32,6 +32,7 @@ class Sheet:
     origin: dict[str, Ints]
     interval_s: dict[str, int]
     twin: Ints
+    since: int = 0
 
 
 def lay(fresh: Readings, held: Readings) -> Sheet:
@@ -51,7 +52,7 @@ def lay(fresh: Readings, held: Readings) -> Sheet:
     value, interval_s = np.concatenate([fresh.value, held.value]), np.concatenate([fresh.interval_s, held.interval_s])
     origins = dict(zip(properties, origin.reshape(len(properties), len(times), len(names)), strict=True))
     return Sheet(
-        times=times / 1e6, stations=names, origin=origins, twin=twin,
+        times=times / 1e6, stations=names, origin=origins, twin=twin, since=int(np.searchsorted(times, stamps[:new].min() - REACH_S * 1e6)),
         values={name: np.where(at >= 0, value[at], np.nan) for name, at in origins.items()},
         interval_s={name: int(interval_s[at[at >= 0]].max(initial=0)) for name, at in origins.items()},
     )

@@ -206,7 +206,8 @@ def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> l
 
 def _swing(values: Floats) -> Floats:
     """(S,) between the lowest and the highest reading of each station; NaN for none."""
-    swing: Floats = np.fmax.reduce(values, axis=0, initial=-np.inf) - np.fmin.reduce(values, axis=0, initial=np.inf)
+    with np.errstate(invalid="ignore"):
+        swing: Floats = np.fmax.reduce(values, axis=0, initial=-np.inf) - np.fmin.reduce(values, axis=0, initial=np.inf)
     return swing
 
 
@@ -218,8 +219,8 @@ def _where(columns: Bools, test: Callable[..., Bools], *values: Floats) -> Bools
     return out
 
 
-def check_leaps(name: str, times: Floats, values: Floats, near: Near) -> list[Doubt]:
-    """Where a station leaps and nobody moves with it; `near` are the others near by on other paths."""
+def check_leaps(name: str, times: Floats, values: Floats, near: Near, since: int = 0) -> list[Doubt]:
+    """Where a station leaps and nobody moves with it, from row `since` on; `near` are the others near by on other paths."""
     limits = LIMITS.get(name)
     if limits is None or np.isnan(limits.leap):
         return []
@@ -228,16 +229,18 @@ def check_leaps(name: str, times: Floats, values: Floats, near: Near) -> list[Do
     size = np.full(values.shape, NAN)
     if columns.any():
         size[:, columns] = signatures.leap(times, values[:, columns], limits.leap, limits.stands)[1]
+    size[:since] = NAN
     doubted = np.isfinite(size) & ~signatures.moved_too(times, values, size, near)
     return [Doubt(doubted, Flag.SUSPECT, f"leap over {limits.leap:g}, not yet stood {limits.stands / 3600:g} h, no other path moves")]
 
 
-def check_drift(name: str, times: Floats, values: Floats, near: Near) -> list[Doubt]:
-    """Where a station has moved away from the median of at least three stations near by (`near`, each its own witness) since its anchor, half a day ago."""
+def check_drift(name: str, times: Floats, values: Floats, near: Near, since: int = 0) -> list[Doubt]:
+    """Where, from row `since` on, a station has moved away from the median of at least three stations near by (`near`, each its own witness) since its
+    anchor, half a day ago."""
     limits = LIMITS.get(name)
     if limits is None or np.isnan(limits.drift) or len(values) < signatures.ANCHORED:
         return []
-    moved = values - signatures.anchor(times, values)
+    moved = values - signatures.anchor(times, values, since)
     where = np.zeros(values.shape, dtype=bool)
     rows, stations = np.nonzero(_off(moved, limits.drift) & (near.count >= MANY))
     count, _, middle, _ = near.said(moved, rows, stations)
@@ -252,8 +255,8 @@ def _off(values: Floats, most: float) -> Bools:
     return out
 
 
-def check_neighbours(name: str, values: Floats, near: Near) -> list[Doubt]:
-    """Where a station stands alone among at least two neighbours on other paths: `near` are those, a path a witness."""
+def check_neighbours(name: str, values: Floats, near: Near, since: int = 0) -> list[Doubt]:
+    """Where, from row `since` on, a station stands alone among at least two neighbours on other paths: `near` are those, a path a witness."""
     agreement = NEIGHBOURS.get(name)
     if agreement is None:
         return []
@@ -261,6 +264,7 @@ def check_neighbours(name: str, values: Floats, near: Near) -> list[Doubt]:
     alone = np.fmin(agreement.alone[0], agreement.over[0])
     silent = (values <= dry) & np.logical_or.reduce(values >= wet, axis=1, keepdims=True)
     possible = _off(values, agreement.apart) | (values >= alone) | tens | silent
+    possible[:since] = tens  # a second tenfold reading is told by the first
     stations, rows = np.nonzero((possible & np.isfinite(values) & (near.count >= 2)).T)
     count, low, middle, high = near.said(values, rows, stations)
     told = count >= 2
@@ -308,14 +312,14 @@ PAIRS: tuple[Pair, ...] = (
 MANY = 3
 
 
-def check_exchanged(times: Floats, series: dict[str, Floats]) -> dict[str, list[Doubt]]:
-    """By property: where two properties of one station read what the other one read half a day ago."""
+def check_exchanged(times: Floats, series: dict[str, Floats], since: int = 0) -> dict[str, list[Doubt]]:
+    """By property: where, from row `since` on, two properties of one station read what the other one read half a day ago."""
     found: dict[str, list[Doubt]] = {}
     for pair in PAIRS:
         if pair.one in series and pair.other in series:
             a, b = series[pair.one], series[pair.other]
             moved = np.fmin(_swing(a), _swing(b)) >= 0.4 * pair.least  # each has to leave its own anchor by half of what the two are apart
-            where = _where(moved, partial(signatures.exchanged, times, least=pair.least), a, b)
+            where = _where(moved, partial(signatures.exchanged, times, least=pair.least, since=since), a, b)
             for name, with_name in ((pair.one, pair.other), (pair.other, pair.one)):
                 found.setdefault(name, []).append(Doubt(where, Flag.SUSPECT, f"reads like {with_name}: fields exchanged"))
     return found

@@ -25,11 +25,12 @@ LEAP_S, SHARED = 3 * 3600.0, 1 / 3
 TENFOLD = 1.2
 
 
-def anchor(times: Floats, values: Floats) -> Floats:
-    """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there."""
+def anchor(times: Floats, values: Floats, since: int = 0) -> Floats:
+    """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there, and before row `since`."""
     out = np.full(values.shape, np.nan)
     first = np.searchsorted(times, times - ANCHOR_S[1])
     rows_back = np.searchsorted(times, times - ANCHOR_S[0], side="right") - first
+    rows_back[:since] = 0
     for many in np.unique(rows_back[rows_back >= ANCHORED]):
         alike = np.flatnonzero(rows_back == many)
         for rows in np.array_split(alike, 1 + len(alike) * int(many) * values.shape[1] // BLOCK):
@@ -97,9 +98,9 @@ def tenfold(values: Floats, base: Floats, least: float) -> Bools:
     return out
 
 
-def exchanged(times: Floats, a: Floats, b: Floats, least: float) -> Bools:
-    """Where two properties of one station each read what the other one has been reading, and far from what they themselves have."""
-    anchor_a, anchor_b = anchor(times, a), anchor(times, b)
+def exchanged(times: Floats, a: Floats, b: Floats, least: float, since: int = 0) -> Bools:
+    """Where two properties of one station each read what the other one has been reading, and far from what they themselves have; from row `since` on."""
+    anchor_a, anchor_b = anchor(times, a, since), anchor(times, b, since)
     with np.errstate(invalid="ignore"):
         apart = np.abs(anchor_a - anchor_b)
         as_other, as_self = np.abs(a - anchor_b) + np.abs(b - anchor_a), np.abs(a - anchor_a) + np.abs(b - anchor_b)
