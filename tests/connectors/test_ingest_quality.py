@@ -120,9 +120,9 @@ def test_a_reading_inside_a_maintenance_window_is_flagged_and_no_witness(lake, c
     assert judged(lake, replace(county, maintenance=(window,)), after)["M9001", "rain"][0] == Flag.GOOD
 
 
-@pytest.mark.parametrize(("value", "flag"), [(31.0, Flag.GOOD), (38.0, Flag.SUSPECT), (-3.0, Flag.SUSPECT)])
+@pytest.mark.parametrize(("value", "flag"), [(31.0, Flag.GOOD), (38.0, Flag.SUSPECT), (-3.0, Flag.GOOD), (-8.0, Flag.SUSPECT)])
 def test_a_month_and_a_station_have_their_own_bounds(lake, county, value, flag) -> None:
-    rows = [{"station": "", "low": 15.0, "high": 44.0}, {"station": "M9001", "low": 15.0, "high": 36.0}]
+    rows = [{"station": "", "low": 15.0, "high": 44.0}, {"station": "M9001", "low": -5.0, "high": 36.0}]
     climate = tuple(Climate(observed_property="temperature", month=7, source="test", verified=False, **row) for row in rows)
     told = judged(lake, replace(county, climate=climate), [reading("M9001", "temperature", 0, value), reading("M9002", "temperature", 0, 38.0)])
     assert told["M9001", "temperature"][0] == flag and told["M9002", "temperature"][0] == Flag.GOOD

@@ -18,6 +18,16 @@ def told(found: list[quality.Doubt]) -> Told:
     return {(int(row), int(station), d.flag, d.reason) for d in found for row, station in np.argwhere(d.where)}
 
 
+def anchor(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """signatures.anchor."""
+    out, (far, near) = np.full(values.shape, np.nan), (signatures.ANCHOR_S[1], signatures.ANCHOR_S[0])
+    for row, station in np.ndindex(values.shape):
+        past = [v for t, v in zip(times, values[:, station], strict=True) if times[row] - far <= t <= times[row] - near and v == v]
+        if len(past) >= signatures.ANCHORED:
+            out[row, station] = statistics.median(past)
+    return out
+
+
 def own_past(name: str, times: np.ndarray, values: np.ndarray, interval_s: int) -> Told:
     """quality.check, every test asked about every station, each alone."""
     limits, out = quality.LIMITS[name], set()
@@ -35,7 +45,7 @@ def own_past(name: str, times: np.ndarray, values: np.ndarray, interval_s: int) 
             (checks.step(times, np.where(peaks, np.nan, sane), limits.step), Flag.SUSPECT, f"step over {limits.step:g} an hour"),
             (checks.flat(times, sane, limits.flat, limits.quiet), Flag.SUSPECT, f"flat for {limits.flat / 3600:g} h"),
             (signatures.pulse(times, sane, limits.spike), Flag.SUSPECT, f"pulse over {limits.spike:g}"),
-            (signatures.tenfold(sane, signatures.anchor(times, sane), limits.tenfold), Flag.SUSPECT, "ten times, or a tenth of, what it read half a day ago"),
+            (signatures.tenfold(sane, anchor(times, sane), limits.tenfold), Flag.SUSPECT, "ten times, or a tenth of, what it read half a day ago"),
         ]
         out |= {(int(row), station, flag, reason) for where, flag, reason in tests for row in np.flatnonzero(where[:, 0])}
     return out

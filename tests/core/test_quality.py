@@ -120,6 +120,7 @@ def neighbours(name, value, others, paths=None):
         ("rain", 0, [20], False),
         ("rain", 0, [20, 0.5], False),
         ("rain", 45, [0, 0.1], True),
+        ("rain", 33, [0, 0.1], True),
         ("rain", 45, [12, 0.1], False),
         ("pressure", 950, [985, 986], True),
         ("pressure", 984, [985, NAN, 986], False),

@@ -14,13 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import plain
 
 from core import quality, signatures
+from core.model import Flag
 from core.witnesses import Near
 
 NAN = float("nan")
 #: Values about which a property's tests have something to say, so that most draws are near a limit.
 VALUES = {
     "rain": [0.0, 0.1, 0.2, 4.0, 15.0, 16.0, 30.0, 45.0, 300.0, -1.0],
-    "wind_speed": [0.4, 1.5, 1.9, 2.0, 15.0, 18.0, 19.0, 45.0, 80.0],
+    "wind_speed": [1.5, 1.9, 2.0, 2.0, 15.0, 18.0, 19.0, 19.0, 80.0],
     "wind_gust": [2.0, 2.4, 20.0, 24.0, 60.0],
     "pressure": [990.0, 996.0, 1002.0, 1002.1, 1014.0, 1030.0, 9999.0],
     "temperature": [10.0, 10.1, 18.0, 22.0, 22.1, 35.0, 99.0],
@@ -80,7 +81,7 @@ def test_who_stands_alone_is_the_same_asked_one_by_one(sheet, since) -> None:
 def test_who_drifts_is_the_same_asked_one_by_one(sheet, since) -> None:
     name, values, times, near, _ = sheet
     found = quality.check_drift(name, times, values, heard(near, list(range(len(near)))), since)
-    moved = values - signatures.anchor(times, values)
+    moved = values - plain.anchor(times, values)
     drifted = plain.apart(moved, near, list(range(len(near))), quality.LIMITS[name].drift, quality.MANY) if len(times) >= signatures.ANCHORED else set()
     assert {(row, station) for row, station, _, _ in plain.told(found)} == known(drifted, since)
 
@@ -105,6 +106,22 @@ def test_exchanged_fields_are_found_where_the_whole_sheet_says_so(pair, rows, se
     series = {pair.one: np.where(swap, series[pair.other], series[pair.one]), pair.other: np.where(swap, series[pair.one], series[pair.other])}
     found = quality.check_exchanged(times, series, since)[pair.one][0].where
     assert (found == signatures.exchanged(times, series[pair.one], series[pair.other], pair.least) & (np.arange(rows) >= since)[:, None]).all()
+
+
+@settings(deadline=None)
+@given(sheets(), SINCE)
+def test_an_anchor_is_the_median_of_half_a_day_ago(sheet, since) -> None:
+    _, values, times, _, _ = sheet
+    want = np.where((np.arange(len(times)) >= since)[:, None], plain.anchor(times, values), NAN)
+    assert np.array_equal(signatures.anchor(times, values, since), want, equal_nan=True)
+
+
+def test_a_step_that_two_spikes_hid_and_one_tenfold_reading_each_of_two_stations() -> None:
+    water, times = np.array([[0.0, 0.0, 0.624, 0.023, 0.647, 0.647, 0.647]]).T, np.arange(7) * 300.0
+    assert (4, 0, Flag.SUSPECT, "step over 2.5 an hour") in plain.told(quality.check("stage", times, water)) == plain.own_past("stage", times, water, 0)
+    wind = np.array([[60.0, 18.0, 2.0, 2.0], [2.0, 2.0, 2.0, 2.0], [18.0, 60.0, 2.0, 2.0]])  # 60 is more than tenfold
+    near = [[n for n in range(4) if n != s] for s in range(4)]
+    assert plain.told(quality.check_neighbours("wind_speed", wind, heard(near, list(range(4))))) == plain.alone("wind_speed", wind, near, list(range(4)))
 
 
 def test_a_witness_says_the_median_of_its_stations_and_a_large_question_is_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
