@@ -39,7 +39,7 @@ class Judgement:
 def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime) -> Judgement:
     """Flags with reasons; no value is dropped or changed, and the source's own worse flag stays. A forecast is nobody's past."""
     everything = Readings.of(batch.observations)
-    measured, ahead = everything.take(everything.measured), everything.take(~everything.measured)
+    measured, ahead = (everything.take(np.flatnonzero(which)) for which in (everything.measured, ~everything.measured))
     if not len(measured):
         return Judgement(batch=batch, news=ahead)
     first, last = (at.item().replace(tzinfo=UTC) for at in (measured.time.min(), measured.time.max()))
@@ -50,11 +50,12 @@ def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime
     repeated = np.flatnonzero(sheet.twin >= 0)
     new = np.ones(len(measured), dtype=bool)
     new[repeated] = ~_stands(judged.take(repeated), held.take(sheet.twin[repeated]))
-    touched = (held.time >= stamps([first - REACH])) & (held.time <= stamps([last + REACH])) & (_marked(held) | (of_held.codes > 0))
-    touched[sheet.twin[repeated]] = False
+    spoken = np.flatnonzero(_marked(held) | (of_held.codes > 0))  # the others stay what they are
+    near = (held.time[spoken] >= stamps([first - REACH])) & (held.time[spoken] <= stamps([last + REACH]))
+    touched = spoken[near & ~np.isin(spoken, sheet.twin)]
     former = held.take(touched)
     later = replace(_flagged(former, of_held.take(touched)), received=np.repeat(stamps([now]), len(former)))
-    news = Readings.join(judged.take(new), later.take(~_stands(later, former)), ahead)
+    news = Readings.join(judged.take(np.flatnonzero(new)), later.take(np.flatnonzero(~_stands(later, former))), ahead)
     return Judgement(batch=replace(batch, observations=Readings.join(judged, ahead)), news=news)
 
 
