@@ -129,8 +129,3 @@ def ordered(values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     middle = (rising[rows, last // 2] + rising[rows, np.minimum(count // 2, values.shape[1] - 1)]) / 2
     low, middle, high = np.where(count > 0, (rising[:, 0], middle, rising[rows, last]), np.nan)
     return count.astype(np.float64), low, middle, high
-
-
-def median(values: Floats) -> Floats:
-    """(T,) median of each row over its finite values, NaN where there is none."""
-    return ordered(values)[2]

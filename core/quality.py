@@ -18,7 +18,6 @@ from core.checks import Bools, Floats
 from core.model import Flag
 from core.witnesses import Near
 
-Told = list[tuple[Flag, str]]
 NAN = float("nan")
 
 
@@ -337,12 +336,3 @@ def check_cross(series: dict[str, Floats]) -> dict[str, list[Doubt]]:
         for name in (rule.low, rule.high):
             found.setdefault(name, []).append(Doubt(where, Flag.SUSPECT, f"{rule.low} {word} {rule.high}"))
     return found
-
-
-def check_series(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> list[Told]:
-    """`check` of one station's series (T,): one list of (flag, reason) a reading, empty where nothing is wrong."""
-    told: list[Told] = [[] for _ in range(len(values))]
-    for doubt in check(name, times, values[:, None], interval_s=interval_s):
-        for row in np.flatnonzero(doubt.where[:, 0]):
-            told[int(row)].append((doubt.flag, doubt.reason))
-    return told

@@ -15,8 +15,13 @@ NAN = float("nan")
 
 
 def check(name, values, step=HOUR, interval_s=0):
+    """By reading what is told of one station's series."""
     values = np.array(values, dtype=float)
-    return quality.check_series(name, np.arange(len(values)) * step, values, interval_s=interval_s)
+    told = [[] for _ in values]
+    for doubt in quality.check(name, np.arange(len(values)) * step, values[:, None], interval_s=interval_s):
+        for row in np.flatnonzero(doubt.where[:, 0]):
+            told[row].append((doubt.flag, doubt.reason))
+    return told
 
 
 def flags(told):
