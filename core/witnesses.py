@@ -13,13 +13,14 @@ import numpy as np
 
 from core.checks import Floats, Ints, ordered
 
-#: Values that are looked at together at most, which bounds the memory: eight bytes each, a few times over.
-BLOCK = 2**20
+#: Values that are looked at together at most: what a processor keeps at hand, eight bytes each, a few times over.
+BLOCK = 2**15
 
 
 @dataclass(frozen=True)
 class Near:
-    """Of S stations: station s hears the witnesses first[s] to first[s + 1]; witness w is the stations member[group[w]] to member[group[w + 1]]."""
+    """Of S stations: station s hears the witnesses first[s] to first[s + 1]; witness w is the stations member[group[w]] to member[group[w + 1]]. The
+    last witness is nobody's, and is the station S, who says nothing."""
 
     first: Ints
     group: Ints
@@ -31,7 +32,8 @@ class Near:
         key = station * (1 + path.max(initial=0)) + path[other]
         order = np.argsort(key)
         group = np.flatnonzero(np.diff(key[order], prepend=-1))
-        return cls(np.searchsorted(station[order[group]], np.arange(len(path) + 1)), np.append(group, len(order)), other[order])
+        first = np.searchsorted(station[order[group]], np.arange(len(path) + 1))
+        return cls(first, np.append(group, [len(order), len(order) + 1]), np.append(other[order], len(path)))
 
     @cached_property
     def count(self) -> Ints:
@@ -56,25 +58,24 @@ class Near:
 
     def said(self, values: Floats, rows: Ints, stations: Ints) -> tuple[Floats, Floats, Floats, Floats]:
         """Of each reading values[rows, stations]: how many witnesses say something, and their lowest, middle and highest value; NaN for none."""
-        out = np.full((4, len(rows)), np.nan)
-        for asked, witness in self._alike(stations):
+        out, values = np.full((4, len(rows)), np.nan), np.column_stack([values, np.full(len(values), np.nan)])
+        for asked, witness in self._blocks(stations):
             out[:, asked] = ordered(self._told(values, rows[asked, None], witness))
         return out[0], out[1], out[2], out[3]
 
-    def _alike(self, stations: Ints) -> Iterator[tuple[Ints, Ints]]:
-        """Blocks of stations with equally many witnesses: (M,) places in `stations`, (M, n) the witnesses."""
+    def _blocks(self, stations: Ints) -> Iterator[tuple[Ints, Ints]]:
+        """Stations with about equally many witnesses together: (M,) places in `stations`, (M, n) their witnesses and then the last one of all."""
         count = self.count[stations]
-        for n in np.flatnonzero(np.bincount(count)):
-            alike = np.flatnonzero(count == n)
-            for asked in np.array_split(alike, 1 + len(alike) * n // BLOCK):
-                yield asked, self.first[stations[asked], None] + np.arange(n)
+        for asked in np.array_split(np.argsort(count, kind="stable"), 1 + int(count.sum()) // BLOCK):
+            place = np.arange(count[asked].max(initial=0))
+            yield asked, np.where(place < count[asked, None], self.first[stations[asked], None] + place, len(self.size) - 1)
 
     def _told(self, values: Floats, rows: Ints, witness: Ints) -> Floats:
         """(M, n) what each witness says in the row (M, 1) that it is asked about."""
-        if len(self.size) == len(self.member):  # mostly every station comes by its own path
-            return values[rows, self.member[witness]]
-        told, size = values[rows, self.member[self.group[witness]]], self.size[witness]
-        for k in np.unique(size[size > 1]):
-            at, which = np.nonzero(size == k)
-            told[at, which] = ordered(values[rows[at], self.member[self.group[witness[at, which], None] + np.arange(k)]])[2]
+        told = values[rows, self.member[self.group[witness]]]
+        if len(self.size) < len(self.member):  # mostly every station comes by its own path
+            size = self.size[witness]
+            for k in np.unique(size[size > 1]):
+                at, which = np.nonzero(size == k)
+                told[at, which] = ordered(values[rows[at], self.member[self.group[witness[at, which], None] + np.arange(k)]])[2]
         return told
