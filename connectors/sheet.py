@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from core.checks import REACH_S, Bools, Floats, Ints
 from core.lake import CORRECTED, Lake
 from core.readings import Readings, Words
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 REACH = timedelta(seconds=REACH_S)
 
@@ -60,8 +56,7 @@ def lay(fresh: Readings, held: Readings) -> Sheet:
 
 def around(lake: Lake, feed: str, first: datetime, last: datetime, now: datetime) -> Readings:
     """What the lake holds of a feed from twice REACH before `first` to twice REACH after `last`: enough to judge all that a new reading touches."""
-    frame = lake.observations(start=first - 2 * REACH, end=last + 2 * REACH, as_of=now, feeds=[feed])
-    return _readings(frame)
+    return lake.readings(start=first - 2 * REACH, end=last + 2 * REACH, as_of=now, feeds=[feed])
 
 
 def is_corrected(readings: Readings) -> Bools:
@@ -85,21 +80,3 @@ def _ranked(column: Words[str]) -> tuple[Ints, tuple[str, ...]]:
     names = sorted(column.words[n] for n in used)
     place = {name: n for n, name in enumerate(names)}
     return np.array([place.get(word, -1) for word in column.words], dtype=np.int64)[column.codes], tuple(names)
-
-
-def _readings(frame: pd.DataFrame) -> Readings:
-    """The lake's rows as readings."""
-    import pyarrow as pa
-
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    columns: dict[str, Any] = {name: _words(table[name]) for name in ("feed", "station", "observed_property", "raw", "reasons", "datum")}
-    reasons = columns["reasons"]
-    columns["reasons"] = Words(reasons.codes, tuple(tuple(part for part in text.split(";") if part) for text in reasons.words))
-    columns |= {name: table[name].to_numpy().astype("datetime64[us]") for name in ("time", "received", "issued")}
-    return Readings(**columns, **{name: table[name].to_numpy() for name in ("value", "flag", "interval_s", "synthetic")})
-
-
-def _words(column: pa.ChunkedArray) -> Words[str]:
-    """A column of texts."""
-    coded = column.combine_chunks().dictionary_encode()
-    return Words(coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist()))
