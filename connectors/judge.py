@@ -90,7 +90,8 @@ def _flagged(readings: Readings, told: Words[Told]) -> Readings:
         return readings
     cases = Words.of(zip(readings.flag[rows].tolist(), readings.reasons.codes[rows].tolist(), told.codes[rows].tolist(), strict=True))
     judged = [_judged(Flag(flag), readings.reasons.words[reasons], told.words[news]) for flag, reasons, news in cases.words]
-    flag, codes, number = readings.flag.copy(), readings.reasons.codes.copy(), {word: n for n, word in enumerate(readings.reasons.words)}
+    number: dict[tuple[str, ...], int] = {}
+    flag, codes = readings.flag.copy(), readings.reasons.among(number)
     flag[rows] = np.array([flag for flag, _ in judged], dtype=np.int8)[cases.codes]
     codes[rows] = Words(cases.codes, tuple(reasons for _, reasons in judged)).among(number)
     return replace(readings, flag=flag, reasons=Words(codes, tuple(number)))

@@ -77,6 +77,6 @@ def same(a: Readings, b: Readings) -> Bools:
 def _ranked(column: Words[str]) -> tuple[Ints, tuple[str, ...]]:
     """(N,) places among the different words that occur, sorted; and these."""
     used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.words)))
-    names = sorted(column.words[n] for n in used)
+    names = sorted({column.words[n] for n in used})
     place = {name: n for n, name in enumerate(names)}
     return np.array([place.get(word, -1) for word in column.words], dtype=np.int64)[column.codes], tuple(names)
