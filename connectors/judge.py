@@ -8,23 +8,23 @@ earlier time still sees what was known then. Our own reasons begin with `qc<flag
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
-from connectors.near import neighbours
-from connectors.sheet import Sheet, around, is_corrected, lay, same
-from core import quality
-from core.checks import Bools, gaps, outside
+from connectors.doubts import doubts
+from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
+from core.checks import Bools
 from core.county import County, Feed
 from core.lake import Lake
-from core.model import Batch, Flag, Observation
+from core.model import Batch, Flag
 from core.quality import Doubt
-from core.times import SHANGHAI
+from core.readings import Readings, Words, stamps
 
 _RANK = {Flag.GOOD: 0, Flag.UNKNOWN: 1, Flag.SUSPECT: 2, Flag.FAIL: 3, Flag.MISSING: 4}
+#: What we say of one reading: how bad, and why.
+Told = tuple[tuple[Flag, str], ...]
 _OURS = re.compile(r"qc(\d)/(\d) ")
 
 
@@ -33,110 +33,74 @@ class Judgement:
     """`batch` with flags; `news`: readings that the lake does not hold in this form yet, those judged again among them."""
 
     batch: Batch
-    news: tuple[Observation, ...]
+    news: Readings
 
 
 def judge(batch: Batch, *, feed: Feed, county: County, lake: Lake, now: datetime) -> Judgement:
     """Flags with reasons; no value is dropped or changed, and the source's own worse flag stays. A forecast is nobody's past."""
-    measured = [o for o in batch.observations if o.issued is None]
-    ahead = tuple(o for o in batch.observations if o.issued is not None)
-    if not measured:
+    everything = Readings.of(batch.observations)
+    measured, ahead = (everything.take(np.flatnonzero(which)) for which in (everything.measured, ~everything.measured))
+    if not len(measured):
         return Judgement(batch=batch, news=ahead)
-    first, last = min(o.time for o in measured), max(o.time for o in measured)
-    sheet = lay(measured, around(lake, feed.feed, first, last, now))
-    told = _told(sheet, doubts(sheet, feed, county))
-    judged = [_flagged(o, told.get(number, [])) for number, o in enumerate(sheet.fresh)]
-    held = {_key(o): o for o in sheet.former(sheet.again())}
-    news = [o for o in judged if not _stands(o, held.get(_key(o)))]
-    fresh = {_key(o) for o in measured}
-    touched = sheet.touched(told, first, last)
-    for number, former in zip(touched.tolist(), sheet.former(touched), strict=True):
-        o = _flagged(former, told.get(number, []))
-        if _key(o) not in fresh and not _stands(o, former):
-            news.append(replace(o, received=now))
-    return Judgement(batch=replace(batch, observations=(*judged, *ahead)), news=(*news, *ahead))
+    first, last = (at.item().replace(tzinfo=UTC) for at in (measured.time.min(), measured.time.max()))
+    held = around(lake, feed.feed, first, last, now)
+    sheet = lay(measured, held)
+    told = _told(sheet, doubts(sheet, feed, county), len(measured) + len(held))
+    judged, of_held = _flagged(measured, told.take(slice(len(measured)))), told.take(slice(len(measured), None))
+    repeated = np.flatnonzero(sheet.twin >= 0)
+    new = np.ones(len(measured), dtype=bool)
+    new[repeated] = ~_stands(judged.take(repeated), held.take(sheet.twin[repeated]))
+    spoken = np.flatnonzero(_marked(held) | (of_held.codes > 0))  # the others stay what they are
+    near = (held.time[spoken] >= stamps([first - REACH])) & (held.time[spoken] <= stamps([last + REACH]))
+    touched = spoken[near & ~np.isin(spoken, sheet.twin)]
+    former = held.take(touched)
+    later = replace(_flagged(former, of_held.take(touched)), received=np.repeat(stamps([now]), len(former)))
+    news = Readings.join(judged.take(np.flatnonzero(new)), later.take(np.flatnonzero(~_stands(later, former))), ahead)
+    return Judgement(batch=replace(batch, observations=Readings.join(judged, ahead)), news=news)
 
 
-def _key(o: Observation) -> tuple[str, str, datetime]:
-    return o.station, o.observed_property, o.time
-
-
-def _stands(o: Observation, held: Observation | None) -> bool:
-    """Whether what the lake holds of the reading needs no new row: it says the same, or a person has set it right."""
-    return held is not None and (is_corrected(held) or same(o, held))
-
-
-def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
-    """Every test's findings by property."""
-    stations = {station.station: station for station in county.stations}
-    beside, near, paths = neighbours(sheet.stations, county)
-    work = _at_work(sheet, county)
-    found: dict[str, list[Doubt]] = {}
-    for name, values in sheet.values.items():
-        interval_s = int(sheet.interval_s[sheet.origin[name][sheet.origin[name] >= 0]].max(initial=0))
-        found[name] = [*quality.check(name, sheet.times, values, interval_s=interval_s), *_climate(name, sheet, county)]
-        sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
-        well = np.where(sick, np.nan, values)  # what is in doubt is no witness
-        found[name] += [*quality.check_neighbours(name, well, near, paths), *quality.check_leaps(name, sheet.times, well, near)]
-        found[name] += quality.check_drift(name, sheet.times, well, beside)
-        found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
-        found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
-    for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values)):
-        for name, several in more.items():
-            found[name] += several
-    for link in county.links:
-        if {link.upstream, link.downstream} <= set(sheet.stations) & set(stations) and link.observed_property in sheet.values:
-            found[link.observed_property].append(_link(sheet, link.upstream, link.downstream, link.observed_property, link.rise))
-    return found
-
-
-def _climate(name: str, sheet: Sheet, county: County) -> list[Doubt]:
-    """What a month does not know at a station; a station's own row goes before the row for all."""
-    rows = [row for row in county.climate if row.observed_property == name]
-    if not rows:
-        return []
-    months = np.array([datetime.fromtimestamp(t, SHANGHAI).month for t in sheet.times])
-    own = {(row.station, row.month) for row in rows if row.station}
-    out = []
-    for row in rows:
-        columns = np.array([s == row.station if row.station else (s, row.month) not in own for s in sheet.stations])
-        where = outside(sheet.values[name], row.low, row.high) & (months == row.month)[:, None] & columns[None, :]
-        out.append(Doubt(where, Flag.SUSPECT, f"month {row.month} knows {row.low:g}..{row.high:g}"))
+def _stands(readings: Readings, held: Readings) -> Bools:
+    """(N,): whether what the lake holds of a reading needs no new row: it says the same, or a person has set it right."""
+    out: Bools = is_corrected(held) | same(readings, held)
     return out
 
 
-def _link(sheet: Sheet, upstream: str, downstream: str, name: str, rise: float) -> Doubt:
-    up, down = sheet.stations.index(upstream), sheet.stations.index(downstream)
-    where: Bools = np.zeros(sheet.values[name].shape, dtype=bool)
-    where[:, up] = where[:, down] = sheet.values[name][:, down] - sheet.values[name][:, up] > rise
-    return Doubt(where, Flag.SUSPECT, f"{downstream} over {rise:g} m above {upstream}, which lies upstream")
-
-
-def _at_work(sheet: Sheet, county: County) -> Bools:
-    """(T, S): whether somebody works on the station."""
-    out: Bools = np.zeros((len(sheet.times), len(sheet.stations)), dtype=bool)
-    for window in county.maintenance:
-        if window.station in sheet.stations:
-            end = np.inf if window.end is None else window.end.timestamp()
-            out[:, sheet.stations.index(window.station)] |= (sheet.times >= window.start.timestamp()) & (sheet.times < end)
-    return out
-
-
-def _told(sheet: Sheet, found: dict[str, list[Doubt]]) -> dict[int, list[tuple[Flag, str]]]:
-    """(flag, reason) by the number of the reading."""
-    told: dict[int, list[tuple[Flag, str]]] = defaultdict(list)
+def _told(sheet: Sheet, found: dict[str, list[Doubt]], count: int) -> Words[Told]:
+    """(`count`,) what is said of each reading; the first word is nothing."""
+    codes, number = np.zeros(count, dtype=np.int32), dict[Told, int]({(): 0})
     for name, doubt in ((name, doubt) for name, several in found.items() for doubt in several):
-        for number in sheet.origin[name][doubt.where & (sheet.origin[name] >= 0)]:
-            told[int(number)].append((doubt.flag, doubt.reason))
-    return told
+        rows = sheet.origin[name][doubt.where]
+        rows = rows[rows >= 0]
+        then, words = np.zeros(len(number), dtype=np.int32), tuple(number)
+        for before in np.flatnonzero(np.bincount(codes[rows])):
+            then[before] = number.setdefault((*words[before], (doubt.flag, doubt.reason)), len(number))
+        codes[rows] = then[codes[rows]]
+    return Words(codes, tuple(number))
 
 
-def _flagged(o: Observation, told: list[tuple[Flag, str]]) -> Observation:
-    """The reading with what the source said of it and what we say now; what we said before is taken back."""
-    ours = [match for reason in o.reasons if (match := _OURS.match(reason))]
-    source = Flag(int(ours[0][2])) if ours else o.flag
-    if not ours and not told:
-        return o
-    worst = max([source, *(flag for flag, _ in told)], key=lambda flag: _RANK[flag])
-    kept = tuple(reason for reason in o.reasons if not _OURS.match(reason))
-    return replace(o, flag=worst, reasons=(*kept, *(f"qc{int(flag)}/{int(source)} {reason}" for flag, reason in told)))
+def _marked(readings: Readings) -> Bools:
+    """(N,): whether we have said something of the reading before."""
+    return readings.reasons.where(lambda reasons: any(map(_OURS.match, reasons)))
+
+
+def _flagged(readings: Readings, told: Words[Told]) -> Readings:
+    """The readings with what the source said of each and what we say now; what we said before is taken back."""
+    rows = np.flatnonzero(_marked(readings) | (told.codes > 0))
+    if not len(rows):
+        return readings
+    cases = Words.of(zip(readings.flag[rows].tolist(), readings.reasons.codes[rows].tolist(), told.codes[rows].tolist(), strict=True))
+    judged = [_judged(Flag(flag), readings.reasons.words[reasons], told.words[news]) for flag, reasons, news in cases.words]
+    number: dict[tuple[str, ...], int] = {}
+    flag, codes = readings.flag.copy(), readings.reasons.among(number)
+    flag[rows] = np.array([flag for flag, _ in judged], dtype=np.int8)[cases.codes]
+    codes[rows] = Words(cases.codes, tuple(reasons for _, reasons in judged)).among(number)
+    return replace(readings, flag=flag, reasons=Words(codes, tuple(number)))
+
+
+def _judged(flag: Flag, reasons: tuple[str, ...], told: Told) -> tuple[Flag, tuple[str, ...]]:
+    """Flag and reasons of a reading that came with these."""
+    ours = [match for reason in reasons if (match := _OURS.match(reason))]
+    source = Flag(int(ours[0][2])) if ours else flag
+    worst = max([source, *(flag for flag, _ in told)], key=_RANK.__getitem__)
+    kept = tuple(reason for reason in reasons if not _OURS.match(reason))
+    return worst, (*kept, *(f"qc{int(flag)}/{int(source)} {reason}" for flag, reason in told))

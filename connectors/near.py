@@ -7,25 +7,26 @@ import functools
 import numpy as np
 
 from connectors.stations import within_km
-from core.checks import Ints
 from core.county import County
+from core.witnesses import Near
 
 #: Neighbours for the comparison of stations, km; about the width of this county.
 NEAR_KM = 25.0
 
 
-def neighbours(names: tuple[str, ...], county: County) -> tuple[tuple[Ints, ...], tuple[Ints, ...], Ints]:
-    """By station: the numbers of the others within NEAR_KM, and of those among them on different paths; (S,) a number per path, a station without one
-    is a path of its own."""
+def neighbours(names: tuple[str, ...], county: County) -> tuple[Near, Near]:
+    """The others within NEAR_KM of each station: all of them, each a witness; and those on other paths than its own, a path a witness. A station
+    without a path is a path of its own."""
     known = {station.station: station for station in county.stations}
     numbers: dict[str, int] = {}
     found = [known.get(name) for name in names]
-    paths = tuple(numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in zip(names, found, strict=True))
-    return *_near(tuple((s.lat, s.lon) if s else None for s in found), paths), np.array(paths, dtype=np.int64)
+    paths = tuple(numbers.setdefault((s.path if s else "") or f"station:{n}", len(numbers)) for n, s in enumerate(found))
+    return _near(tuple((s.lat, s.lon) if s else None for s in found), paths)
 
 
 @functools.lru_cache(maxsize=64)
-def _near(places: tuple[tuple[float, float] | None, ...], paths: tuple[int, ...]) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
+def _near(places: tuple[tuple[float, float] | None, ...], paths: tuple[int, ...]) -> tuple[Near, Near]:
     """Worked out once for the places where stations stand."""
-    number, around = np.array(paths, dtype=np.int64), tuple(found[found != i] for i, found in enumerate(within_km(places, NEAR_KM)))
-    return around, tuple(found[number[found] != number[i]] for i, found in enumerate(around))
+    (one, other), path = within_km(places, NEAR_KM), np.array(paths, dtype=np.int64)
+    apart = path[one] != path[other]
+    return Near.of(one, other, np.arange(len(path))), Near.of(one[apart], other[apart], path)

@@ -14,6 +14,8 @@ from core.county import County, Feed, Station
 EARTH_KM = 6371.0
 #: A station that reports itself farther away than this has been moved or exchanged: its readings are set aside until a person has looked.
 MOVED_KM = 0.2
+#: So few places are compared each with each: loading a search tree takes longer, and a county's ingest is a process of its own.
+FEW = 500
 
 
 class Stations:
@@ -57,19 +59,19 @@ def _last_digit(text: object) -> float:
     return float(10 ** -len(str(text).partition(".")[2]))
 
 
-def within_km(places: Sequence[tuple[float, float] | None], km: float) -> list[Ints]:
-    """By place (lat, lon in degrees, None for unknown): the numbers of those within `km` great-circle distance of it, itself among them, rising."""
+def within_km(places: Sequence[tuple[float, float] | None], km: float) -> tuple[Ints, Ints]:
+    """Every two different places (lat, lon in degrees, None for unknown) within `km` great-circle distance of each other, (N,) and (N,) their numbers:
+    each pair both ways round."""
+    known = np.array([n for n, place in enumerate(places) if place is not None], dtype=np.int64)
+    lat, lon = np.radians(np.array([place for place in places if place is not None], dtype=np.float64).reshape(-1, 2)).T
+    points, chord = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]), 2 * sin(min(km / EARTH_KM, pi) / 2)
+    if len(known) <= FEW:
+        one, other = np.nonzero((((points[:, None] - points) ** 2).sum(axis=2) <= chord**2) & ~np.eye(len(known), dtype=bool))
+        return known[one], known[other]
     from scipy.spatial import cKDTree
 
-    known = [n for n, place in enumerate(places) if place is not None]
-    found: list[Ints] = [np.zeros(0, dtype=np.int64) for _ in places]
-    if known:
-        lat, lon = np.radians(np.array([places[n] for n in known], dtype=np.float64)).T
-        points = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-        chord = 2 * sin(min(km / EARTH_KM, pi) / 2)
-        for n, near in zip(known, cKDTree(points).query_ball_point(points, chord, return_sorted=True), strict=True):
-            found[n] = np.array(known, dtype=np.int64)[near]
-    return found
+    one, other = known[cKDTree(points).query_pairs(chord, output_type="ndarray")].T
+    return np.concatenate([one, other]), np.concatenate([other, one])
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:

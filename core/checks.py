@@ -29,7 +29,7 @@ def before(values: Floats) -> Ints:
     """(T, S): row of the last reading before each row, -1 for none."""
     rows = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isfinite(values), rows, -1), axis=0)
-    return np.concatenate([np.full((1, values.shape[1]), -1), last[:-1]])
+    return np.concatenate([np.full((1, values.shape[1]), -1), last])[: len(values)]
 
 
 def after(values: Floats) -> Ints:
@@ -46,6 +46,13 @@ def _apart(times: Floats, rows: Ints) -> Floats:
     """Seconds between each row and the row given for it; NaN for none or beyond REACH_S."""
     apart = np.abs(times[:, None] - times[np.maximum(rows, 0)])
     return np.where((rows >= 0) & (apart <= REACH_S), apart, np.nan)
+
+
+def since(times: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """(T, S) twice: the change since the station's reading before, and how long ago that was, s; NaN for none, or beyond REACH_S."""
+    former = before(values)
+    apart = np.where(np.isfinite(values), _apart(times, former), np.nan)
+    return np.where(np.isfinite(apart), values - _at(values, former), np.nan), apart
 
 
 def spike(times: Floats, values: Floats, threshold: float) -> Bools:
@@ -73,14 +80,19 @@ def step(times: Floats, values: Floats, per_hour: float) -> Bools:
     for row, time in enumerate(times):
         value = values[row]
         there = np.isfinite(value)
-        hours = np.maximum((time - at) / 3600, 0.25)
         with np.errstate(invalid="ignore"):
-            jumped = there & (time - at <= REACH_S) & (np.abs(value - believed) > per_hour * hours)
+            jumped = there & (time - at <= REACH_S) & (np.abs(value - believed) > allowed(time - at, per_hour))
         since = np.where(jumped, np.minimum(since, time), np.where(there, np.inf, since))
         out[row] = jumped & (time - since < STEP_STANDS_S)
         accepted = there & ~out[row]
         believed, at = np.where(accepted, value, believed), np.where(accepted, time, at)
         since = np.where(accepted, np.inf, since)
+    return out
+
+
+def allowed(apart: Floats, per_hour: float) -> Floats:
+    """Largest believable change in `apart` seconds."""
+    out: Floats = per_hour * np.maximum(apart / 3600, 0.25)
     return out
 
 
@@ -107,23 +119,13 @@ def gaps(times: Floats, values: Floats, interval_s: float) -> Floats:
         return np.where(np.isfinite(values) & (apart > 1.5 * interval_s), apart / 3600, np.nan)
 
 
-def by_path(values: Floats, near: Ints, paths: Ints) -> Floats:
-    """What the neighbours of one station say, (T, P): the median of each path among the stations numbered `near`, NaN where it says nothing.
-
-    Two gauges behind one modem are one path and one witness.
-    """
-    own = paths[near]
-    found = np.unique(own)
-    if len(found) == len(own):  # mostly every station comes by its own path
-        return values[:, near]
-    return np.stack([median(values[:, near[own == path]]) for path in found], axis=1)
-
-
-def median(values: Floats) -> Floats:
-    """(T,) median of each row over its finite values, NaN where there is none."""
+def ordered(values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """(T,) each, of the finite values of each row: how many, the lowest, the median and the highest; NaN where there is none."""
     count = np.isfinite(values).sum(axis=1)
     if not values.shape[1]:
-        return np.full(len(values), np.nan)
-    ordered, rows = np.sort(np.where(np.isfinite(values), values, np.inf), axis=1), np.arange(len(values))
-    middle = (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, np.minimum(count // 2, values.shape[1] - 1)]) / 2
-    return np.where(count > 0, middle, np.nan)
+        nothing = np.full(len(values), np.nan)
+        return count.astype(np.float64), nothing, nothing, nothing
+    rising, rows, last = np.sort(np.where(np.isfinite(values), values, np.inf), axis=1), np.arange(len(values)), np.maximum(count - 1, 0)
+    middle = (rising[rows, last // 2] + rising[rows, np.minimum(count // 2, values.shape[1] - 1)]) / 2
+    low, middle, high = np.where(count > 0, (rising[:, 0], middle, rising[rows, last]), np.nan)
+    return count.astype(np.float64), low, middle, high

@@ -7,16 +7,17 @@ is in core.checks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from core import checks, signatures
-from core.checks import Bools, Floats, Ints
+from core.checks import Bools, Floats
 from core.model import Flag
+from core.witnesses import Near
 
-Told = list[tuple[Flag, str]]
 NAN = float("nan")
 
 
@@ -186,71 +187,104 @@ def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> l
     found = [Doubt(broken, Flag.FAIL, f"range {fail[0]:g}..{fail[1]:g}")]
     values = np.where(broken, NAN, values)
     found.append(Doubt(checks.outside(values, *suspect), Flag.SUSPECT, f"unlikely outside {suspect[0]:g}..{suspect[1]:g}"))
-    peaks = checks.spike(times, values, limits.spike)
+    change, apart = checks.since(times, values)
+    most, swing = np.fmax.reduce(np.abs(change), axis=0, initial=0.0), _swing(values)
+    peaks = _where(most > limits.spike, lambda own: checks.spike(times, own, limits.spike), values)
     found.append(Doubt(peaks, Flag.SUSPECT, f"spike over {limits.spike:g}"))
-    found.append(Doubt(checks.step(times, np.where(peaks, NAN, values), limits.step), Flag.SUSPECT, f"step over {limits.step:g} an hour"))
-    found.append(Doubt(checks.flat(times, values, limits.flat, limits.quiet), Flag.SUSPECT, f"flat for {limits.flat / 3600:g} h"))
-    found.append(Doubt(signatures.pulse(times, values, limits.spike), Flag.SUSPECT, f"pulse over {limits.spike:g}"))
-    if np.isfinite(limits.tenfold):
-        tens = signatures.tenfold(values, signatures.anchor(times, values), limits.tenfold)
-        found.append(Doubt(tens, Flag.SUSPECT, "ten times, or a tenth of, what it read half a day ago"))
+    steep = np.logical_or.reduce((np.abs(change) > checks.allowed(apart, limits.step)) | peaks, axis=0)
+    steps = _where(steep, lambda own: checks.step(times, own, limits.step), np.where(peaks, NAN, values))
+    found.append(Doubt(steps, Flag.SUSPECT, f"step over {limits.step:g} an hour"))
+    stuck = _where((change == 0).sum(axis=0) >= 3, lambda own: checks.flat(times, own, limits.flat, limits.quiet), values)
+    found.append(Doubt(stuck, Flag.SUSPECT, f"flat for {limits.flat / 3600:g} h"))
+    pulses = _where(most > limits.spike, lambda own: signatures.pulse(times, own, limits.spike), values)
+    found.append(Doubt(pulses, Flag.SUSPECT, f"pulse over {limits.spike:g}"))
+    tens = _where(swing >= limits.tenfold, lambda own: signatures.tenfold(own, signatures.anchor(times, own), limits.tenfold), values)
+    found.append(Doubt(tens, Flag.SUSPECT, "ten times, or a tenth of, what it read half a day ago"))
     return found
 
 
-def check_leaps(name: str, times: Floats, values: Floats, near: Sequence[Ints]) -> list[Doubt]:
-    """Where a station leaps and nobody moves with it; `near` by station the numbers of others near by on other paths."""
+def _swing(values: Floats) -> Floats:
+    """(S,) between the lowest and the highest reading of each station; NaN for none."""
+    with np.errstate(invalid="ignore"):
+        swing: Floats = np.fmax.reduce(values, axis=0, initial=-np.inf) - np.fmin.reduce(values, axis=0, initial=np.inf)
+    return swing
+
+
+def _where(columns: Bools, test: Callable[..., Bools], *values: Floats) -> Bools:
+    """`test` of those stations alone of which it can say anything: (T, S)."""
+    out = np.zeros(values[0].shape, dtype=bool)
+    if columns.any():
+        out[:, columns] = test(*(each[:, columns] for each in values))
+    return out
+
+
+def check_leaps(name: str, times: Floats, values: Floats, near: Near, since: int = 0) -> list[Doubt]:
+    """Where a station leaps and nobody moves with it, from row `since` on; `near` are the others near by on other paths."""
     limits = LIMITS.get(name)
     if limits is None or np.isnan(limits.leap):
         return []
-    doubted, size = signatures.leap(times, values, limits.leap, limits.stands)
-    doubted &= ~signatures.moved_too(times, values, size, near)
+    change, apart = checks.since(times, values)
+    columns = np.logical_or.reduce((np.abs(change) > limits.leap) & (apart <= signatures.LEAP_S), axis=0)
+    size = np.full(values.shape, NAN)
+    if columns.any():
+        size[:, columns] = signatures.leap(times, values[:, columns], limits.leap, limits.stands)[1]
+    size[:since] = NAN
+    doubted = np.isfinite(size) & ~signatures.moved_too(times, values, size, near)
     return [Doubt(doubted, Flag.SUSPECT, f"leap over {limits.leap:g}, not yet stood {limits.stands / 3600:g} h, no other path moves")]
 
 
-def check_drift(name: str, times: Floats, values: Floats, near: Sequence[Ints]) -> list[Doubt]:
-    """Where a station has moved away from the median of at least three stations near by (`near`, by station their numbers) since its anchor, half a day ago."""
+def check_drift(name: str, times: Floats, values: Floats, near: Near, since: int = 0) -> list[Doubt]:
+    """Where, from row `since` on, a station has moved away from the median of at least three stations near by (`near`, each its own witness) since its
+    anchor, half a day ago."""
     limits = LIMITS.get(name)
     if limits is None or np.isnan(limits.drift) or len(values) < signatures.ANCHORED:
         return []
-    base = signatures.anchor(times, values)
+    moved = values - signatures.anchor(times, values, since)
     where = np.zeros(values.shape, dtype=bool)
-    for station in (number for number, others in enumerate(near) if len(others) >= MANY):
-        others, bases = values[:, near[station]], base[:, near[station]]
-        rows = np.flatnonzero((np.isfinite(others) & np.isfinite(bases)).sum(axis=1) >= MANY)
-        both = np.where(np.isfinite(others[rows]) & np.isfinite(bases[rows]), others[rows] - bases[rows], NAN)
-        if len(rows):
-            with np.errstate(invalid="ignore"):
-                where[rows, station] = np.abs(values[rows, station] - base[rows, station] - checks.median(both)) > limits.drift
+    rows, stations = np.nonzero(_off(moved, limits.drift) & (near.count >= MANY))
+    count, _, middle, _ = near.said(moved, rows, stations)
+    where[rows, stations] = (count >= MANY) & (np.abs(moved[rows, stations] - middle) > limits.drift)
     return [Doubt(where, Flag.SUSPECT, f"moved over {limits.drift:g} away from its neighbours in half a day")]
 
 
-def check_neighbours(name: str, values: Floats, near: Sequence[Ints], paths: Ints) -> list[Doubt]:
-    """Where a station stands alone among at least two neighbours on other paths; `near` by station the numbers of those, `paths` (S,)."""
+def _off(values: Floats, most: float) -> Bools:
+    """Where a value is farther than `most` from any other of its row: all others are no farther from their neighbours' median."""
+    low, high = np.fmin.reduce(values, axis=1, initial=np.inf), np.fmax.reduce(values, axis=1, initial=-np.inf)
+    out: Bools = (values - low[:, None] > most) | (high[:, None] - values > most)
+    return out
+
+
+def check_neighbours(name: str, values: Floats, near: Near, since: int = 0) -> list[Doubt]:
+    """Where, from row `since` on, a station stands alone among at least two neighbours on other paths: `near` are those, a path a witness."""
     agreement = NEIGHBOURS.get(name)
-    where = {kind: np.zeros(values.shape, dtype=bool) for kind in ("apart", "silent", "alone", "over", "tenfold")}
     if agreement is None:
         return []
-    for station in range(values.shape[1]):
-        if len(near[station]) < 2:
-            continue
-        others = checks.by_path(values, near[station], paths)
-        rows = np.flatnonzero((np.isfinite(others).sum(axis=1) >= 2) & np.isfinite(values[:, station]))
-        if not len(rows):
-            continue
-        own, others = values[rows, station], others[rows]
-        where["apart"][rows, station] = np.abs(own - checks.median(others)) > agreement.apart
-        where["silent"][rows, station] = (own <= agreement.silent[0]) & (np.nanmin(others, axis=1) >= agreement.silent[1])
-        where["alone"][rows, station] = (own >= agreement.alone[0]) & (np.nanmax(others, axis=1) <= agreement.alone[1])
-        where["over"][rows, station] = (own >= agreement.over[0]) & (own >= agreement.over[1] * np.nanmax(others, axis=1))
-        middle = checks.median(others)
-        tens = (own >= agreement.tenfold) & (middle > 0) & (own >= 10 / signatures.TENFOLD * middle) & (own <= 10 * signatures.TENFOLD * middle)
-        where["tenfold"][rows, station] = tens & np.concatenate([[False], tens[:-1]])
+    (dry, wet), tens = agreement.silent, (values >= agreement.tenfold).sum(axis=0) >= 2
+    alone = np.fmin(agreement.alone[0], agreement.over[0])
+    silent = (values <= dry) & np.logical_or.reduce(values >= wet, axis=1, keepdims=True)
+    possible = _off(values, agreement.apart) | (values >= alone) | tens | silent
+    possible[:since] = tens  # a second tenfold reading is told by the first
+    stations, rows = np.nonzero((possible & np.isfinite(values) & (near.count >= 2)).T)
+    count, low, middle, high = near.said(values, rows, stations)
+    told = count >= 2
+    stations, rows, low, middle, high = stations[told], rows[told], low[told], middle[told], high[told]
+    own = values[rows, stations]
+    ten = (own >= agreement.tenfold) & (middle > 0) & (own >= 10 / signatures.TENFOLD * middle) & (own <= 10 * signatures.TENFOLD * middle)
+    twice = ten & np.append(False, ten[:-1] & (stations[1:] == stations[:-1]))[: len(ten)]
+    single = (own >= agreement.alone[0]) & (high <= agreement.alone[1])
+
+    def doubt(hit: Bools, reason: str) -> Doubt:
+        where = np.zeros(values.shape, dtype=bool)
+        where[rows[hit], stations[hit]] = True
+        return Doubt(where, Flag.SUSPECT, reason)
+
     return [
-        Doubt(where["apart"], Flag.SUSPECT, f"over {agreement.apart:g} from the neighbours' median"),
-        Doubt(where["silent"], Flag.SUSPECT, f"nothing here, every neighbour at least {agreement.silent[1]:g}"),
-        Doubt(where["alone"], Flag.SUSPECT, f"{agreement.alone[0]:g} or more here, no neighbour over {agreement.alone[1]:g}"),
-        Doubt(where["over"] & ~where["alone"], Flag.SUSPECT, f"{agreement.over[0]:g} or more here, {agreement.over[1]:g} times every neighbour"),
-        Doubt(where["tenfold"], Flag.SUSPECT, "ten times what every neighbour reads, twice running"),
+        doubt(np.abs(own - middle) > agreement.apart, f"over {agreement.apart:g} from the neighbours' median"),
+        doubt((own <= dry) & (low >= wet), f"nothing here, every neighbour at least {wet:g}"),
+        doubt(single, f"{agreement.alone[0]:g} or more here, no neighbour over {agreement.alone[1]:g}"),
+        doubt((own >= agreement.over[0]) & (own >= agreement.over[1] * high) & ~single,
+              f"{agreement.over[0]:g} or more here, {agreement.over[1]:g} times every neighbour"),
+        doubt(twice, "ten times what every neighbour reads, twice running"),
     ]
 
 
@@ -277,13 +311,14 @@ PAIRS: tuple[Pair, ...] = (
 MANY = 3
 
 
-def check_exchanged(times: Floats, series: dict[str, Floats]) -> dict[str, list[Doubt]]:
-    """By property: where two properties of one station read what the other one read half a day ago."""
+def check_exchanged(times: Floats, series: dict[str, Floats], since: int = 0) -> dict[str, list[Doubt]]:
+    """By property: where, from row `since` on, two properties of one station read what the other one read half a day ago."""
     found: dict[str, list[Doubt]] = {}
     for pair in PAIRS:
         if pair.one in series and pair.other in series:
             a, b = series[pair.one], series[pair.other]
-            where = signatures.exchanged(a, b, signatures.anchor(times, a), signatures.anchor(times, b), pair.least)
+            moved = np.fmin(_swing(a), _swing(b)) >= 0.4 * pair.least  # each has to leave its own anchor by half of what the two are apart
+            where = _where(moved, partial(signatures.exchanged, times, least=pair.least, since=since), a, b)
             for name, with_name in ((pair.one, pair.other), (pair.other, pair.one)):
                 found.setdefault(name, []).append(Doubt(where, Flag.SUSPECT, f"reads like {with_name}: fields exchanged"))
     return found
@@ -301,12 +336,3 @@ def check_cross(series: dict[str, Floats]) -> dict[str, list[Doubt]]:
         for name in (rule.low, rule.high):
             found.setdefault(name, []).append(Doubt(where, Flag.SUSPECT, f"{rule.low} {word} {rule.high}"))
     return found
-
-
-def check_series(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> list[Told]:
-    """`check` of one station's series (T,): one list of (flag, reason) a reading, empty where nothing is wrong."""
-    told: list[Told] = [[] for _ in range(len(values))]
-    for doubt in check(name, times, values[:, None], interval_s=interval_s):
-        for row in np.flatnonzero(doubt.where[:, 0]):
-            told[int(row)].append((doubt.flag, doubt.reason))
-    return told

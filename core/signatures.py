@@ -7,11 +7,10 @@ new truth: a lie that outlasts half a day is no longer seen here. It is then wor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from core.checks import REACH_S, Bools, Floats, Ints, median
+from core.checks import REACH_S, Bools, Floats, ordered
+from core.witnesses import BLOCK, Near
 
 #: The anchor of a reading is the median of its station's readings of this half of the reach, s before it: a lie of six hours does not reach its end.
 ANCHOR_S = (6 * 3600.0, REACH_S)
@@ -26,13 +25,18 @@ LEAP_S, SHARED = 3 * 3600.0, 1 / 3
 TENFOLD = 1.2
 
 
-def anchor(times: Floats, values: Floats) -> Floats:
-    """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there."""
+def anchor(times: Floats, values: Floats, since: int = 0) -> Floats:
+    """(T, S): median of what each station read 6 to 12 h before; NaN with fewer than three readings there, and before row `since`."""
     out = np.full(values.shape, np.nan)
-    first, last = np.searchsorted(times, times - ANCHOR_S[1]), np.searchsorted(times, times - ANCHOR_S[0], side="right")
-    for row in np.flatnonzero(last - first >= ANCHORED):
-        part = values[first[row] : last[row]]
-        out[row] = np.where(np.isfinite(part).sum(axis=0) >= ANCHORED, median(part.T), np.nan)
+    first = np.searchsorted(times, times - ANCHOR_S[1])
+    rows_back = np.searchsorted(times, times - ANCHOR_S[0], side="right") - first
+    rows_back[:since] = 0
+    for many in np.unique(rows_back[rows_back >= ANCHORED]):
+        alike = np.flatnonzero(rows_back == many)
+        for rows in np.array_split(alike, 1 + len(alike) * int(many) * values.shape[1] // BLOCK):
+            past = values[first[rows, None] + np.arange(many)].swapaxes(1, 2)
+            count, _, middle, _ = ordered(past.reshape(-1, many))
+            out[rows] = np.where(count >= ANCHORED, middle, np.nan).reshape(len(rows), values.shape[1])
     return out
 
 
@@ -94,8 +98,9 @@ def tenfold(values: Floats, base: Floats, least: float) -> Bools:
     return out
 
 
-def exchanged(a: Floats, b: Floats, anchor_a: Floats, anchor_b: Floats, least: float) -> Bools:
-    """Where two properties of one station each read what the other one has been reading, and far from what they themselves have."""
+def exchanged(times: Floats, a: Floats, b: Floats, least: float, since: int = 0) -> Bools:
+    """Where two properties of one station each read what the other one has been reading, and far from what they themselves have; from row `since` on."""
+    anchor_a, anchor_b = anchor(times, a, since), anchor(times, b, since)
     with np.errstate(invalid="ignore"):
         apart = np.abs(anchor_a - anchor_b)
         as_other, as_self = np.abs(a - anchor_b) + np.abs(b - anchor_a), np.abs(a - anchor_a) + np.abs(b - anchor_b)
@@ -103,15 +108,19 @@ def exchanged(a: Floats, b: Floats, anchor_a: Floats, anchor_b: Floats, least: f
     return out
 
 
-def moved_too(times: Floats, values: Floats, size: Floats, near: Sequence[Ints]) -> Bools:
+def moved_too(times: Floats, values: Floats, size: Floats, near: Near) -> Bools:
     """Leaps (T, S; `size` as `leap` gives it) that a station near by on another path makes too, the same way and at least SHARED as far, from five
-    hours before to two hours after: two paths tell of it, so it is no lie. `near` by station the numbers of those."""
+    hours before to two hours after: two paths tell of it, so it is no lie. `near` are those."""
     out = np.zeros(size.shape, dtype=bool)
-    for row, station in np.argwhere(np.isfinite(size)):
-        window = values[(times > times[row] - 5 * 3600.0) & (times <= times[row] + 2 * 3600.0)][:, near[station]] * np.sign(size[row, station])
-        if window.size:
-            filled = np.where(np.isfinite(window), window, np.inf)
-            lowest = np.minimum.accumulate(filled, axis=0)
+    leapt = np.isfinite(size)
+    for row in np.flatnonzero(leapt.any(axis=1)):
+        window = values[np.searchsorted(times, times[row] - 5 * 3600.0, side="right") : np.searchsorted(times, times[row] + 2 * 3600.0, side="right")]
+        stations = np.flatnonzero(leapt[row])
+        for part in np.array_split(stations, 1 + len(window) * int(near.hears[stations].sum()) // BLOCK):
+            place, other = near.stations(part)
+            moves = window[:, other] * np.sign(size[row, part])[place]
+            lowest = np.minimum.accumulate(np.where(np.isfinite(moves), moves, np.inf), axis=0)
             with np.errstate(invalid="ignore"):
-                out[row, station] = bool((window - lowest >= SHARED * abs(size[row, station])).any())
+                moved = (moves - lowest >= SHARED * np.abs(size[row, part])[place]).any(axis=0)
+            out[row, part[place[moved]]] = True
     return out

@@ -1,14 +1,14 @@
-"""Readings, which are columns already, as the columns that are stored."""
+"""Readings, which are columns already, as the columns that are stored; and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.lake.shapes import schema
+from core.lake.shapes import schema, texts
 from core.readings import Readings, Words
 
 if TYPE_CHECKING:
@@ -39,3 +39,19 @@ def by_day(readings: Readings) -> Iterator[tuple[datetime, Readings]]:
     for day in np.unique(days):
         part = readings if (days == day).all() else readings.take(days == day)
         yield part.received.min().item().replace(tzinfo=UTC), part
+
+
+def to_readings(table: pa.Table) -> Readings:
+    """Observations as the lake holds them in memory (texts coded), as readings; reasons are parted at ';'."""
+    columns: dict[str, Any] = {name: _words(table[name]) if name in texts("observations") else table[name].to_numpy() for name in table.column_names}
+    columns |= {name: columns[name].astype("datetime64[us]", copy=False) for name in ("time", "received", "issued")}
+    reasons = columns["reasons"]
+    return Readings(**columns | {"reasons": Words(reasons.codes, tuple(tuple(filter(None, text.split(";"))) for text in reasons.words))})
+
+
+def _words(column: pa.ChunkedArray) -> Words[str]:
+    """Coded texts; null reads as ''."""
+    coded = column.combine_chunks()
+    if coded.null_count:
+        coded = coded.cast("string").fill_null("").dictionary_encode()
+    return Words(coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist()))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from core.readings import Readings
+
 #: How long before its own time a reading can have been received: a station's clock may run ahead.
 CLOCK_AHEAD = timedelta(days=1)
 #: How long before its valid time a forecast can have been received (track forecasts reach 120 h; 240 h leaves room).
@@ -107,6 +109,18 @@ class Lake:
         Columns are the fields of Observation: times datetime64[us, UTC], value float64 with NaN for missing, reasons joined
         by ';'. One row a (feed, station, property, time, issued), the newest receipt; sorted by station, property, time, feed.
         """
+        return _frame("observations", self._rows(start, end, as_of, properties, feeds, stations, forecasts))
+
+    def readings(self, *, start: datetime, end: datetime, as_of: datetime, feeds: Iterable[str] | None = None) -> Readings:
+        """The measurements that `observations` gives, as columns."""
+        from core.lake.columns import to_readings
+
+        return to_readings(self._rows(start, end, as_of, None, feeds, None, False))
+
+    def _rows(
+        self, start: datetime, end: datetime, as_of: datetime, properties: Iterable[str] | None, feeds: Iterable[str] | None,
+        stations: Iterable[str] | None, forecasts: bool,
+    ) -> pa.Table:
         import pyarrow.compute as pc
 
         from core.lake.newest import newest
@@ -114,7 +128,7 @@ class Lake:
         table = join("observations", self._days.read("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), utc(as_of), feeds))
         wanted = [_known(table, as_of), _between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
         wanted += [_among(table, column, names) for column, names in (("observed_property", properties), ("station", stations)) if names is not None]
-        return _frame("observations", newest(table, functools.reduce(pc.and_, wanted).to_numpy()))
+        return newest(table, functools.reduce(pc.and_, wanted).to_numpy())
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.

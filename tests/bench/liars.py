@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from connectors.judge import doubts
+from connectors.doubts import doubts
 from connectors.sheet import Sheet
 from core.county import County, Station
 from core.lake.shapes import to_table
-from core.model import Flag, Observation, TrackPoint
+from core.model import Flag, TrackPoint
 from core.quality import Doubt
 from rules.assess import Judged, judge, rules_of
 from rules.catalogue import load_catalogue
@@ -155,14 +155,11 @@ def honest(county: County, feed: str) -> tuple[tuple[Station, ...], Arrays]:
 def flagged(feed: str, county: County, stations: tuple[Station, ...], series: Arrays, times: np.ndarray, interval_s: int) -> dict[str, list[Doubt]]:
     """What the real judge finds in whole arrays."""
     order = np.argsort([s.station for s in stations])
-    kinds = {name: Observation(feed=feed, station="x", observed_property=name, time=NOW, value=0.0, received=NOW, raw="", interval_s=interval_s if name == "rain" else 0)
-             for name in series}
-    number = {name: n for n, name in enumerate(kinds)}
     values = {name: v[:, order] for name, v in series.items()}
-    origin = {name: np.where(np.isfinite(v), number[name], -1) for name, v in values.items()}
-    fresh = tuple(kinds.values())
-    sheet = Sheet(times, tuple(stations[n].station for n in order), values, origin, fresh, pd.DataFrame(), np.full(len(fresh), NOW.timestamp()),
-                  np.array([o.interval_s for o in fresh]), np.zeros(len(fresh), dtype=bool))
+    sheet = Sheet(
+        times=times, stations=tuple(stations[n].station for n in order), values=values, origin={name: np.where(np.isfinite(v), 0, -1) for name, v in values.items()},
+        interval_s={name: interval_s if name == "rain" else 0 for name in series}, twin=np.zeros(0, dtype=np.int64),
+    )
     back = np.argsort(order)
     return {name: [replace(d, where=d.where[:, back]) for d in several] for name, several in doubts(sheet, county.feed(feed), county).items()}
 

@@ -120,9 +120,9 @@ def test_a_reading_inside_a_maintenance_window_is_flagged_and_no_witness(lake, c
     assert judged(lake, replace(county, maintenance=(window,)), after)["M9001", "rain"][0] == Flag.GOOD
 
 
-@pytest.mark.parametrize(("value", "flag"), [(31.0, Flag.GOOD), (38.0, Flag.SUSPECT), (-3.0, Flag.SUSPECT)])
+@pytest.mark.parametrize(("value", "flag"), [(31.0, Flag.GOOD), (38.0, Flag.SUSPECT), (-3.0, Flag.GOOD), (-8.0, Flag.SUSPECT)])
 def test_a_month_and_a_station_have_their_own_bounds(lake, county, value, flag) -> None:
-    rows = [{"station": "", "low": 15.0, "high": 44.0}, {"station": "M9001", "low": 15.0, "high": 36.0}]
+    rows = [{"station": "", "low": 15.0, "high": 44.0}, {"station": "M9001", "low": -5.0, "high": 36.0}]
     climate = tuple(Climate(observed_property="temperature", month=7, source="test", verified=False, **row) for row in rows)
     told = judged(lake, replace(county, climate=climate), [reading("M9001", "temperature", 0, value), reading("M9002", "temperature", 0, 38.0)])
     assert told["M9001", "temperature"][0] == flag and told["M9002", "temperature"][0] == Flag.GOOD
@@ -142,14 +142,15 @@ def test_a_gap_is_told_and_takes_nothing_away_until_it_is_filled(lake, county) -
     assert {value[2] for value in state(lake).values()} == {("",)}
 
 
-def test_neighbours_on_the_sphere_are_those_of_the_plain_formula() -> None:
+@pytest.mark.parametrize("few", [0, 500])
+def test_neighbours_on_the_sphere_are_those_of_the_plain_formula(monkeypatch, few) -> None:
     import random
 
     from connectors.stations import distance_km, within_km
 
     draw = random.Random(5)
     places = [(draw.uniform(31, 33), draw.uniform(120, 122)) for _ in range(60)] + [None, (89.99, -179.9), (89.99, 0.1), (0.0, 179.95), (0.0, -179.95)]
-    found = within_km(places, 25.0)
-    plain = [[j for j, b in enumerate(places) if a and b and distance_km(*a, *b) <= 25.0] for a in places]
-    assert [list(near) for near in found] == plain and sum(map(len, plain)) > 100
-    assert within_km([None], 25.0)[0].size == 0 and within_km([], 25.0) == []
+    monkeypatch.setattr("connectors.stations.FEW", few)
+    found = set(zip(*(numbers.tolist() for numbers in within_km(places, 25.0)), strict=True))
+    assert found == {(i, j) for i, a in enumerate(places) for j, b in enumerate(places) if i != j and a and b and distance_km(*a, *b) <= 25.0}
+    assert len(found) > 50 and not any(len(numbers) for places in ([None], []) for numbers in within_km(places, 25.0))

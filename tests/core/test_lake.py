@@ -66,6 +66,18 @@ def test_a_reading_comes_back_as_it_was(lake: Lake) -> None:
     assert row["time"] == T0 and row["received"] == T0 + timedelta(minutes=5) and pd.isna(row["issued"])
 
 
+def test_readings_come_back_as_the_same_objects_in_the_order_of_the_rows(lake: Lake) -> None:
+    whole = reading(value=33.1, flag=Flag.SUSPECT, reasons=("step", "neighbour"), interval_s=3600, datum="吴淞", synthetic=True)
+    missing = reading(T0 + HOUR, station="1", value=None, flag=Flag.MISSING)
+    assert lake.readings(start=T0, end=FAR, as_of=FAR) == []
+    put(lake, whole, missing, reading(T0 + HOUR, issued=T0))
+    put(lake, reading(feed="water", station="2"))
+    later = reading(T0, received=T0 + HOUR, value=34.0)
+    put(lake, later)
+    assert lake.readings(start=T0, end=FAR, as_of=FAR, feeds=["weather"]) == [missing, later]
+    assert lake.readings(start=T0, end=T0, as_of=T0 + HOUR / 2) == [reading(feed="water", station="2"), whole]
+
+
 def test_missing_is_nan_and_stays_a_row(lake: Lake) -> None:
     put(lake, reading(value=None, flag=Flag.MISSING))
     frame = everything(lake)

@@ -8,14 +8,20 @@ from hypothesis import strategies as st
 from core import checks, quality
 from core.model import Flag
 from core.units import PROPERTIES
+from core.witnesses import Near
 
 HOUR = 3600.0
 NAN = float("nan")
 
 
 def check(name, values, step=HOUR, interval_s=0):
+    """By reading what is told of one station's series."""
     values = np.array(values, dtype=float)
-    return quality.check_series(name, np.arange(len(values)) * step, values, interval_s=interval_s)
+    told = [[] for _ in values]
+    for doubt in quality.check(name, np.arange(len(values)) * step, values[:, None], interval_s=interval_s):
+        for row in np.flatnonzero(doubt.where[:, 0]):
+            told[row].append((doubt.flag, doubt.reason))
+    return told
 
 
 def flags(told):
@@ -108,8 +114,8 @@ def test_the_reading_after_an_impossible_one_is_not_blamed() -> None:
 def neighbours(name, value, others, paths=None):
     values = np.array([[value, *others]], dtype=float)
     paths = np.array([0, *(paths or range(1, len(others) + 1))])
-    near = [np.flatnonzero(paths != own) for own in paths]
-    return any(d.where[0, 0] for d in quality.check_neighbours(name, values, near, paths))
+    near = Near.of(*np.nonzero(paths[:, None] != paths), paths)
+    return any(d.where[0, 0] for d in quality.check_neighbours(name, values, near))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,7 @@ def neighbours(name, value, others, paths=None):
         ("rain", 0, [20], False),
         ("rain", 0, [20, 0.5], False),
         ("rain", 45, [0, 0.1], True),
+        ("rain", 33, [0, 0.1], True),
         ("rain", 45, [12, 0.1], False),
         ("pressure", 950, [985, 986], True),
         ("pressure", 984, [985, NAN, 986], False),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import checks, quality, signatures
+from core.witnesses import Near
 
 HOUR = 3600.0
 NAN = float("nan")
@@ -15,6 +16,11 @@ NAN = float("nan")
 
 def column(*values: float) -> np.ndarray:
     return np.array(values, dtype=float)[:, None]
+
+
+def each_other(count: int) -> Near:
+    """So many stations, all near each other, each on its own path."""
+    return Near.of(*np.nonzero(~np.eye(count, dtype=bool)), np.arange(count))
 
 
 def times(count: int, step: float = HOUR) -> np.ndarray:
@@ -36,9 +42,8 @@ def test_a_leap_waits_until_it_has_stood() -> None:
 
 def test_a_leap_that_another_path_makes_too_is_believed() -> None:
     values = np.column_stack([[2.0, 2.0, 2.0, 3.2, 3.2], [2.0, 2.0, 2.1, 2.6, 2.7], [2.0] * 5])
-    near = [np.array([1, 2]), np.array([0, 2]), np.array([0, 1])]
-    assert where(quality.check_leaps("stage", times(5), values, near)[0].where) == []
-    alone = quality.check_leaps("stage", times(5), values[:, [0, 2]], [np.array([1]), np.array([0])])[0].where
+    assert where(quality.check_leaps("stage", times(5), values, each_other(3))[0].where) == []
+    alone = quality.check_leaps("stage", times(5), values[:, [0, 2]], each_other(2))[0].where
     assert where(alone) == [3, 4]
 
 
@@ -73,7 +78,7 @@ def test_exchanged_fields_read_like_each_other() -> None:
 def test_a_drift_stands_out_among_three_neighbours() -> None:
     rows = 16
     weather = 1000.0 - np.linspace(0, 30, rows)[:, None] + np.zeros((rows, 4))  # a typhoon comes: all of them fall
-    near = [np.flatnonzero(np.arange(4) != own) for own in range(4)]
+    near = each_other(4)
     assert not quality.check_drift("pressure", times(rows), weather, near)[0].where.any()
     lying = weather.copy()
     lying[8:, 2] += np.linspace(0, 9, rows - 8)
@@ -82,9 +87,8 @@ def test_a_drift_stands_out_among_three_neighbours() -> None:
 
 
 def test_one_gauge_far_over_its_neighbours_needs_a_witness() -> None:
-    near, paths = [np.flatnonzero(np.arange(3) != own) for own in range(3)], np.arange(3)
     def told(own: float, *others: float) -> bool:
-        return any(d.where[-1, 0] for d in quality.check_neighbours("rain", np.array([[own, *others]] * 2), near, paths))
+        return any(d.where[-1, 0] for d in quality.check_neighbours("rain", np.array([[own, *others]] * 2, dtype=float), each_other(3)))
     assert told(60, 4, 6) and told(20, 2, 2.1) and not told(60, 4, 15) and not told(45, 4, 9)
 
 
@@ -102,8 +106,9 @@ def test_many_stations_at_once_are_judged_as_each_alone_and_holes_change_nothing
 
 
 @given(st.lists(st.lists(st.sampled_from([NAN, -1.0, 0.0, 2.0, 7.5]), min_size=4, max_size=4), min_size=1, max_size=6))
-def test_the_quick_median_is_the_median(rows: list[list[float]]) -> None:
+def test_the_quick_order_is_that_of_each_row_alone(rows: list[list[float]]) -> None:
     values = np.array(rows)
-    for lines in (values, values.T):
-        want = [np.median(line[np.isfinite(line)]) if np.isfinite(line).any() else NAN for line in lines]
-        assert np.array_equal(checks.median(lines), want, equal_nan=True)
+    for lines in (values, values.T, values[:, :0]):
+        there = [line[np.isfinite(line)] for line in lines]
+        want = [(len(line), *((line.min(), np.median(line), line.max()) if len(line) else (NAN, NAN, NAN))) for line in there]
+        assert np.array_equal(np.transpose(checks.ordered(lines)), want, equal_nan=True)
