@@ -79,8 +79,7 @@ def readings(
 ) -> Readings:
     """What N records say of E properties, record by record: `value` (N, E) in the canonical units, NaN for none, which always carries the flag MISSING;
     `told` (N, E), whether anything is said at all; `flag` (N, E), GOOD when left out; `reasons` and `datum` (N x E,). Refused for a property twice."""
-    said = [names[column] for column in np.flatnonzero(told.any(axis=0)).tolist()]
-    if len(set(said)) < len(said):
+    if any((told[:, at] & told[:, names.index(name)]).any() for at, name in enumerate(names) if name in names[:at]):
         raise Refused("one property twice in a record")
     cells = np.flatnonzero(told)
     row, column = np.divmod(cells, max(len(names), 1))

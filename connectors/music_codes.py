@@ -25,6 +25,12 @@ IGNORE = (
 NO_DATA = "-1"  # MUSIC's return code for "query succeeded, no record"
 
 
+def best_first(feed: Feed) -> list[str]:
+    """The elements; of several that are one property the one first whose interval is the feed's own, so that nothing between two records is left out."""
+    properties = [name for name, _ in ELEMENTS.values()]
+    return sorted(ELEMENTS, key=lambda element: (properties.index(ELEMENTS[element][0]), abs(ELEMENTS[element][1] - feed.interval_s)))
+
+
 def answered(document: object, rows: int | None, feed: Feed) -> None:
     """ParseError where this is not MUSIC's answer with so many rows (None: no list of them)."""
     if not isinstance(document, dict) or "returnCode" not in document:

@@ -8,11 +8,11 @@ import numpy as np
 
 from connectors import jsonplain
 from connectors.columns import Records, readings
-from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, clock_of, flag_of, reasons_of
+from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, best_first, clock_of, flag_of, reasons_of
 from connectors.plain import Plain
 from connectors.records import Fields
 from connectors.stations import Stations
-from core.checks import Floats, Ints
+from core.checks import Bools, Floats, Ints
 from core.county import County, Feed
 from core.model import Batch
 from core.readings import Words
@@ -33,12 +33,12 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
         records = Records.of(stations, plain.texts["Station_Id_C"], plain.texts["Datetime"], read=clock_of, received=received)
         if {"Lat", "Lon"} <= plain.numbers.keys():
             records.in_place(stations, plain, "Lat", "Lon")
-        elements = [element for element in ELEMENTS if element in plain.numbers]
+        elements = [element for element in best_first(feed) if element in plain.numbers]
         names, interval_s = [ELEMENTS[element][0] for element in elements], [ELEMENTS[element][1] for element in elements]
         given, code = plain.beside(elements), _codes(plain.beside([f"Q_{element}" for element in elements]))
         missing = (given == MISSING) | (given == CALM_DIRECTION)
         value = np.where(missing, np.nan, np.where(given == TRACE, 0.0, given))
-        told = ~np.isnan(given) & (~missing | records.observes(names))
+        told = _one_each(names, value, ~np.isnan(given) & (~missing | records.observes(names)))
         reasons = Words(np.where(missing, REASONS.codes[0], REASONS.codes[code]).ravel(), REASONS.words)
         synthetic = records.of_station("synthetic").where(bool)
         if "synthetic" in plain.texts:
@@ -50,6 +50,15 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
     return jsonplain.read(
         body, "DS", build, numbers=NUMBERS, texts=("Station_Id_C", "Datetime"), marks=("synthetic",), ignore=IGNORE, feed=feed.feed,
     )
+
+
+def _one_each(names: list[str], value: Floats, told: Bools) -> Bools:
+    """(N, E) `told` with one element a property: of two the first, or the other one where it alone has a value."""
+    for second, first in ((at, names.index(name)) for at, name in enumerate(names) if name in names[:at]):
+        better = told[:, second] & ~(told[:, first] & (np.isfinite(value[:, first]) | np.isnan(value[:, second])))
+        told[:, first] &= ~better
+        told[:, second] = better
+    return told
 
 
 def _codes(quality: Floats) -> Ints:

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors import http
 from connectors.jsonstrict import loads
-from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, clock_of, flag_of, reasons_of
+from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, best_first, clock_of, flag_of, reasons_of
 from connectors.music_columns import by_columns
 from connectors.records import Fields, Gather, Refused
 from connectors.stations import Stations
@@ -49,27 +49,30 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
 
 def by_record(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
-    """Any answer, record by record."""
+    """Any answer, record by record; of two elements that are one property the better one that has a value."""
     document = _xml(body, feed) if body.lstrip()[:1] == b"<" else loads(body, feed=feed.feed)
     rows = document.get("DS", []) if isinstance(document, dict) else []
     answered(document, len(rows) if isinstance(rows, list) else None, feed)
     gather = Gather(feed=feed, received=received, raw=raw)
-    stations = Stations(county, feed)
+    stations, elements = Stations(county, feed), best_first(feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
         station = stations.known(fields.text("Station_Id_C"))
         stations.in_place(station, fields.maybe("Lat"), fields.maybe("Lon"))
         time, synthetic = clock_of(fields.text("Datetime")) if fields.has("Datetime") else _split_time(fields), fields.yes("synthetic")
-        for element, (name, interval_s) in ELEMENTS.items():
+        told: dict[str, Observation] = {}
+        for element in elements:
+            name, interval_s = ELEMENTS[element]
             given, quality = fields.maybe(element), fields.number(f"Q_{element}")
             value, flag, reasons = _value(element, given, quality)
             if value is None and name not in station.properties:
                 continue  # the station has no such sensor
-            if given is not None:
-                yield gather.observation(
+            if given is not None and (name not in told or (told[name].value is None and value is not None)):
+                told[name] = gather.observation(
                     station.station, name, time, value, interval_s=interval_s, flag=flag, reasons=reasons,
                     synthetic=synthetic or station.synthetic,
                 )
+        yield from told.values()
 
     gather.each(rows, "DS", read, ignore=IGNORE)
     return gather.batch()

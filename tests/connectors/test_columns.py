@@ -38,7 +38,7 @@ ODD = st.sampled_from([
 FOREIGN = st.sampled_from(["M9", " M1", 58259, 58259.0, "2031-01-01 00:00:00", "2021-7-5 2:00", "31.9", 40, '"', "\\", "\u2028", "\U0001f30a", "\x7f"])
 SPLINTER = st.sampled_from([b'"', b"\\", b"\\ud800", b"]", b"}", b"{", b",", b"1e999", b"NaN", b"\xef\xbb\xbf"])
 QUALITY = st.sampled_from(["0", "1", "2", "3", "4", "7", "8", "9", 0, 9.0, None])
-CALM = limits(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+CALM = limits(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def agree(quick: Callable[[], object], strict: Callable[[], object]) -> object | None:
@@ -125,7 +125,7 @@ def test_music_by_columns_is_music_by_record(elsewhere, data) -> None:
 
 
 @CALM
-@given(music_records(PLAIN | CODES).filter(lambda records: records and not {"PRE_1h", "PRE_10m"} <= records[0].keys()))
+@given(music_records(PLAIN | CODES).filter(bool))
 def test_a_plain_answer_does_go_by_columns(elsewhere, records) -> None:
     county, feed = elsewhere("music_surface", *STATIONS)
     body = json.dumps(wrap_music(records), ensure_ascii=False).encode()

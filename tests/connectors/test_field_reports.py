@@ -63,7 +63,7 @@ def test_what_cannot_be_read_says_why(county, text, said) -> None:
     assert any(said in reason for reason in reasons), reasons
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=60))
 def test_no_text_crashes_the_reader(county, text) -> None:
     with contextlib.suppress(Refused):
@@ -79,7 +79,7 @@ codes = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(codes, st.integers(0, 77), st.integers(1, 255))
 def test_a_beidou_code_is_short_comes_back_whole_and_shows_any_wrong_byte(code, place, flip) -> None:
     try:

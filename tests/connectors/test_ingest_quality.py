@@ -45,7 +45,7 @@ SERIES = st.sampled_from(sorted(VALUES)).flatmap(lambda name: st.tuples(st.just(
     st.lists(st.sampled_from(VALUES[name]), min_size=4, max_size=7), min_size=3, max_size=3)))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(SERIES, st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_end_in_the_same_state(county, told, random) -> None:
     name, series = told

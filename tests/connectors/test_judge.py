@@ -97,7 +97,7 @@ def draw_batch(draw: np.random.Generator, now: datetime) -> list[Observation]:
         synthetic=bool(draw.random() < 0.1)) for name in map(str, draw.choice(names, draw.integers(1, 40)))]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32))
 def test_columns_tell_and_store_what_each_reading_alone_would(county, seed) -> None:
     draw, feed = np.random.default_rng(seed), county.feed("weather")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,3 +101,19 @@ def test_xml_that_is_not_the_answer(county, change) -> None:
 def test_xml_row_without_a_time_is_set_aside(county) -> None:
     batch = parse(county, XML.replace('Hour="22"', 'Hour="27"').encode())
     assert {o.station for o in batch.observations} == {"M9002"} and "no time" in batch.rejected[0].reason
+
+
+@pytest.mark.parametrize("read", [music_surface.by_columns, music_surface.by_record])
+@pytest.mark.parametrize(
+    ("interval_s", "hour", "tenth", "value", "over"),
+    [
+        (3600, "55", "999999", 55.0, 3600), (3600, "999999", "4", 4.0, 600), (3600, "55", "4", 55.0, 3600), (600, "55", "4", 4.0, 600), (600, "55", "999999", 55.0, 3600),
+        (3600, "999999", "999999", None, 3600), (600, "999999", "999999", None, 600),
+    ],
+)
+def test_rain_of_an_hour_and_of_ten_minutes_is_one_reading_and_a_value_goes_before_none(county, read, interval_s, hour, tenth, value, over) -> None:
+    feed = replace(county.feed("weather"), interval_s=interval_s)
+    record = {"Station_Id_C": "M9001", "Lat": "31.8962", "Lon": "121.1727", "Datetime": "2021-07-25 22:00:00", "PRE_1h": hour, "PRE_10m": tenth}
+    body = json.dumps({"returnCode": "0", "rowCount": "1", "DS": [record]}).encode()
+    batch = read(body, feed=feed, county=county, received=RECEIVED, raw="r")
+    assert [(o.observed_property, o.value, o.interval_s) for o in batch.observations] == [("rain", value, over)] and not batch.rejected

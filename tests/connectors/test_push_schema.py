@@ -85,7 +85,7 @@ reports = st.builds(lambda k, t, v, note: {"reporter": "hm-bc-t1", "town": "baoc
 documents = st.fixed_dictionaries({"observations": st.lists(readings, max_size=4), "signals": st.lists(signals, max_size=3), "reports": st.lists(reports, max_size=3)})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents)
 def test_whatever_holds_to_the_schema_is_read_whole(place, document) -> None:
     assert place[2].is_valid(document), next(place[2].iter_errors(document)).message
@@ -97,7 +97,7 @@ JUNK = st.recursive(st.none() | st.booleans() | st.integers(-10**30, 10**30) | s
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_nothing_that_was_taken_stops_the_drain(county, settings, lake, ledger, data) -> None:
     """A sender that was answered 202 must never be able to make the inbox fail for everybody after it."""

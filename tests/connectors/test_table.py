@@ -115,7 +115,7 @@ def test_documents_that_are_not_the_table(place, described, body, match) -> None
         read(place(described), body)
 
 
-@limits(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@limits(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300), st.sampled_from([JSON_TABLE, CSV_TABLE]))
 def test_no_bytes_bring_it_down(place, body, described) -> None:
     try:

@@ -141,7 +141,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict[str, A
     return world, *stored(world, ref)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(column=_columns(), where=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_any_flipped_bit_of_the_version_ends_the_authority(signed: Any, column: str, where: int, bit: int) -> None:
     world, row, approved = signed
@@ -152,7 +152,7 @@ def test_any_flipped_bit_of_the_version_ends_the_authority(signed: Any, column: 
         alerts.verify_authority(bent, approved, world.county, world.keyring)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(which=st.integers(0, 1), column=st.sampled_from(["signature", "signed_hash", "at", "role", "officer", "decision"]),
        where=st.integers(min_value=0), bit=st.integers(0, 6))
 def test_any_flipped_bit_of_an_approval_ends_the_authority(signed: Any, which: int, column: str, where: int, bit: int) -> None:

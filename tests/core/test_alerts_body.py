@@ -52,7 +52,7 @@ def test_a_sender_a_world() -> None:
     assert len({sender(COUNTY, status) for status in Status}) == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(level=st.integers(1, 4), before=st.integers(0, 4), hazard=st.sampled_from(COUNTY.hazards), status=st.sampled_from(list(Status)),
        cancel=st.booleans(), reason=st.sampled_from(["", "3小时雨量62毫米", "风圈七级覆盖，阵风十级"]))
 def test_every_text_has_place_hazard_and_its_world(

@@ -163,7 +163,7 @@ def test_life_under_any_order_of_events(tmp_path: Path) -> None:
     template = tmp_path / "template"
     alerts_world.make(template).ledger.engine.dispose()
     machine = type("LifeHere", (Life,), {"template": template})
-    config = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    config = settings(max_examples=30, stateful_step_count=25, suppress_health_check=list(HealthCheck))
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(machine, settings=config)

@@ -94,7 +94,7 @@ def _forge(tx: Connection, one: int, _two: int) -> None:
     tx.execute(update(t.audit).where(row.seq == one).values(**content))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tamper=st.sampled_from([_swap, _copy, _forge]), pair=st.permutations(range(1, ROWS)).map(lambda order: order[:2]))
 def test_swapped_copied_and_forged_rows_show(ledger: Ledger, tamper: Callable[[Connection, int, int], None], pair: list[int]) -> None:
     with ledger.engine.connect() as tx:

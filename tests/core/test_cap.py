@@ -174,7 +174,7 @@ def test_what_is_not_cap_is_refused(data: bytes) -> None:
         cap.validate(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(levels=st.dictionaries(KEYS, st.integers(1, 4), min_size=1), before=st.dictionaries(KEYS, st.integers(1, 4)),
        hazard=st.sampled_from(list(Hazard)))
 def test_any_change_makes_a_sound_message(levels: dict[str, int], before: dict[str, int], hazard: Hazard) -> None:

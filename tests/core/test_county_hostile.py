@@ -297,7 +297,7 @@ CELLS = st.one_of(st.sampled_from(["", "true", "no", "-1", "99999999999999999999
                                    "\u202e", "０", "'", ": ", "- ", "null", "2021-13-45", "0x1f", "|", ">", "? ", "#"]), st.text(max_size=12))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_written_into_a_line_it_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = copy_to(tmp_path_factory.mktemp("edit") / "county")

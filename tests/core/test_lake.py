@@ -164,7 +164,7 @@ def reads(lake: Lake, as_of: datetime) -> list[str]:
     return [everything(lake, as_of, forecasts=forecasts).to_csv() for forecasts in (False, True)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(made=batches, data=st.data())
 def test_order_repetition_and_compaction_give_the_same_read_at_any_time(made: list[list[Observation]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations([*made, *made[:2]]))
@@ -183,7 +183,7 @@ def test_order_repetition_and_compaction_give_the_same_read_at_any_time(made: li
         assert [reads(other, at) for at in times] == warm == [reads(Lake(two), at) for at in times]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(made=batches, hours=st.integers(0, 62))
 def test_a_read_never_sees_what_was_received_later(made: list[list[Observation]], hours: int) -> None:
     as_of = T0 + hours * HOUR
@@ -216,7 +216,7 @@ ROWS = st.lists(st.fixed_dictionaries({
 }), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS)
 def test_the_newest_of_each_reading_is_the_one_that_sorting_by_every_rule_leaves(rows: list[dict[str, object]]) -> None:
     """Against the plain statement of the rule in pandas: correction, receipt, payload, value; the last of the sorted rows stands."""

@@ -65,7 +65,7 @@ steps = st.lists(st.one_of(
 ), min_size=4, max_size=24)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps)
 def test_no_state_of_the_copies_changes_what_is_read(made: list[tuple[str, int, int]]) -> None:
     """Appends, reads at any time and compactions, while files go, and copies are deleted, spoiled, swapped and set back; against the same files without any copy."""

@@ -53,7 +53,7 @@ def score(town: str = "baochang", hazard: Hazard = Hazard.FLOOD, level: Level = 
     return replace(base, **change)  # type: ignore[arg-type]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(given_score=scores)
 def test_text_and_back_is_the_same_text(given_score: RiskScore) -> None:
     text = score_to_json(given_score)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import checks, quality
@@ -161,7 +161,6 @@ def test_sensors_of_one_station_must_fit(series, told) -> None:
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(PROPERTIES)), st.lists(FLOATS, max_size=30), st.integers(0, 86400))
 def test_any_series_gets_one_answer_a_reading(name, values, interval_s) -> None:
     told = check(name, values, interval_s=interval_s)
@@ -169,7 +168,6 @@ def test_any_series_gets_one_answer_a_reading(name, values, interval_s) -> None:
     assert all(not one for one, value in zip(told, values, strict=True) if value != value)  # what is not there is not judged
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10), st.randoms())
 def test_neighbours_do_not_depend_on_order(value, others, random) -> None:
     shuffled = random.sample(others, len(others))
@@ -180,7 +178,6 @@ def test_neighbours_do_not_depend_on_order(value, others, random) -> None:
 TABLE = st.integers(1, 20).flatmap(lambda t: st.lists(st.lists(st.sampled_from([NAN, 0.0, 1.0, 2.5, 6.0, 14.0, 99.0]), min_size=3, max_size=3), min_size=t, max_size=t))
 
 
-@settings(deadline=None)
 @given(TABLE, st.sampled_from(["stage", "pressure", "rain", "tide", "wind_speed"]), st.integers(60, 7200))
 def test_many_stations_at_once_are_judged_as_each_alone(rows, name, step) -> None:
     values, times = np.array(rows), np.arange(len(rows)) * float(step)

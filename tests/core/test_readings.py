@@ -22,7 +22,7 @@ OBSERVATIONS = st.builds(
     synthetic=st.booleans(),
 )
 MANY = st.lists(OBSERVATIONS, max_size=5).map(tuple)
-SOME = limits(max_examples=40, deadline=None)
+SOME = limits(max_examples=40)
 
 
 @SOME

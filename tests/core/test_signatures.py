@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import checks, quality, signatures
@@ -92,7 +92,6 @@ def test_one_gauge_far_over_its_neighbours_needs_a_witness() -> None:
     assert told(60, 4, 6) and told(20, 2, 2.1) and not told(60, 4, 15) and not told(45, 4, 9)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from([NAN, 0.0, 1.0, 2.5, 6.0, 14.0]), min_size=3, max_size=3), min_size=1, max_size=16), st.integers(300, 7200))
 def test_many_stations_at_once_are_judged_as_each_alone_and_holes_change_nothing(rows: list[list[float]], step: int) -> None:
     values, at = np.array(rows), times(len(rows), float(step))

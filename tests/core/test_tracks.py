@@ -58,7 +58,7 @@ def test_wind_that_nobody_says_is_none() -> None:
     assert {(s.wind_low, s.wind_high) for s in spread(track("A", 25, 125, wind=None) + track("B", 25, 125, wind=None), storm="2106", now=NOW)} == {(None, None)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("ABCD"), st.floats(-40, 40), st.floats(-179, 179)), min_size=2, max_size=6), st.integers(0, 99))
 def test_order_and_repetition_change_nothing_and_the_mean_lies_within(starts, seed) -> None:
     points = [p for agency, lat, lon in {a: (a, x, y) for a, x, y in starts}.values() for p in track(agency, lat, lon)]

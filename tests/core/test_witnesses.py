@@ -61,14 +61,14 @@ def heard(near: list[list[int]], path: list[int]) -> Near:
     return Near.of(station, other, np.array(path))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(sheets(), st.sampled_from([300, 3600]))
 def test_a_stations_own_past_is_judged_as_each_test_judges_each_station(sheet, interval_s) -> None:
     name, values, times, _, _ = sheet
     assert plain.told(quality.check(name, times, values, interval_s=interval_s)) == plain.own_past(name, times, values, interval_s)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(sheets(tuple(quality.NEIGHBOURS)), SINCE)
 def test_who_stands_alone_is_the_same_asked_one_by_one(sheet, since) -> None:
     name, values, _, near, path = sheet
@@ -76,7 +76,7 @@ def test_who_stands_alone_is_the_same_asked_one_by_one(sheet, since) -> None:
     assert known(found, since) == known(plain.alone(name, values, near, path), since)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(sheets(("pressure", "temperature", "stage")), SINCE)
 def test_who_drifts_is_the_same_asked_one_by_one(sheet, since) -> None:
     name, values, times, near, _ = sheet
@@ -86,7 +86,7 @@ def test_who_drifts_is_the_same_asked_one_by_one(sheet, since) -> None:
     assert {(row, station) for row, station, _, _ in plain.told(found)} == known(drifted, since)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(sheets(("stage", "tide", "tilt")), SINCE)
 def test_a_leap_is_doubted_where_the_whole_sheet_says_so_and_nobody_moves_too(sheet, since) -> None:
     name, values, times, near, path = sheet
@@ -96,7 +96,7 @@ def test_a_leap_is_doubted_where_the_whole_sheet_says_so_and_nobody_moves_too(sh
     assert {told[:2] for told in plain.told(quality.check_leaps(name, times, values, heard(near, path), since))} == known(want, since)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from(quality.PAIRS), st.integers(1, 26), st.integers(0, 2**32), SINCE)
 def test_exchanged_fields_are_found_where_the_whole_sheet_says_so(pair, rows, seed, since) -> None:
     draw, times = np.random.default_rng(seed), np.arange(rows) * 3600.0
@@ -108,7 +108,6 @@ def test_exchanged_fields_are_found_where_the_whole_sheet_says_so(pair, rows, se
     assert (found == signatures.exchanged(times, series[pair.one], series[pair.other], pair.least) & (np.arange(rows) >= since)[:, None]).all()
 
 
-@settings(deadline=None)
 @given(sheets(), SINCE)
 def test_an_anchor_is_the_median_of_half_a_day_ago(sheet, since) -> None:
     _, values, times, _, _ = sheet

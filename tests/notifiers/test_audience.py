@@ -72,7 +72,7 @@ def hears(key: Key, told: Told, level: int, renew: bool) -> bool:
     return last is None or last[0] != level or last[1] not in SURE or (renew and key[0] == "broadcast")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(levels, st.booleans(), st.booleans()), min_size=1, max_size=5), st.data())
 def test_audience_is_the_oracles(versions: list[tuple[dict[str, int], bool, bool]], data: st.DataObject) -> None:
     with _place.ledger.begin() as tx:

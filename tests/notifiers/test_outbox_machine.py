@@ -133,4 +133,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 COUNTY = nw.make(HOME, people=60)
 TestOutbox = OutboxMachine.TestCase
-TestOutbox.settings = settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+TestOutbox.settings = settings(max_examples=20, stateful_step_count=25, suppress_health_check=list(HealthCheck))

@@ -101,7 +101,7 @@ def test_a_gauge_that_dies_while_it_creeps_alone_is_not_carried_on_into_a_warnin
     assert run(OFF[STAGE.id], {"stage@Z": died, "rain@M": DRY})[2][-1] >= Level.YELLOW
 
 
-SLOW = settings(max_examples=20, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=20, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
 HOLES = st.sets(st.integers(0, HOURS - 1), max_size=20)
 
 

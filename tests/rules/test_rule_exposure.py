@@ -47,7 +47,7 @@ def test_whatever_makes_people_more_vulnerable_raises_it(worse: dict[str, object
     assert e.priority(60.0, replace(plain, **worse), COUNTY) > e.priority(60.0, plain, COUNTY)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.floats(0, 1)), min_size=12, max_size=12), st.floats(0, 60))
 def test_people_move_no_level_ceiling_or_score(people: list[tuple[int, float]], rain: float) -> None:
     """The same rain over the same towns with any other population: every score is the same, text and all; only the order of attention moves."""

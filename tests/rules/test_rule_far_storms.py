@@ -32,7 +32,7 @@ def one(draw: st.DrawFn) -> Paths:
         rows=np.zeros((1, 1), dtype=np.int64), outdated=np.zeros(0, dtype=bool))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(one(), max_size=3), outdated=st.booleans())
 def test_passed_over_or_worked_out_it_says_the_same(found: list[Paths], outdated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     both = paths._joined([paths._none(), *found], np.array([outdated, False]))

@@ -19,7 +19,7 @@ def made(slots: int, stations: int, seed: int, missing: float) -> tuple[g.Grid, 
     return g.Grid("rain", tuple("abcdef"[:stations]), 300, value, row, True), rng
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(shapes, st.integers(1, 70))
 def test_few_ticks_as_many(shape: tuple[int, int, int, float], width: int) -> None:
     grid, rng = made(*shape)

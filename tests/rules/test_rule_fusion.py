@@ -81,7 +81,7 @@ def test_a_late_source_weighs_less_before_it_weighs_nothing() -> None:
     assert one(values).weights[0].tolist() == [1.0, 1.0] and 0.0 < one(late).weights[0, 1] < 0.5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(0, 4))
 def test_no_path_alone_can_raise_a_thing_nor_a_loss_lower_what_is_held(seed: int, count: int, who: int) -> None:
     """250 rows an example: honest values, then one path replaced, then the same path lost."""
@@ -160,7 +160,7 @@ def lie(rows: pd.DataFrame, path: str, random: np.random.Generator) -> pd.DataFr
     return rows.assign(value=value)
 
 
-SLOW = settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
 
 
 @SLOW

@@ -37,7 +37,7 @@ def one_by_one(given_: Course, hold: Hold) -> tuple[list[int], HoldState | None]
     return out, state
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(courses, holds)
 def test_all_steps_at_once_as_one_by_one(steps: list[tuple[int, int, int, int]], hold: Hold) -> None:
     whole = course(steps)
@@ -49,7 +49,7 @@ def test_all_steps_at_once_as_one_by_one(steps: list[tuple[int, int, int, int]],
         assert state.excluded[:state.level] == last.excluded[:state.level]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(courses, courses, holds)
 def test_two_pieces_as_the_whole(first: list[tuple[int, int, int, int]], second: list[tuple[int, int, int, int]], hold: Hold) -> None:
     whole, _ = follow(course(first + second), hold, None)

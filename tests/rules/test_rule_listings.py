@@ -48,7 +48,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make(tmp_path_factory.mktemp("signals"))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pulled=pulls(), days=st.integers(0, 11))
 def test_every_step_knows_its_own_list(world: World, pulled: list[tuple[str, int, str, tuple[OfficialSignal, ...]]], days: int) -> None:
     """`days`: the steps reach past the day on which the oldest receipts are forgotten."""

@@ -184,7 +184,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory):
     return made, plain
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rule=st.sampled_from(sorted(RULES)), town=st.integers(0, 11), share=st.floats(0.3, 0.95))
 def test_a_row_for_one_town_changes_nothing_in_any_other(storm, rule: str, town: int, share: float) -> None:
     made, plain = storm

@@ -49,7 +49,7 @@ def _strength(rng: np.random.Generator) -> dict[str, float]:
     return radii | {"wind": float(rng.choice([np.nan, 10.0, 20.0, 33.0, 50.0])), "pressure": float(rng.choice([np.nan, 995.0, 950.0]))}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_one_pass_says_what_each_tick_says(seed: int, silent: bool) -> None:
     told = frame(seed)
@@ -72,7 +72,7 @@ def test_one_pass_says_what_each_tick_says(seed: int, silent: bool) -> None:
                 assert (found[indicator.name].lo[number, town], found[indicator.name].hi[number, town]) == (lo, hi), (indicator.name, tick)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_some_ticks_of_many_are_those_ticks(seed: int) -> None:
     told = frame(seed)

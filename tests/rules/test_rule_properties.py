@@ -16,7 +16,7 @@ from rules.testworld import START, sources, world
 
 RULES = {r.id: r for name in ("rainstorm", "stage", "typhoon_circle", "geological_points") for r in load_pack(FOLDER / "cn" / f"{name}.yaml").rules}
 HOURS = 26
-SLOW = settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
 RAIN = st.lists(st.sampled_from([0.0, 1.0, 4.0, 8.0, 17.0, 35.0]), min_size=HOURS, max_size=HOURS)
 STATIONS = {"A": {"path": "a", "warning_stage": 2.8, "guaranteed_stage": 3.3}, "B": {"path": "b", "km": 6}}
 

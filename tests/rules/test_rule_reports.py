@@ -33,7 +33,7 @@ told = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.sampled_
                          st.integers(-9, 9), st.integers(0, 3)), max_size=8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(told, st.data())
 def test_one_more_report_lowers_nothing_and_one_voice_confirms_nothing(rows, data) -> None:
     reports = [one(n, *row) for n, row in enumerate(rows)]

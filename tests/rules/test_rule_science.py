@@ -48,14 +48,14 @@ def test_intensity_duration_thresholds(hours: float, a: float, b: float, mm: flo
 RAIN = st.lists(st.floats(0, 40).map(lambda v: round(v, 1)), min_size=80, max_size=80)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RAIN)
 def test_the_ratio_is_the_highest_over_all_durations(rain: list[float]) -> None:
     plain = max(sum(rain[-d:]) / (14.82 * d**0.61) for d in (1, 3, 6, 12, 24, 48, 72))
     assert told("intensity_duration", "rain", rain, window_h=72) == pytest.approx((plain, plain), abs=2e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RAIN, st.floats(0.8, 0.9))
 def test_antecedent_rain_weighs_each_day_once_more(rain: list[float], decay: float) -> None:
     plain = sum(decay**i * sum(rain[len(rain) - 24 * (i + 1): len(rain) - 24 * i]) for i in range(3))
@@ -116,7 +116,7 @@ def test_noise_under_the_floor_is_no_acceleration() -> None:
     assert lo == pytest.approx(math.degrees(math.atan2(0.4, 2.0)), abs=0.01)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-5, 42).map(lambda v: round(v, 1)), min_size=100, max_size=100))
 def test_hot_and_cold_days_against_plain_loops(values: list[float]) -> None:
     days = [max(values[len(values) - 24 * (i + 1): len(values) - 24 * i]) for i in range(3)]

@@ -32,7 +32,7 @@ OPS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 values = st.sampled_from([-np.inf, -2.0, 0.0, 0.1, 0.30000000000000004, 0.3, 5.0, 49.999999, 50.0, 1e6, np.inf]) | st.floats(-60, 60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(values, st.booleans()), min_size=1, max_size=40), st.lists(values.filter(np.isfinite), min_size=1, max_size=12), st.sampled_from(sorted(OPS)))
 def test_every_threshold_counts_as_if_it_were_alone(cases: list[tuple[float, bool]], thresholds: list[float], op: str) -> None:
     value, happened = np.array([v for v, _ in cases]), np.array([h for _, h in cases])

@@ -70,7 +70,7 @@ def possible(places: Side, known: float, tick: int, town: int) -> float:
     return max([known, *healthy])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 7), st.integers(0, 8), st.booleans(), st.booleans())
 def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, stations: int, fused: bool, whole: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, statio
     assert local.second is local.lo and local.single.all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 7), st.integers(0, 8), st.sampled_from(["mean", "idw"]))
 def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, stations: int, kind: str) -> None:
     rng = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ def test_no_score_where_nothing_defines_it() -> None:
     assert found.pod == 0.0 and found.far is None and found.lead_h is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 10), st.sampled_from([1, 2, 3, 4]), st.sampled_from("ab")), max_size=12),
        st.lists(st.tuples(st.integers(0, 200), st.integers(1, 10), st.sampled_from([1, 2, 3, 4]), st.sampled_from("ab")), max_size=12),
        st.randoms())
