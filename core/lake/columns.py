@@ -26,8 +26,10 @@ def of_readings(readings: Readings) -> pa.Table:
             return pa.array(held, type=kind, from_pandas=True)
         if name == "station":
             return pa.DictionaryArray.from_arrays(held.codes, pa.array(held.words, type=kind)).cast(kind)
-        words = sorted(held.used())  # so that one content is one file, whatever else the vocabulary has seen
-        codes = held.among({word: place for place, word in enumerate(words)})
+        words, codes = held.words, held.codes
+        if len(words) > 1 or not len(codes):  # so that one content is one file, whatever else the vocabulary has seen
+            words = tuple(sorted(held.used()))
+            codes = held.among({word: place for place, word in enumerate(words)})
         return pa.DictionaryArray.from_arrays(codes, pa.array(map(";".join, words) if name == "reasons" else words, type=kind))
 
     return pa.table({field.name: column(field.name, field.type) for field in schema("observations")})

@@ -31,7 +31,7 @@ def compare(of: Nation, columns: dict[str, np.ndarray], ours: Callable[[], tuple
         return
     with tempfile.TemporaryDirectory(prefix="fengsui-prom-") as name:
         folder, port, every = Path(name), free_port(), EVERY_S_LARGE if of.towns >= LARGE else EVERY_S
-        newest = int(time.time()) // STEP_S * STEP_S
+        newest = int(time.time())  # so that the windows hold the same ticks for the nine minutes to come
         began = time.monotonic()
         _backfill(of, folder, newest)
         filled = time.monotonic() - began
