@@ -13,15 +13,15 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from connectors import http
-from connectors.jsonstrict import loads
 from connectors.official import COLOURS, area, hazard_of
-from connectors.records import NO_CODE, Fields, Gather, Refused
-from connectors.signed import checked
-from connectors.syndication import links
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import NO_CODE, Fields, Gather, Refused
+from connectors.reading.signed import checked
+from connectors.reading.syndication import links
+from connectors.reading.xmlstrict import child_text, children, local
+from connectors.reading.xmlstrict import loads as load_xml
 from connectors.types import Conditional, Payload
-from connectors.xmlstrict import child_text, children, local
-from connectors.xmlstrict import loads as load_xml
 from core.county import County, Feed
 from core.errors import ParseError
 from core.model import Batch, Level, MsgType, OfficialSignal

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from connectors import http
-from connectors.datums import settle
-from connectors.jsonstrict import loads
-from connectors.records import Fields, Gather, Refused, to_number
-from connectors.stations import Stations
+from connectors.quality.datums import settle
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused, to_number
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

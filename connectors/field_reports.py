@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from connectors.records import Fields, Gather, Refused
+from connectors.reading.records import Fields, Gather, Refused
 from core.county import County
 from core.errors import ConfigError
 from core.model import FieldReport

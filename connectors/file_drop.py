@@ -14,9 +14,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connectors import pushed
-from connectors.jsonstrict import loads
-from connectors.records import NOTES, Gather
+from connectors.push import pushed
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import NOTES, Gather
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import FetchError, ParseError

@@ -11,10 +11,10 @@ import io
 from collections import defaultdict
 from datetime import datetime
 
-from connectors import http
-from connectors.jsonstrict import refuse_page
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import distance_km
+from connectors.reading import http
+from connectors.reading.jsonstrict import refuse_page
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import distance_km
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.errors import ParseError

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.records import Refused
+from connectors.reading.records import Refused
 
 #: tR -> hours (code table 4019); 0 says "not given".
 PERIODS = {"1": 6, "2": 12, "3": 18, "4": 24, "5": 1, "6": 2, "7": 3, "8": 9, "9": 15}

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from math import atan2, degrees, hypot
 
-from connectors import http
 from connectors.gribfile import Cell, cells
-from connectors.records import Gather, Refused
+from connectors.reading import http
+from connectors.reading.records import Gather, Refused
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.model import Batch

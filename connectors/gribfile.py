@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from connectors.records import Gather, Refused
-from connectors.stations import distance_km
+from connectors.reading.records import Gather, Refused
+from connectors.reading.stations import distance_km
 from core.errors import ConfigError, ParseError
 from core.units import convert
 

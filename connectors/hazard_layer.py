@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from connectors import http
-from connectors.jsonstrict import loads
-from connectors.records import Fields, Gather, Refused, to_number
-from connectors.stations import distance_km
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused, to_number
+from connectors.reading.stations import distance_km
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.errors import ParseError

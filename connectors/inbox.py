@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from connectors import http, pushed
 from connectors.field_reports import in_unit, make
-from connectors.jsonstrict import loads
-from connectors.records import FUTURE_TOLERANCE, Fields, Gather, Refused
+from connectors.push import pushed
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import FUTURE_TOLERANCE, Fields, Gather, Refused
 from connectors.report_beidou import decode
 from connectors.report_sms import read_sms
 from connectors.spool import Spool

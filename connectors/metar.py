@@ -16,10 +16,10 @@ from typing import Any
 
 from metar import Metar
 
-from connectors import http
-from connectors.jsonstrict import loads, refuse_page
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads, refuse_page
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

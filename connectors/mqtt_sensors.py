@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from connectors.jsonstrict import loads
-from connectors.mqtt import Session
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
+from connectors.telemetry.mqtt import Session
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

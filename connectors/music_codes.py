@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.records import clock
+from connectors.reading.records import clock
 from core.county import Feed
 from core.errors import ParseError
 from core.model import Flag

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import numpy as np
 
-from connectors import jsonplain
-from connectors.columns import Records, readings
 from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, best_first, clock_of, flag_of, reasons_of
-from connectors.plain import Plain
-from connectors.records import Fields
-from connectors.stations import Stations
+from connectors.reading import jsonplain
+from connectors.reading.columns import Records, readings
+from connectors.reading.plain import Plain
+from connectors.reading.records import Fields
+from connectors.reading.stations import Stations
 from core.checks import Bools, Floats, Ints
 from core.county import County, Feed
 from core.model import Batch

@@ -11,15 +11,15 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors import http
-from connectors.jsonstrict import loads
 from connectors.music_codes import CALM_DIRECTION, ELEMENTS, IGNORE, MISSING, NOT_CHECKED, TRACE, answered, best_first, clock_of, flag_of, reasons_of
 from connectors.music_columns import by_columns
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
+from connectors.reading.xmlstrict import loads as load_xml
+from connectors.reading.xmlstrict import local
 from connectors.types import Conditional, Payload
-from connectors.xmlstrict import loads as load_xml
-from connectors.xmlstrict import local
 from core.county import County, Feed
 from core.model import Batch, Flag, Observation
 from core.settings import Settings, secret

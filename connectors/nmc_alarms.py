@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from connectors import http
-from connectors.jsonstrict import loads
 from connectors.official import area, hazard_of, read_title
-from connectors.records import Fields, Gather, Refused
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from connectors.points import answers, pull
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.model import Batch, Observation

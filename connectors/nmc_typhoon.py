@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors import http
-from connectors.jsonstrict import loads, unwrap
-from connectors.records import Fields, Gather, Refused, to_number
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads, unwrap
+from connectors.reading.records import Fields, Gather, Refused, to_number
 from connectors.types import Conditional, Payload
 from connectors.wind import MAX_RADIUS_KM, bearing, circle_in_force, degrees
 from core.county import County, Feed

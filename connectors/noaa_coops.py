@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
-from connectors import http
-from connectors.datums import settle
-from connectors.jsonstrict import loads
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.quality.datums import settle
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.errors import FetchError, ParseError

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from connectors import http
-from connectors.jsonstrict import loads
-from connectors.records import NO_CODE, Fields, Gather, Refused
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import NO_CODE, Fields, Gather, Refused
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from connectors.records import Refused
+from connectors.reading.records import Refused
 from core.county import Feed
 from core.model import Hazard, Level, MsgType
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors import http
-from connectors.jsonstrict import loads
 from connectors.points import points
-from connectors.records import Fields, Gather, Refused, to_number
-from connectors.stations import Stations, distance_km
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused, to_number
+from connectors.reading.stations import Stations, distance_km
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.errors import ParseError

@@ -15,10 +15,10 @@ from typing import Any
 
 from shapely import Point, Polygon
 
-from connectors import http
-from connectors.jsonstrict import loads
-from connectors.nested import flat, records
-from connectors.records import Fields, Gather, Refused, to_number
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.nested import flat, records
+from connectors.reading.records import Fields, Gather, Refused, to_number
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from connectors import http
-from connectors.jsonstrict import loads, refuse_page
-from connectors.records import Fields, Gather, Refused
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads, refuse_page
+from connectors.reading.records import Fields, Gather, Refused
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Town
 from core.errors import ConfigError, ParseError

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors import http
-from connectors.jsonstrict import loads
-from connectors.records import Gather
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Gather
 from connectors.types import Payload
 from core.county import Feed
 from core.errors import ConfigError, ParseError

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from math import log10
 
-from connectors.records import Gather, Refused
-from connectors.stations import distance_km
+from connectors.reading.records import Gather, Refused
+from connectors.reading.stations import distance_km
 from core.county import County, Feed
 from core.model import Flag, Observation
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from connectors.official import hazard_of
 from connectors.points import answers, points, pull
 from connectors.qweather import header
-from connectors.records import Fields, Gather, Item, Refused
-from connectors.stations import Stations
+from connectors.reading.records import Fields, Gather, Item, Refused
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.model import Batch, Level, MsgType, OfficialSignal

@@ -18,7 +18,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from connectors.records import Refused
+from connectors.reading.records import Refused
 from core.reporting import KINDS
 
 MAX_BYTES = 78

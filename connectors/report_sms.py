@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from connectors.records import FUTURE_TOLERANCE, Refused
+from connectors.reading.records import FUTURE_TOLERANCE, Refused
 from core.county import County
 from core.reporting import KINDS, UNIT_WORDS
 from core.times import SHANGHAI

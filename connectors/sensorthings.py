@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from connectors import http
-from connectors.jsonstrict import loads
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.errors import FetchError, ParseError

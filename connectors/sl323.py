@@ -14,11 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.datums import settle
-from connectors.jsonstrict import loads
-from connectors.records import Fields, Gather, Refused
+from connectors.quality.datums import settle
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.sl323_tables import Table, engine_of, rows, tables_of
-from connectors.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import FetchError, ParseError

@@ -1,6 +1,6 @@
 """Readings from SL 651-2014 telemetry: rain, stage, discharge, groundwater, soil moisture, supply voltage. Times are the Beijing clock of the RTU.
 
-The gateway (connectors.sl651_gateway) takes the stations' frames over TCP and spools them; this drains the spool. An element is its identifier, a byte of
+The gateway (connectors.telemetry.gateway) takes the stations' frames over TCP and spools them; this drains the spool. An element is its identifier, a byte of
 which the upper five bits are the number of data bytes and the lower three the decimals, and BCD data: a leading FF makes it negative, all FF says
 missing (annex C). A uniform report (31H) names its step (04H) and its element once, then one value a step from the time of observation on.
 
@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from connectors.jsonstrict import loads
-from connectors.records import Fields, Gather, Refused
-from connectors.sl651_body import Reading, rain_of, read_body
-from connectors.sl651_frames import Frame
-from connectors.sl651_frames import read as read_frame
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.spool import Spool
-from connectors.stations import Stations
+from connectors.telemetry.body import Reading, rain_of, read_body
+from connectors.telemetry.frames import Frame
+from connectors.telemetry.frames import read as read_frame
 from connectors.types import Conditional, Payload
 from core.county import County, Feed, Station
 from core.errors import ParseError

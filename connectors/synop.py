@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from connectors import http
 from connectors.fm12 import decode
-from connectors.jsonstrict import refuse_page
-from connectors.records import Fields, Gather, Refused
-from connectors.stations import Stations
+from connectors.reading import http
+from connectors.reading.jsonstrict import refuse_page
+from connectors.reading.records import Fields, Gather, Refused
+from connectors.reading.stations import Stations
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError

@@ -15,11 +15,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from connectors import http, table_columns
-from connectors.jsonstrict import loads, refuse_page
-from connectors.nested import flat, records
-from connectors.records import Fields, Gather
-from connectors.stations import Stations
+from connectors import table_columns
+from connectors.reading import http
+from connectors.reading.jsonstrict import loads, refuse_page
+from connectors.reading.nested import flat, records
+from connectors.reading.records import Fields, Gather
+from connectors.reading.stations import Stations
 from connectors.table_columns import MAX_ROWS
 from connectors.table_values import HEIGHTS, canonical, number_of, time_of
 from connectors.types import Conditional, Payload

@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from connectors import jsonplain
-from connectors.columns import Records, each_once, readings
-from connectors.fields import by_word
-from connectors.plain import Plain
-from connectors.stations import Stations
+from connectors.reading import jsonplain
+from connectors.reading.columns import Records, each_once, readings
+from connectors.reading.fields import by_word
+from connectors.reading.plain import Plain
+from connectors.reading.stations import Stations
 from connectors.table_values import HEIGHTS, canonical, codes, number_of, time_of
 from core.county import County, Feed, Table
 from core.model import Batch

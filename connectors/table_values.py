@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from connectors.records import Refused, clock, to_number
+from connectors.reading.records import Refused, clock, to_number
 from core.county import Column, Table
 from core.units import PROPERTIES, convert
 

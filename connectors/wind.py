@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.records import Fields, Refused
+from connectors.reading.records import Fields, Refused
 from core.model import Circle
 from core.units import BEAUFORT_EDGES
 

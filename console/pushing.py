@@ -14,9 +14,9 @@ import typer
 
 from connectors import ingest
 from connectors.inbox import spool_of
-from connectors.push_door import Door
-from connectors.push_server import PushServer
-from connectors.push_take import Taker
+from connectors.push.door import Door
+from connectors.push.server import PushServer
+from connectors.push.take import Taker
 from console.context import Context, edge_now
 from core.county import Feed
 from core.errors import ConfigError

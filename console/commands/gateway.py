@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     import asyncio
 
-    from connectors.sl651_gateway import Gateway
+    from connectors.telemetry.gateway import Gateway
     from console.context import Context
 
 #: Seconds between two looks into the spool.
@@ -55,7 +55,7 @@ def gateway(
 def _centre(ctx: Context, feed: str) -> Gateway:
     """The listening end for SL 651."""
     from connectors.sl651 import spool_of
-    from connectors.sl651_gateway import Gateway
+    from connectors.telemetry.gateway import Gateway
     from core.settings import secret
 
     row = ctx.county.feed(feed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 
-from connectors.sl651_frames import ACK, EOT, ESC, ETB, NAK, Frame, Framer, write
+from connectors.telemetry.frames import ACK, EOT, ESC, ETB, NAK, Frame, Framer, write
 from core.times import SHANGHAI
 
 #: element -> (identifier, bytes, decimals) in the standard's annex C.

@@ -16,8 +16,8 @@ from collections.abc import Callable
 import ingest
 import numpy as np
 
-from connectors.doubts import doubts
-from connectors.sheet import Sheet
+from connectors.quality.doubts import doubts
+from connectors.quality.sheet import Sheet
 from core.checks import Floats
 from core.quality import LIMITS, rain_limits
 

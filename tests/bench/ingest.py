@@ -30,8 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors import music_surface
-from connectors.derive import derive
-from connectors.judge import judge
+from connectors.quality.derive import derive
+from connectors.quality.judge import judge
 from core.county import County, Feed, load_county
 from core.lake import Lake
 from core.lake.columns import of_readings

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from connectors.doubts import doubts
-from connectors.sheet import Sheet
+from connectors.quality.doubts import doubts
+from connectors.quality.sheet import Sheet
 from core.county import County, Station
 from core.lake.shapes import to_table
 from core.model import Flag, TrackPoint
@@ -78,7 +78,7 @@ def _behind(series: Arrays, per_h: float, start: int, now: int) -> Arrays:
     return out
 
 
-#: Refused where they come in: connectors.records.Gather.check and connectors.stations.Stations.in_place. What is left of them is a silence.
+#: Refused where they come in: connectors.reading.records.Gather.check and connectors.reading.stations.Stations.in_place. What is left of them is a silence.
 REFUSED = ("clock +8 h", "moved station")
 LIES: dict[str, Lie] = {
     "units x10": _each(lambda _, values, part, at: part * 10.0),

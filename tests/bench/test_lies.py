@@ -13,8 +13,8 @@ import pytest
 import series
 from rules_world import Scenario
 
-from connectors.records import Gather, Refused
-from connectors.stations import Stations
+from connectors.reading.records import Gather, Refused
+from connectors.reading.stations import Stations
 from core.county import load_county
 from core.model import Hazard, Level
 from rules.catalogue import load_catalogue

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from connectors import ingest
 from connectors.inbox import spool_of
-from connectors.push_door import Entry, Turned
-from connectors.push_take import Taker
+from connectors.push.door import Entry, Turned
+from connectors.push.take import Taker
 from connectors.registry import CONNECTORS
 from core.county import County, load_county
 from core.lake import Lake

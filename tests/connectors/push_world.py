@@ -14,9 +14,9 @@ import aiohttp
 
 import connectors
 from connectors import inbox
-from connectors.push_door import Door
-from connectors.push_server import PushServer
-from connectors.push_take import Taker
+from connectors.push.door import Door
+from connectors.push.server import PushServer
+from connectors.push.take import Taker
 from core.access import Access
 from core.county import County, Department
 from core.lake import Lake

@@ -12,7 +12,7 @@ import recorded_feeds as feeds
 import season_wire
 from recorded_feeds import Row, named, only, table
 
-from connectors.records import NO_CODE, UNREAD
+from connectors.reading.records import NO_CODE, UNREAD
 
 SEASON, IRMA, SNAPSHOTS = "typhoon_season_2026/", "outages_irma_2017/", "-outages_2017-09-09_2017-09-30.jsonl.gz"
 RTU = {"connector": "sl651", "stations": lambda bodies: [{"station": "12345678"}, {"station": "0011223344", "datum": "1985"}]}

@@ -29,8 +29,8 @@ import pytest
 import sqlalchemy as sa
 
 from connectors import inbox, sl651
-from connectors.mqtt import Session
-from connectors.sl651_gateway import Gateway
+from connectors.telemetry.gateway import Gateway
+from connectors.telemetry.mqtt import Session
 from core.county import County, Feed
 from core.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 from served_sources import NOW, dumps
 
-from connectors.sl651_frames import write as frame
+from connectors.telemetry.frames import write as frame
 from console.sandbox.rtu import report
 from core.times import SHANGHAI
 

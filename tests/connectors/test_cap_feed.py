@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from connectors import cap_feed
-from connectors.syndication import links
+from connectors.reading.syndication import links
 from core.errors import ParseError
 from core.model import Hazard, Level, MsgType
 

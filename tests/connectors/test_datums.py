@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.datums import in_county, settle
+from connectors.quality.datums import in_county, settle
 from core.model import Flag
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import connectors
 from connectors import inbox
-from connectors.records import Gather, Refused
+from connectors.reading.records import Gather, Refused
 from connectors.report_beidou import MAX_BYTES, Code, decode, encode
 from connectors.report_sms import EXAMPLE, read_sms
 from core.reporting import KINDS, UNIT_WORDS

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors import http
+from connectors.reading import http
 from connectors.types import Conditional
 from core.errors import FetchError
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.judge import judge
+from connectors.quality.judge import judge
 from core.county import County
 from core.county.watch import Climate, Link, Maintenance
 from core.lake import CORRECTED, Lake
@@ -146,11 +146,11 @@ def test_a_gap_is_told_and_takes_nothing_away_until_it_is_filled(lake, county) -
 def test_neighbours_on_the_sphere_are_those_of_the_plain_formula(monkeypatch, few) -> None:
     import random
 
-    from connectors.stations import distance_km, within_km
+    from connectors.reading.stations import distance_km, within_km
 
     draw = random.Random(5)
     places = [(draw.uniform(31, 33), draw.uniform(120, 122)) for _ in range(60)] + [None, (89.99, -179.9), (89.99, 0.1), (0.0, 179.95), (0.0, -179.95)]
-    monkeypatch.setattr("connectors.stations.FEW", few)
+    monkeypatch.setattr("connectors.reading.stations.FEW", few)
     found = set(zip(*(numbers.tolist() for numbers in within_km(places, 25.0)), strict=True))
     assert found == {(i, j) for i, a in enumerate(places) for j, b in enumerate(places) if i != j and a and b and distance_km(*a, *b) <= 25.0}
     assert len(found) > 50 and not any(len(numbers) for places in ([None], []) for numbers in within_km(places, 25.0))

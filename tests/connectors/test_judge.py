@@ -13,9 +13,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.doubts import doubts
-from connectors.judge import judge
-from connectors.sheet import REACH, Sheet
+from connectors.quality.doubts import doubts
+from connectors.quality.judge import judge
+from connectors.quality.sheet import REACH, Sheet
 from core.county.watch import Climate, Link, Maintenance
 from core.lake import CORRECTED, Lake
 from core.model import Batch, Flag, Observation

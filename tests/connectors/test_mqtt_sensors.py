@@ -65,7 +65,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import connectors.ingest
 step = sys.modules["connectors.ingest"]
-from connectors.mqtt import Session
+from connectors.telemetry.mqtt import Session
 from core.county import load_county
 from core.lake import Lake
 from core.ledger import Ledger

@@ -7,7 +7,7 @@ import pytest
 
 from connectors import nmc_alarms
 from connectors.official import area, hazard_of, read_title
-from connectors.records import Refused
+from connectors.reading.records import Refused
 from core.errors import ParseError
 from core.model import Hazard, Level, MsgType
 

@@ -17,10 +17,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import push_world as pw
 
-from connectors import push_receipts, push_take
-from connectors.push_door import Turned
-from connectors.push_pages import STATUSES
-from connectors.push_receipts import HALF, REMEMBERED
+from connectors.push import receipts as push_receipts
+from connectors.push import take as push_take
+from connectors.push.door import Turned
+from connectors.push.receipts import HALF, REMEMBERED
+from connectors.push.rendering import STATUSES
 from connectors.spool import Spool
 from core.access import Access
 

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import push_world as pw
 
 from connectors import inbox
-from connectors.push_door import Entry, Turned
-from connectors.push_schema import schema
-from connectors.push_words import WORDS, both, is_note
-from connectors.records import Gather
+from connectors.push.door import Entry, Turned
+from connectors.push.schema import schema
+from connectors.push.words import WORDS, both, is_note
+from connectors.reading.records import Gather
 from core.errors import ParseError
 from core.reporting import KINDS
 from core.signing import digest

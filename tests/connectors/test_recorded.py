@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from recorded_feeds import Row, content
 from recorded_files import NAMED, NOT_READ, NOT_RECORDED, ROWS
 
-from connectors.jsonstrict import unwrap
+from connectors.reading.jsonstrict import unwrap
+from connectors.reading.syndication import links
+from connectors.reading.xmlstrict import loads
 from connectors.registry import CONNECTORS
-from connectors.syndication import links
-from connectors.xmlstrict import loads
 from core.errors import ParseError
 from core.model import Rejected
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors import metar, synop
 from connectors.fm12 import decode
-from connectors.records import Refused
+from connectors.reading.records import Refused
 from core.errors import ParseError
 from core.model import Flag
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from served_sources import postgresql
 
 from connectors import sl323
-from connectors.records import Refused
+from connectors.reading.records import Refused
 from connectors.types import Conditional
 from core.errors import ConfigError, FetchError, ParseError
 from core.model import Flag

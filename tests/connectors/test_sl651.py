@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import sl651
-from connectors.sl651_body import number
-from connectors.sl651_frames import EOT, Framer, Noise, answer, crc, read, write
+from connectors.telemetry.body import number
+from connectors.telemetry.frames import EOT, Framer, Noise, answer, crc, read, write
 from console.sandbox.rtu import bcd, element, report
 from core.errors import ParseError
 from core.model import Flag

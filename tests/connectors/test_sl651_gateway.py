@@ -18,9 +18,9 @@ import pytest
 
 import connectors
 from connectors.sl651 import spool_of
-from connectors.sl651_frames import EOT, NAK, Framer, write
-from connectors.sl651_gateway import Gateway
 from connectors.spool import Spool
+from connectors.telemetry.frames import EOT, NAK, Framer, write
+from connectors.telemetry.gateway import Gateway
 from console.sandbox.rtu import Rtu, element, report, run_all
 from core.errors import StoreError
 from core.lake import Lake

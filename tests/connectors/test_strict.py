@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import jsonstrict, xmlstrict
-from connectors.records import Fields, Gather, Refused, to_number
+from connectors.reading import jsonstrict, xmlstrict
+from connectors.reading.records import Fields, Gather, Refused, to_number
 from core.errors import ParseError
 
 VALUES = st.recursive(
@@ -122,7 +122,7 @@ def test_one_report_a_time_the_later_counts(county) -> None:
 def test_huge_strings_take_neither_memory_nor_time_by_the_square(body) -> None:
     import tracemalloc
 
-    from connectors import jsonstrict
+    from connectors.reading import jsonstrict
 
     tracemalloc.start()
     jsonstrict._check_depth(body, feed="f")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from connectors.derive import derive
-from connectors.tide import APART, predict
+from connectors.quality.derive import derive
+from connectors.quality.tide import APART, predict
 from core.model import Batch, Flag, Observation
 
 NOW = datetime(2026, 9, 1, 0, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors import zj_typhoon
-from connectors.records import UNREAD
+from connectors.reading.records import UNREAD
 from core.county import County
 from core.errors import ParseError
 from core.model import Batch, Circle

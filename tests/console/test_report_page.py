@@ -18,9 +18,9 @@ import pytest
 
 import connectors
 from connectors.inbox import spool_of
-from connectors.push_door import Door
-from connectors.push_server import PushServer
-from connectors.push_take import Taker
+from connectors.push.door import Door
+from connectors.push.server import PushServer
+from connectors.push.take import Taker
 from core.access import Access
 from core.county import load_county
 from core.lake import Lake

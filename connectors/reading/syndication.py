@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from connectors.xmlstrict import child_text, children, local
+from connectors.reading.xmlstrict import child_text, children, local
 from core.county import Feed
 from core.errors import ParseError
 

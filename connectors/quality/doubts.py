@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from connectors.near import neighbours
-from connectors.sheet import Sheet
+from connectors.quality.near import neighbours
+from connectors.quality.sheet import Sheet
 from core import quality
 from core.checks import Bools, gaps, outside
 from core.county import County, Feed

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connectors.reading.stations import Stations
 from connectors.sl651 import REPORTS, find
-from connectors.sl651_frames import ACK, EOT, ESC, NAK, Frame, Framer, Noise, answer
-from connectors.sl651_packets import Packets
 from connectors.spool import Spool
-from connectors.stations import Stations
+from connectors.telemetry.frames import ACK, EOT, ESC, NAK, Frame, Framer, Noise, answer
+from connectors.telemetry.packets import Packets
 from core.county import County, Feed
 from core.errors import StoreError
 from core.times import iso

@@ -7,7 +7,7 @@ from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
 
-from connectors.records import Refused, to_number
+from connectors.reading.records import Refused, to_number
 from core.checks import Floats, Ints
 from core.county import County, Feed, Station
 

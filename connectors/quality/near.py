@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from connectors.stations import within_km
+from connectors.reading.stations import within_km
 from core.county import County
 from core.witnesses import Near
 

@@ -1,4 +1,4 @@
-"""A list of plain JSON records as columns: the quick way beside connectors.jsonstrict, which stays the reference.
+"""A list of plain JSON records as columns: the quick way beside connectors.reading.jsonstrict, which stays the reference.
 
 A document goes this way only where it can say nothing else in the strict one: every record has exactly the first one's fields, each once and none
 nested, every field is known, every value a text or a number in reach. Whatever else it may be is a ValueError here, and the strict way says what is
@@ -18,9 +18,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import numpy as np
 
-from connectors.fields import Word, by_word, to_number
-from connectors.jsonstrict import loads
-from connectors.plain import Plain
+from connectors.reading.fields import Word, by_word, to_number
+from connectors.reading.jsonstrict import loads
+from connectors.reading.plain import Plain
 from core.errors import ParseError
 
 T = TypeVar("T")

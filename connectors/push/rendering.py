@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from connectors.push_door import KINDS, MAX_BYTES
-from connectors.push_receipts import REMEMBERED
-from connectors.pushed import MAX_RECORDS
+from connectors.push.door import KINDS, MAX_BYTES
+from connectors.push.pushed import MAX_RECORDS
+from connectors.push.receipts import REMEMBERED
 from core.county import County
 from core.settings import Settings
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from connectors.doubts import doubts
-from connectors.sheet import REACH, Sheet, around, is_corrected, lay, same
+from connectors.quality.doubts import doubts
+from connectors.quality.sheet import REACH, Sheet, around, is_corrected, lay, same
 from core.checks import Bools
 from core.county import County, Feed
 from core.lake import Lake

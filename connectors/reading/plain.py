@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from connectors.records import Fields, Refused, set_aside
-from connectors.stations import Stations
+from connectors.reading.records import Fields, Refused, set_aside
+from connectors.reading.stations import Stations
 from core.checks import Floats
 from core.model import Rejected
 

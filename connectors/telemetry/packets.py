@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from connectors.sl651_frames import Frame, Noise
+from connectors.telemetry.frames import Frame, Noise
 
 #: Packets and bytes of one message.
 MAX_PACKETS, MAX_MESSAGE = 512, 1 << 20

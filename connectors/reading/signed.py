@@ -13,8 +13,8 @@ from lxml import etree
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from connectors.records import Refused
-from connectors.xmlstrict import local
+from connectors.reading.records import Refused
+from connectors.reading.xmlstrict import local
 from core.county import County, Feed
 from core.errors import ConfigError
 

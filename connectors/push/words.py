@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from connectors.records import NOTES
+from connectors.reading.records import NOTES
 from core.model import Rejected
 from core.pii import mask
 

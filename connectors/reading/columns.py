@@ -1,4 +1,4 @@
-"""From the columns of a document, a row a record, to readings: what connectors.records does record by record, over whole columns.
+"""From the columns of a document, a row a record, to readings: what connectors.reading.records does record by record, over whole columns.
 
 The reference stays there. Whatever it would set aside, or tell, is a ValueError here (Refused among them): the document is then read in that way.
 """
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.plain import Plain
-from connectors.records import FUTURE_TOLERANCE, Refused
-from connectors.stations import MOVED_KM, Stations, apart_km
+from connectors.reading.plain import Plain
+from connectors.reading.records import FUTURE_TOLERANCE, Refused
+from connectors.reading.stations import MOVED_KM, Stations, apart_km
 from core.checks import Bools, Floats
 from core.county import Station
 from core.model import Flag

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from connectors.jsonstrict import refuse_page
+from connectors.reading.jsonstrict import refuse_page
 from core.errors import ParseError
 
 #: A CAP alert is 6 deep, a signed one 8; an Atom index of CAP 5.

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from connectors.field_reports import MAX_NOTE
-from connectors.push_door import Door, Entry, Turned
-from connectors.push_pages import Reply, draw
-from connectors.push_take import Taker
+from connectors.push.door import Door, Entry, Turned
+from connectors.push.rendering import Reply, draw
+from connectors.push.take import Taker
 from core.county import Feed, Reporter
 from core.reporting import KINDS, UNIT_WORDS
 from core.signing import canonical

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.pushed import MAX_RECORDS, MAX_TEXT
+from connectors.push.pushed import MAX_RECORDS, MAX_TEXT
 from core.county import County, Feed
 from core.reporting import KINDS, UNIT_WORDS
 from core.units import PROPERTIES, accepted

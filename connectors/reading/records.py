@@ -1,6 +1,6 @@
 """Reading records strictly: pop what you use, audit what is left, set one bad record aside and go on.
 
-`Fields` (connectors.fields) hands out each field once and converts it; `Gather` runs a reading function over records, keeps what is good,
+`Fields` (connectors.reading.fields) hands out each field once and converts it; `Gather` runs a reading function over records, keeps what is good,
 counts what is not (Rejected, with its place) and notes which fields nobody read, so that a silent change of a format becomes visible.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from connectors.fields import NO_VALUE, Fields, Refused, clock, to_number
+from connectors.reading.fields import NO_VALUE, Fields, Refused, clock, to_number
 from core.county import Feed
 from core.model import Batch, FieldReport, Flag, Observation, OfficialSignal, Rejected, TrackPoint
 from core.units import PROPERTIES

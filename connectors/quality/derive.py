@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from connectors.tide import ASKED, predict
+from connectors.quality.tide import ASKED, predict
 from core.county import County, Feed, Station
 from core.lake import Lake
 from core.model import Batch, Flag, Observation

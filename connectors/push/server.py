@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from connectors.push_connections import Connections
-from connectors.push_door import MAX_BYTES, Door, Turned
-from connectors.push_pages import Reply, draw, home, style
-from connectors.push_schema import schema
-from connectors.push_take import Taker
-from connectors.report_page import FORM_BYTES, ReportPage
+from connectors.push.connections import Connections
+from connectors.push.door import MAX_BYTES, Door, Turned
+from connectors.push.rendering import Reply, draw, home, style
+from connectors.push.report_page import FORM_BYTES, ReportPage
+from connectors.push.schema import schema
+from connectors.push.take import Taker
 
 log = logging.getLogger(__name__)
 #: Connections at once; seconds for the head of a request (and between two), for a body; bodies that are read or kept at once.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-from connectors.push_limits import Buckets
+from connectors.push.limits import Buckets
 from core.access import Access
 from core.county import County, Feed
 from core.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from connectors.records import Refused
+from connectors.reading.records import Refused
 from core.times import SHANGHAI
 
 ADDRESS, OBSERVED, STEP, RAIN_5MIN = 0xF1, 0xF0, 0x04, 0xF4

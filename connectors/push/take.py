@@ -1,6 +1,6 @@
 """What the push gateway does with a body: read it with the inbox's own reader, promise, keep, answer.
 
-An answer of 202 is a promise: what it counts as kept is on the disk (connectors.push_receipts, connectors.spool) and is drained by the inbox feed like everything
+An answer of 202 is a promise: what it counts as kept is on the disk (connectors.push.receipts, connectors.spool) and is drained by the inbox feed like everything
 else. Good records of a document are kept and the bad ones listed; a document without one good record is refused whole, and nothing of it is kept. Only a 202 is
 remembered under its Idempotency-Key: what was refused may be mended and sent again.
 """
@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from connectors import inbox
-from connectors.push_door import Entry, Turned
-from connectors.push_receipts import Receipts, receipt
-from connectors.push_words import both, told
-from connectors.pushed import LISTS, MAX_RECORDS
-from connectors.records import Gather
+from connectors.push.door import Entry, Turned
+from connectors.push.pushed import LISTS, MAX_RECORDS
+from connectors.push.receipts import Receipts, receipt
+from connectors.push.words import both, told
+from connectors.reading.records import Gather
 from core.county import County
 from core.errors import ParseError, StoreError
 from core.model import Batch

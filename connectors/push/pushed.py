@@ -16,10 +16,10 @@ from datetime import timedelta
 
 from connectors import cap_feed
 from connectors.field_reports import read_record, rows_of
-from connectors.jsonstrict import loads
 from connectors.official import area, hazard_of
-from connectors.records import Fields, Gather, Item, Refused
-from connectors.stations import Stations
+from connectors.reading.jsonstrict import loads
+from connectors.reading.records import Fields, Gather, Item, Refused
+from connectors.reading.stations import Stations
 from core.county import County
 from core.errors import ParseError
 from core.model import Batch, Level, MsgType, Observation, OfficialSignal, Rejected

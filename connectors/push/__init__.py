@@ -1,0 +1,1 @@
+"""The door for neighbouring departments and for reporters: one process that takes, stores, then answers."""

@@ -1,0 +1,1 @@
+"""What is told of readings before they are stored: units and datums derived, doubts with reasons, a person's correction."""
