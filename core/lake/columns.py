@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.lake.shapes import schema, texts
+from core.lake.shapes import parted, schema, texts
 from core.readings import Readings, Words
 
 if TYPE_CHECKING:
@@ -52,8 +52,5 @@ def to_readings(table: pa.Table) -> Readings:
 
 
 def _words(column: pa.ChunkedArray) -> Words[str]:
-    """Coded texts; null reads as ''."""
-    coded = column.combine_chunks()
-    if coded.null_count:
-        coded = coded.cast("string").fill_null("").dictionary_encode()
-    return Words(coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist()))
+    codes, words = parted(column)
+    return Words(codes, tuple(words))

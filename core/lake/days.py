@@ -10,15 +10,16 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.errors import StoreError
 from core.lake.hot import HOT_DAYS, Day, Hot
 from core.lake.places import Folder, Place
-from core.lake.shapes import coded, fit, join, parquet, schema, spelled, texts
+from core.lake.shapes import NEVER, coded, fit, join, micros, parquet, schema, spelled, texts
 from core.signing import digest
 from core.times import utc
 
@@ -65,10 +66,14 @@ class Days:
             self.place.write(name, body)
         return name
 
-    def read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> Iterator[pa.Table]:
-        """Tables of the partitions received between the days of `first` and `as_of`; they may hold rows received after `as_of`."""
+    def read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None, start: datetime | None = None) -> Iterator[pa.Table]:
+        """Tables of the partitions received between the days of `first` and `as_of`, without those whose rows are all of a time before `start`; they
+        may hold rows received after `as_of`."""
+        begin = -NEVER if start is None else micros(start)
         for folder, hot in self._folders(kind, first, as_of, feeds):
-            yield self._day(kind, folder, as_of, hot).table
+            day = self._day(kind, folder, as_of, hot)
+            if day.latest >= begin:
+                yield day.table
 
     def blanks(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> dict[str, list[datetime]]:
         """Times of the files without a row by feed, oldest first: when the feed said that there is nothing."""
@@ -85,7 +90,7 @@ class Days:
         Files without a row stay, because their time is what they say; so do damaged ones, because somebody will look at them.
         """
         folder = _folder(kind, feed, day)
-        tables = {name: self._load(kind, f"{folder}/{name}") for name in self._names(folder)}
+        tables = {name: self._load(kind, f"{folder}/{name}") for name in self.place.list(folder) if _NAME.fullmatch(name)}
         full = {name: table for name, table in tables.items() if table is not None and len(table)}
         if len(full) < 2:
             return 0
@@ -102,28 +107,24 @@ class Days:
         """The partitions, and whether each is among the newest of its feed."""
         for feed in self.place.list(kind) if feeds is None else sorted({f"feed={feed}" for feed in feeds}):
             days = self.place.list(f"{kind}/{feed}")
-            for number, day in enumerate(days):
-                if first.date() <= date.fromisoformat(day.removeprefix("day=")) <= as_of.date():
-                    yield f"{kind}/{feed}/{day}", number >= len(days) - HOT_DAYS
-
-    def _names(self, folder: str) -> list[str]:
-        return [name for name in self.place.list(folder) if _NAME.fullmatch(name)]
+            for number in range(bisect_left(days, f"day={first.date()}"), bisect_right(days, f"day={as_of.date()}")):
+                yield f"{kind}/{feed}/{days[number]}", number >= len(days) - HOT_DAYS
 
     def _day(self, kind: str, folder: str, as_of: datetime, hot: bool) -> Day:
         """The partition with at least all files whose first receipt is not after `as_of`."""
         until = utc(as_of).strftime(_STAMP)
         for _ in range(LISTINGS):
             day = self._known(kind, folder, hot)  # before the listing, which then has every file of it that is still there
-            listed = self._names(folder)
-            if not day.files <= set(listed):  # a file went away: a compaction, so begin anew
+            listed = self.place.list(folder)
+            if not day.files.issubset(listed):  # a file went away: a compaction, so begin anew
                 day = _nothing(kind)
-            fresh = [name for name in listed if name not in day.files and name[:15] <= until]
+            fresh = [name for name in listed if name not in day.files and name[:15] <= until and _NAME.fullmatch(name)]
             try:
                 grown = self._grow(kind, folder, day, fresh) if fresh else day
             except FileNotFoundError:
                 continue
             self._keep(folder, grown)
-            if hot and len(grown.files - day.files) * WORTH_A_FILE + len(grown.table) - len(day.table) >= WORTH:
+            if hot and len(grown.files - day.files) * WORTH_A_FILE + grown.rows - day.rows >= WORTH:
                 self.hot.keep(folder, grown)
             return grown
         raise StoreError(f"湖的分区一直在变 / a partition of the lake keeps changing: {folder}")
@@ -139,7 +140,7 @@ class Days:
     def _grow(self, kind: str, folder: str, day: Day, fresh: list[str]) -> Day:
         tables = {name: table for name in fresh if (table := self._load(kind, f"{folder}/{name}")) is not None}
         table = join(kind, (day.table, *tables.values()))
-        return Day(day.files | set(tables), day.empty | {name for name, rows in tables.items() if not len(rows)}, table, table.nbytes)
+        return _parsed(day.files | set(tables), day.empty | {name for name, rows in tables.items() if not len(rows)}, table)
 
     def _keep(self, folder: str, day: Day) -> None:
         with self._lock:
@@ -171,7 +172,15 @@ class Days:
 
 
 def _nothing(kind: str) -> Day:
-    return Day(frozenset(), frozenset(), coded(kind).empty_table())
+    return _parsed(frozenset(), frozenset(), coded(kind).empty_table())
+
+
+def _parsed(files: frozenset[str], empty: frozenset[str], table: pa.Table) -> Day:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    latest = pc.max(table["time"].cast(pa.int64())).as_py() if "time" in table.column_names else None
+    return Day(files, empty, len(table), table.nbytes, NEVER if latest is None else latest, lambda: table)
 
 
 def _open(source: pa.NativeFile, kind: str) -> pq.ParquetFile:

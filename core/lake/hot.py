@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +31,22 @@ HOT_BYTES = 32 * 1024 * 1024
 _HASH = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Day:
-    """What is parsed of one partition: which files, and their rows together (`coded`; `size` bytes); `empty` are the files without a row."""
+    """What is parsed of one partition: which files, `rows` in them, `size` bytes in memory, and the latest `time` of a row (microseconds of UTC; of a
+    kind without one the end of time); `empty` are the files without a row."""
 
     files: frozenset[str]
     empty: frozenset[str]
-    table: pa.Table
-    size: int = 0
+    rows: int
+    size: int
+    latest: int
+    unpack: Callable[[], pa.Table]
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows together (`coded`), unpacked when they are first asked for."""
+        return self.unpack()
 
 
 class Hot:
@@ -55,12 +65,14 @@ class Hot:
             body = memoryview((self.root / f"{folder}.arrow").read_bytes())
             if digest(body[_HASH:]).encode() != body[:_HASH]:
                 return None
-            table = pa.ipc.open_file(pa.py_buffer(body[_HASH:]), options=pa.ipc.IpcReadOptions(use_threads=False)).read_all()
+            copy = pa.ipc.open_file(pa.py_buffer(body[_HASH:]), options=pa.ipc.IpcReadOptions(use_threads=False))
         except (OSError, pa.ArrowException):
             return None
-        told = json.loads((table.schema.metadata or {}).get(b"files", b"[[], []]"))
-        table = table.replace_schema_metadata(None)
-        return Day(frozenset(told[0]), frozenset(told[1]), table, table.nbytes) if table.schema.equals(coded(kind)) else None
+        told = (copy.schema.metadata or {}).get(b"day")
+        if told is None or not copy.schema.equals(coded(kind)):
+            return None
+        files, empty, *numbers = json.loads(told)
+        return Day(frozenset(files), frozenset(empty), *numbers, lambda: copy.read_all().replace_schema_metadata(None))
 
     def keep(self, folder: str, day: Day) -> None:
         """Put a copy in the place of the former one, whole or not at all, and let go of those that are hot no longer. Never an error: it is only a copy."""
@@ -69,7 +81,7 @@ class Hot:
         if self.root is None or day.size > HOT_BYTES:
             return
         sink = pa.BufferOutputStream()
-        table = day.table.replace_schema_metadata({"files": json.dumps([sorted(day.files), sorted(day.empty)])})
+        table = day.table.replace_schema_metadata({"day": json.dumps([sorted(day.files), sorted(day.empty), day.rows, day.size, day.latest])})
         with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as out:
             out.write_table(table)
         body = sink.getvalue().to_pybytes()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.lake.shapes import CORRECTED
+from core.lake.shapes import CORRECTED, NEVER, parted, pick
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,36 +20,34 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 #: A reading's identity in the order in which readings are told.
 ORDER = ("station", "observed_property", "time", "feed", "issued")
-NEVER = np.iinfo(np.int64).max
 
 
-def newest(table: pa.Table, wanted: Bools | None = None) -> pa.Table:
-    """Of observations (texts coded, each column in one piece), all or the `wanted` rows: for each (station, property, time, feed, issued) the row that
+def newest(table: pa.Table) -> pa.Table:
+    """Of observations (texts coded, each column in one piece): for each (station, property, time, feed, issued) the row that
     counts, sorted by these.
 
     A person's correction counts before any later receipt, then the newest receipt; of one receipt that says two things of one reading the
     later payload hash, then the higher value, then the later row.
     """
-    rows = np.arange(len(table)) if wanted is None else np.flatnonzero(wanted)
-    if not len(rows):
-        return table.slice(0, 0)
-    keys = _joined([key for name in ORDER if (key := _numbers(table, name, rows)) is not None])
+    if not len(table):
+        return table
+    keys = _joined([key for name in ORDER if (key := _numbers(table, name)) is not None])
     order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
     first = np.ones(len(order), dtype=np.bool_)  # where a row is of another reading than the row before it
     first[1:] = np.logical_or.reduce([(ranked := key[order])[1:] != ranked[:-1] for key in keys])
     if not first.all():
         last = np.append(first[1:], True)
         again = ~(first & last)
-        order[again] = _by_receipt(table, rows, order[again], np.cumsum(first)[again])
+        order[again] = _by_receipt(table, order[again], np.cumsum(first)[again])
         order = order[last]
-    return table.take(rows[order])
+    return pick(table, order)
 
 
-def _by_receipt(table: pa.Table, rows: Ints, order: Ints, reading: Ints) -> Ints:
+def _by_receipt(table: pa.Table, order: Ints, reading: Ints) -> Ints:
     """`order`, which is grouped by `reading`, with the row that counts last in each group."""
-    few = rows[order]
-    value = table["value"].to_numpy()[few]
-    minor = [order, np.where(np.isnan(value), -np.inf, value), *(_numbers(table, name, few) for name in ("raw", "received")), _corrected(table, few)]
+    few = pick(table, order)
+    value = few["value"].to_numpy()
+    minor = [order, np.where(np.isnan(value), -np.inf, value), *(_numbers(few, name) for name in ("raw", "received")), _corrected(few)]
     return order[np.lexsort([*(key for key in minor if key is not None), reading])]
 
 
@@ -68,32 +66,24 @@ def _joined(keys: list[Ints]) -> list[Ints]:
     return [joined]
 
 
-def _numbers(table: pa.Table, name: str, rows: Ints) -> Ints | None:
-    """A column's rows as integers that sort as they do, null last; None where the column has one value only."""
+def _numbers(table: pa.Table, name: str) -> Ints | None:
+    """A column as integers that sort as they do, null last; None where the column has one value only."""
     import pyarrow as pa
 
     column = table[name]
     if column.null_count == len(column):
         return None
     if pa.types.is_timestamp(column.type):
-        stamps: Ints = column.cast(pa.int64()).fill_null(NEVER).to_numpy()[rows]
+        stamps: Ints = column.cast(pa.int64()).fill_null(NEVER).to_numpy()
         return stamps
-    codes, words = _coded(table, name)
+    codes, words = parted(table[name])
     if len(words) == 1:
         return None
     rank = np.empty(len(words), dtype=np.int64)
     rank[np.argsort(np.array(words, dtype=object))] = np.arange(len(words))
-    return rank[codes[rows]]
+    return rank[codes]
 
 
-def _corrected(table: pa.Table, rows: Ints) -> Bools:
-    codes, words = _coded(table, "reasons")
-    return np.array([text.startswith(CORRECTED) for text in words], dtype=np.bool_)[codes[rows]]
-
-
-def _coded(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
-    """(N,) codes and the texts that they stand for; null reads as ''."""
-    column = table[name].combine_chunks()
-    if column.null_count:
-        column = column.cast("string").fill_null("").dictionary_encode()
-    return column.indices.to_numpy(), column.dictionary.to_pylist()
+def _corrected(table: pa.Table) -> Bools:
+    codes, words = parted(table["reasons"])
+    return np.array([text.startswith(CORRECTED) for text in words], dtype=np.bool_)[codes]

@@ -67,7 +67,7 @@ class Folder:
     def list(self, name: str) -> list[str]:
         """See Place."""
         try:
-            return sorted(entry.name for entry in os.scandir(self.root / name) if not entry.name.startswith("."))
+            return sorted(found for found in os.listdir(f"{self.root}/{name}") if not found.startswith("."))
         except FileNotFoundError:
             return []
         except OSError as error:

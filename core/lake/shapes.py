@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from core.model import FieldReport, Observation, OfficialSignal, TrackPoint
 from core.times import utc
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 Record = Observation | TrackPoint | OfficialSignal | FieldReport
 
@@ -26,6 +31,9 @@ KEYS = {
 }
 #: First word of the first reason of a reading that a person has set right: it stands over every later receipt of the same reading.
 CORRECTED = "corrected"
+#: Later than any time in microseconds.
+NEVER = 2**63 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUADRANTS = ("ne", "se", "sw", "nw")
 _CIRCLES = " ".join(f"{force}_{quadrant}:number" for force in ("r7", "r10", "r12") for quadrant in _QUADRANTS)
 _COLUMNS = {
@@ -121,6 +129,56 @@ def join(kind: str, tables: Iterable[pa.Table]) -> pa.Table:
 def spelled(kind: str, table: pa.Table) -> pa.Table:
     """A table of `coded` with its texts written out."""
     return table.cast(schema(kind))
+
+
+def micros(at: datetime) -> int:
+    """A time in microseconds of UTC, as the columns hold it."""
+    return (utc(at) - _EPOCH) // timedelta(microseconds=1)
+
+
+def parted(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+    """(N,) codes of a text column of `coded` and the texts that they stand for; null reads as ''."""
+    coded = column.combine_chunks()
+    if coded.null_count:
+        coded = coded.cast("string").fill_null("").dictionary_encode()
+    return coded.indices.to_numpy(), coded.dictionary.to_pylist()
+
+
+def pick(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """Those rows of a table of `coded`, in that order; a column that says the same everywhere is only cut, which costs nothing."""
+    import pyarrow as pa
+
+    columns = [column.slice(0, len(rows)) if len(rows) <= len(column) and _alike(column) else column.take(pa.array(rows)) for column in table.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def _alike(column: pa.ChunkedArray) -> bool:
+    """Whether it is plain, without a look at the rows, that all are the same: no value anywhere, or one word."""
+    import pyarrow as pa
+
+    if column.null_count:
+        return bool(column.null_count == len(column))
+    return column.num_chunks == 1 and pa.types.is_dictionary(column.type) and len(column.chunk(0).dictionary) == 1
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """A table of `coded` as pandas holds it, with its texts written out."""
+    import pyarrow as pa
+
+    columns = [_text(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
+    made: pd.DataFrame = pa.table(columns, names=table.column_names).to_pandas(use_threads=False)
+    return made
+
+
+def _text(column: pa.ChunkedArray) -> pa.Array:
+    """The column's texts, laid out as pandas wants them so that it does not do that again."""
+    import pyarrow as pa
+
+    codes = column.combine_chunks()
+    if not _alike(column) or column.null_count:
+        return codes.dictionary.cast(pa.large_string()).take(codes.indices)
+    word = codes.dictionary[0].as_py().encode()
+    return pa.LargeStringArray.from_buffers(len(codes), pa.py_buffer(np.arange(len(codes) + 1) * len(word)), pa.py_buffer(word * len(codes)))
 
 
 def _column(name: str, values: list[Any]) -> dict[str, list[Any]]:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
-from core.lake.shapes import KEYS, KINDS, Record, join, spelled, to_table
+from core.lake.shapes import KEYS, KINDS, Record, frame, join, micros, parted, pick, to_table
 from core.model import Batch, Observation
 from core.signing import digest
 from core.times import iso, utc
@@ -109,7 +111,7 @@ class Lake:
         Columns are the fields of Observation: times datetime64[us, UTC], value float64 with NaN for missing, reasons joined
         by ';'. One row a (feed, station, property, time, issued), the newest receipt; sorted by station, property, time, feed.
         """
-        return _frame("observations", self._rows(start, end, as_of, properties, feeds, stations, forecasts))
+        return frame(self._rows(start, end, as_of, properties, feeds, stations, forecasts))
 
     def readings(self, *, start: datetime, end: datetime, as_of: datetime, feeds: Iterable[str] | None = None) -> Readings:
         """The measurements that `observations` gives, as columns."""
@@ -121,14 +123,11 @@ class Lake:
         self, start: datetime, end: datetime, as_of: datetime, properties: Iterable[str] | None, feeds: Iterable[str] | None,
         stations: Iterable[str] | None, forecasts: bool,
     ) -> pa.Table:
-        import pyarrow.compute as pc
-
         from core.lake.newest import newest
 
-        table = join("observations", self._days.read("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), utc(as_of), feeds))
-        wanted = [_known(table, as_of), _between(table, start, end), pc.is_valid(table["issued"]) if forecasts else pc.is_null(table["issued"])]
-        wanted += [_among(table, column, names) for column, names in (("observed_property", properties), ("station", stations)) if names is not None]
-        return newest(table, functools.reduce(pc.and_, wanted).to_numpy())
+        held = self._days.read("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), utc(as_of), feeds, start)
+        named = {name: set(names) for name, names in (("observed_property", properties), ("station", stations)) if names is not None}
+        return newest(join("observations", [_wanted(table, start, end, as_of, forecasts, named) for table in held]))
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
@@ -203,20 +202,15 @@ class Lake:
         self, kind: str, start: datetime, end: datetime, as_of: datetime, ahead: timedelta, feeds: Iterable[str] | None
     ) -> pd.DataFrame:
         table = self._table(kind, utc(start) - ahead, as_of, feeds)
-        return _frame(kind, table.filter(_between(table, start, end)))
+        return frame(table.filter(_between(table, start, end)))
 
     def _read(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pd.DataFrame:
-        return _frame(kind, self._table(kind, first, as_of, feeds))
+        return frame(self._table(kind, first, as_of, feeds))
 
     def _table(self, kind: str, first: datetime, as_of: datetime, feeds: Iterable[str] | None) -> pa.Table:
         """All rows of the partitions from the day of `first` that had been received by `as_of`."""
         table = join(kind, self._days.read(kind, first, utc(as_of), feeds))
         return table.filter(_known(table, as_of))
-
-
-def _frame(kind: str, table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = spelled(kind, table).to_pandas(ignore_metadata=True, use_threads=False)
-    return frame
 
 
 def _stamp(at: datetime) -> pa.Scalar:
@@ -232,13 +226,20 @@ def _known(table: pa.Table, as_of: datetime) -> pa.ChunkedArray:
     return pc.less_equal(table["received"], _stamp(as_of))
 
 
-def _among(table: pa.Table, column: str, names: Iterable[str]) -> pa.ChunkedArray:
-    """Which rows have one of the names in a text column: the different texts are looked at, not every row."""
+def _wanted(table: pa.Table, start: datetime, end: datetime, as_of: datetime, forecasts: bool, named: Mapping[str, set[str]]) -> pa.Table:
+    """The rows of one partition that `observations` looks at; where it is all of them, the table as it is."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    codes = table[column].combine_chunks()
-    return pa.chunked_array([pc.is_in(codes.dictionary, value_set=pa.array(list(names), pa.string())).take(codes.indices)], pa.bool_())
+    times, received = (table[name].cast(pa.int64()).to_numpy() for name in ("time", "received"))
+    wanted = (times >= micros(start)) & (times <= micros(end)) & (received <= micros(as_of))
+    issued = table["issued"]
+    if issued.null_count != (0 if forecasts else len(table)):
+        wanted &= (issued.is_valid() if forecasts else issued.is_null()).to_numpy()
+    for name, names in named.items():
+        codes, words = parted(table[name])
+        wanted &= np.array([word in names for word in words], dtype=np.bool_)[codes]
+    rows = np.flatnonzero(wanted)
+    return table if len(rows) == len(table) else pick(table, rows)
 
 
 def _between(table: pa.Table, start: datetime, end: datetime) -> pa.ChunkedArray:
