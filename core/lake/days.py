@@ -176,11 +176,16 @@ def _nothing(kind: str) -> Day:
 
 
 def _parsed(files: frozenset[str], empty: frozenset[str], table: pa.Table) -> Day:
+    return Day(files, empty, len(table), table.nbytes, _latest(table), lambda: table)
+
+
+def _latest(table: pa.Table) -> int:
+    """The latest `time` in microseconds of UTC; NEVER where there is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     latest = pc.max(table["time"].cast(pa.int64())).as_py() if "time" in table.column_names else None
-    return Day(files, empty, len(table), table.nbytes, NEVER if latest is None else latest, lambda: table)
+    return NEVER if latest is None else int(latest)
 
 
 def _open(source: pa.NativeFile, kind: str) -> pq.ParquetFile:

@@ -71,8 +71,8 @@ class Hot:
         told = (copy.schema.metadata or {}).get(b"day")
         if told is None or not copy.schema.equals(coded(kind)):
             return None
-        files, empty, *numbers = json.loads(told)
-        return Day(frozenset(files), frozenset(empty), *numbers, lambda: copy.read_all().replace_schema_metadata(None))
+        files, empty, rows, size, latest = json.loads(told)
+        return Day(frozenset(files), frozenset(empty), rows, size, latest, lambda: copy.read_all().replace_schema_metadata(None))
 
     def keep(self, folder: str, day: Day) -> None:
         """Put a copy in the place of the former one, whole or not at all, and let go of those that are hot no longer. Never an error: it is only a copy."""

@@ -67,7 +67,7 @@ class Folder:
     def list(self, name: str) -> list[str]:
         """See Place."""
         try:
-            return sorted(found for found in os.listdir(f"{self.root}/{name}") if not found.startswith("."))
+            return sorted([entry.name for entry in os.scandir(f"{self.root}/{name}") if entry.name[0] != "."])
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -9,7 +9,6 @@ and reordered appends end in the same state. A read at `as_of` never sees what w
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +20,7 @@ import numpy as np
 from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
-from core.lake.shapes import KEYS, KINDS, Record, frame, join, micros, parted, pick, to_table
+from core.lake.shapes import KEYS, KINDS, Record, frame, join, micros, parted, to_table
 from core.model import Batch, Observation
 from core.signing import digest
 from core.times import iso, utc
@@ -127,7 +126,7 @@ class Lake:
 
         held = self._days.read("observations", utc(start) - (FORECAST_AHEAD if forecasts else CLOCK_AHEAD), utc(as_of), feeds, start)
         named = {name: set(names) for name, names in (("observed_property", properties), ("station", stations)) if names is not None}
-        return newest(join("observations", [_wanted(table, start, end, as_of, forecasts, named) for table in held]))
+        return newest(_wanted(join("observations", held), start, end, as_of, forecasts, named))
 
     def tracks(self, *, start: datetime, end: datetime, as_of: datetime) -> pd.DataFrame:
         """Typhoon positions, analysed (issued NaT) and forecast, with start <= time <= end received by `as_of`.
@@ -227,7 +226,7 @@ def _known(table: pa.Table, as_of: datetime) -> pa.ChunkedArray:
 
 
 def _wanted(table: pa.Table, start: datetime, end: datetime, as_of: datetime, forecasts: bool, named: Mapping[str, set[str]]) -> pa.Table:
-    """The rows of one partition that `observations` looks at; where it is all of them, the table as it is."""
+    """The rows of a table that `observations` looks at; where it is all of them, the table as it is."""
     import pyarrow as pa
 
     times, received = (table[name].cast(pa.int64()).to_numpy() for name in ("time", "received"))
@@ -238,8 +237,7 @@ def _wanted(table: pa.Table, start: datetime, end: datetime, as_of: datetime, fo
     for name, names in named.items():
         codes, words = parted(table[name])
         wanted &= np.array([word in names for word in words], dtype=np.bool_)[codes]
-    rows = np.flatnonzero(wanted)
-    return table if len(rows) == len(table) else pick(table, rows)
+    return table if wanted.all() else table.take(np.flatnonzero(wanted))
 
 
 def _between(table: pa.Table, start: datetime, end: datetime) -> pa.ChunkedArray:

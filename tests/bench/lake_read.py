@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 from core.lake import Lake
 from core.lake.shapes import schema
 from core.model import Batch, Flag, Observation
+from core.readings import Readings
 
 END = datetime(2026, 7, 1, 0, 0, tzinfo=UTC)
 STEP, DELAY = timedelta(minutes=10), timedelta(minutes=4)
@@ -177,30 +178,34 @@ def timed(act: Callable[[], Any]) -> tuple[Spent, Any]:
     return (time.perf_counter() - start, time.process_time() - busy), done
 
 
-def late_batch(stations: int, seed: int) -> tuple[Observation, ...]:
-    """The late stations' day, a fifth as many repeated readings of the others and a twentieth with another value, received now."""
+def late_batch(stations: int, seed: int) -> Readings:
+    """The late stations' day, a fifth as many repeated readings of the others and a twentieth with another value, received now; in columns, as they are
+    parsed and as the peer is given them."""
     day = pa.concat_tables([block(END - n * STEP, 1, stations, 1000 + 144 - n) for n in range(144, 0, -1)]).to_pylist()
     rng, now = np.random.default_rng(seed), END + timedelta(minutes=seed)
     size = len(LATE) * 144 * 100 // 76
     again = [day[n] for n in rng.choice(len(day), size * 24 // 100, replace=False)]
     rows = [(s, END - n * STEP, 0.5) for s in LATE for n in range(1, 145)]
     rows += [(r["station"], r["time"], r["value"] + (99.0 if n < size * 5 // 100 else 0.0)) for n, r in enumerate(again)]
-    return tuple(Observation(feed="weather", station=s, observed_property="rain", time=at, value=value, received=now, raw="f" * 64, flag=Flag.GOOD, interval_s=600,
-                             synthetic=True) for s, at, value in rows)
+    return Readings.of(Observation(feed="weather", station=s, observed_property="rain", time=at, value=value, received=now, raw="f" * 64, flag=Flag.GOOD,
+                                   interval_s=600, synthetic=True) for s, at, value in rows)
 
 
-def counted(held: pd.DataFrame, rows: tuple[Observation, ...]) -> Counts:
-    """(new, corrected, repeated) of a batch against what was held."""
-    known = dict(zip(zip(held["station"].tolist(), held["time"].astype("int64").tolist(), strict=True), held["value"].tolist(), strict=True))
-    was = [known.get((o.station, int(o.time.timestamp()) * 1_000_000)) for o in rows]
-    new, same = sum(v is None for v in was), sum(v == o.value for v, o in zip(was, rows, strict=True))
-    return new, len(rows) - new - same, same
+def counted(held: Readings, rows: Readings) -> Counts:
+    """(new, corrected, repeated) of a batch against what was held, of one feed and property."""
+    number: dict[str, int] = {}
+    known, asked = (side.station.among(number) * np.int64(1 << 32) + side.time.astype("datetime64[s]").astype(np.int64) for side in (held, rows))
+    order = np.argsort(known, kind="stable")
+    at = order[np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)]
+    there = known[at] == asked
+    same = int((there & (held.value[at] == rows.value)).sum())
+    return int((~there).sum()), int(there.sum()) - same, same
 
 
-def appended(lake: Lake, rows: tuple[Observation, ...], now: datetime) -> Counts:
+def appended(lake: Lake, rows: Readings, now: datetime) -> Counts:
     """Read what is held around the batch, count, append one flushed file."""
-    times = [o.time for o in rows]
-    held = lake.observations(start=min(times), end=max(times), as_of=END, feeds=["weather"])
+    first, last = (at.item().replace(tzinfo=UTC) for at in (rows.time.min(), rows.time.max()))
+    held = lake.readings(start=first, end=last, as_of=END, feeds=["weather"])
     lake.append("weather", Batch(observations=rows), now)
     return counted(held, rows)
 

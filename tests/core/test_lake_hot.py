@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from core.lake import Lake
 from core.lake import hot as hot_module
+from core.lake.shapes import NEVER
 from core.model import Batch, Observation, OfficialSignal
+from core.signing import digest
 
 T0 = datetime(2021, 7, 25, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,9 +31,9 @@ def put(root: Path, *hours: int, value: float = 1.0) -> None:
         Lake(root).append("weather", Batch(observations=(row,)), at)
 
 
-def reads(root: Path, as_of: datetime = T0 + 999 * HOUR) -> str:
+def reads(root: Path, as_of: datetime = T0 + 999 * HOUR, start: datetime = T0) -> str:
     """What a process that has just begun reads."""
-    return Lake(root).observations(start=T0, end=T0 + 999 * HOUR, as_of=as_of).to_csv()
+    return Lake(root).observations(start=start, end=T0 + 999 * HOUR, as_of=as_of).to_csv()
 
 
 def copies(root: Path) -> list[Path]:
@@ -97,9 +99,11 @@ def test_no_state_of_the_copies_changes_what_is_read(made: list[tuple[str, int, 
             elif chosen:  # an older copy comes back
                 chosen.write_bytes(former.read_bytes()) if former.exists() else former.write_bytes(chosen.read_bytes())
         patch.setattr("core.lake.days.Hot.load", lambda *_: None)
-        bare = [reads(root, T0 + hours * HOUR) for hours in (5, 30, 99)]
+        asked = [(T0 + hours * HOUR, T0 + first * HOUR) for hours, first in ((5, 0), (30, 0), (99, 0), (30, 26), (99, 50))]
+        patch.setattr("core.lake.days._latest", lambda table: NEVER)
+        bare = [reads(root, *times) for times in asked]
         patch.undo()
-        assert [reads(root, T0 + hours * HOUR) for hours in (5, 30, 99)] == bare
+        assert [reads(root, *times) for times in asked] == bare
 
 
 def with_other_values(body: bytes) -> bytes:
@@ -109,6 +113,20 @@ def with_other_values(body: bytes) -> bytes:
     with pa.ipc.new_file(sink, table.schema) as out:
         out.write_table(table.set_column(table.column_names.index("value"), table.schema.field("value"), pa.array([9.0] * len(table))))
     return sink.getvalue().to_pybytes()
+
+
+def test_a_day_whose_readings_are_all_too_old_is_not_unpacked_until_a_newer_one_comes_into_it(tmp_path: Path) -> None:
+    put(tmp_path, *range(6))
+    put(tmp_path, *range(24, 30))
+    reads(tmp_path)
+
+    def days(hour: int) -> list[int]:
+        return [len(table) for table in Lake(tmp_path)._days.read("observations", T0, T0 + 99 * HOUR, None, T0 + hour * HOUR)]
+
+    assert [days(hour) for hour in (0, 5, 6, 29, 30)] == [[6, 6], [6, 6], [6], [6], []]
+    ahead = Observation(feed="weather", station="58360", observed_property="rain", time=T0 + 26 * HOUR, value=7.0, received=T0 + 5 * HOUR, raw="b")
+    Lake(tmp_path).append("weather", Batch(observations=(ahead,)), T0 + 5 * HOUR)
+    assert days(26) == [7, 6] and days(27) == [6]
 
 
 spoil: dict[str, Callable[[bytes], bytes]] = {
@@ -133,6 +151,16 @@ def test_a_copy_of_another_release_or_of_a_folder_that_cannot_be_written_costs_n
         patched.setattr("core.lake.hot.coded", lambda kind: None)
         patched.setattr("core.lake.days.WORTH", 10**9)
         assert opened(tmp_path, monkeypatch) == 6
+    reads(tmp_path)
+    [copy] = copies(tmp_path)
+    table = pa.ipc.open_file(pa.py_buffer(copy.read_bytes()[64:])).read_all().replace_schema_metadata({"files": "[[], []]"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as out:
+        out.write_table(table)
+    body = sink.getvalue().to_pybytes()
+    copy.write_bytes(digest(body).encode() + body)
+    assert opened(tmp_path, monkeypatch) == 6, "what it names is told in another way"
+    shutil.rmtree(tmp_path / ".hot")
     (tmp_path / ".hot").write_text("a file where the folder should be")
     assert opened(tmp_path, monkeypatch) == opened(tmp_path, monkeypatch) == 6
 
