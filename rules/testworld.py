@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.county import County, Feed, Policy, Station, Town
 from core.errors import ConfigError
-from core.lake.shapes import to_table
+from core.lake.rows import to_table
 from core.model import Circle, FieldReport, Flag, Hazard, Level, Observation, OfficialSignal, Sector, TrackPoint
 from rules.situation import Sources
 

@@ -1,13 +1,11 @@
-"""Columns of the kinds of record, and the way from a domain record to its row."""
+"""Columns of the kinds of record, in memory and in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,8 +32,8 @@ CORRECTED = "corrected"
 #: Later than any time in microseconds.
 NEVER = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_QUADRANTS = ("ne", "se", "sw", "nw")
-_CIRCLES = " ".join(f"{force}_{quadrant}:number" for force in ("r7", "r10", "r12") for quadrant in _QUADRANTS)
+QUADRANTS = ("ne", "se", "sw", "nw")
+_CIRCLES = " ".join(f"{force}_{quadrant}:number" for force in ("r7", "r10", "r12") for quadrant in QUADRANTS)
 _COLUMNS = {
     "observations": "feed station observed_property time:time value:number received:time raw flag:small reasons interval_s:count "
                     "issued:time datum synthetic:yes",
@@ -72,21 +70,6 @@ def texts(kind: str) -> tuple[str, ...]:
     import pyarrow as pa
 
     return tuple(field.name for field in schema(kind) if field.type == pa.string())
-
-
-def to_table(kind: str, records: Sequence[Record]) -> pa.Table:
-    """Records as a table of their kind, observations from their columns; ValueError for a time without a zone."""
-    import pyarrow as pa
-
-    if kind == "observations":
-        from core.lake.columns import of_readings
-        from core.readings import Readings
-
-        return of_readings(Readings.of(cast("Sequence[Observation]", records))).cast(schema(kind))
-    columns: dict[str, list[Any]] = {}
-    for field in fields(records[0]) if records else ():
-        columns |= _column(field.name, list(map(attrgetter(field.name), records)))
-    return pa.Table.from_pydict({name: columns.get(name, []) for name in schema(kind).names}, schema=schema(kind))
 
 
 def parquet(kind: str, table: pa.Table) -> bytes:
@@ -179,19 +162,3 @@ def _text(column: pa.ChunkedArray) -> pa.Array:
         return codes.dictionary.cast(pa.large_string()).take(codes.indices)
     word = codes.dictionary[0].as_py().encode()
     return pa.LargeStringArray.from_buffers(len(codes), pa.py_buffer(np.arange(len(codes) + 1) * len(word)), pa.py_buffer(word * len(codes)))
-
-
-def _column(name: str, values: list[Any]) -> dict[str, list[Any]]:
-    """One field of all records as columns: circles flattened, tuples joined by ';', enums as their value, times in UTC."""
-    if name in ("r7", "r10", "r12"):
-        return {f"{name}_{quadrant}": [getattr(circle, quadrant) if circle else None for circle in values] for quadrant in _QUADRANTS}
-    if name in ("time", "received", "issued", "effective", "expires"):
-        zoned = {value: None if value is None else utc(value) for value in set(values)}
-        return {name: [zoned[value] for value in values]}
-    if name in ("reasons", "areas", "references"):
-        return {name: [";".join(value) for value in values]}
-    if name in ("level", "flag"):
-        return {name: [int(value) for value in values]}
-    if name in ("hazard", "msg_type"):
-        return {name: ["" if value is None else str(value) for value in values]}
-    return {name: values}

@@ -20,7 +20,8 @@ import numpy as np
 from core.errors import StoreError
 from core.lake.days import Days
 from core.lake.places import place, walk
-from core.lake.shapes import KEYS, KINDS, Record, frame, join, micros, parted, to_table
+from core.lake.rows import to_table
+from core.lake.shapes import KEYS, KINDS, Record, frame, join, micros, parted
 from core.model import Batch, Observation
 from core.signing import digest
 from core.times import iso, utc

@@ -16,7 +16,7 @@ import pandas as pd
 from connectors.quality.doubts import doubts
 from connectors.quality.sheet import Sheet
 from core.county import County, Station
-from core.lake.shapes import to_table
+from core.lake.rows import to_table
 from core.model import Flag, TrackPoint
 from core.quality import Doubt
 from rules.assess import Judged, judge, rules_of

@@ -221,7 +221,8 @@ ROWS = st.lists(st.fixed_dictionaries({
 def test_the_newest_of_each_reading_is_the_one_that_sorting_by_every_rule_leaves(rows: list[dict[str, object]]) -> None:
     """Against the plain statement of the rule in pandas: correction, receipt, payload, value; the last of the sorted rows stands."""
     from core.lake.newest import newest
-    from core.lake.shapes import CORRECTED, KEYS, fit, spelled, to_table
+    from core.lake.rows import to_table
+    from core.lake.shapes import CORRECTED, KEYS, fit, spelled
 
     table = fit(to_table("observations", [reading(**row) for row in rows]), "observations")  # type: ignore[arg-type]
     frame = spelled("observations", table).to_pandas(ignore_metadata=True)

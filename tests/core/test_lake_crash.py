@@ -221,7 +221,7 @@ def test_a_read_opens_only_the_days_and_times_it_needs(tmp_path: Path, monkeypat
 def test_files_of_an_older_release_are_read_with_todays_columns(tmp_path: Path) -> None:
     import pyarrow as pa
 
-    from core.lake.shapes import to_table
+    from core.lake.rows import to_table
 
     lake = Lake(tmp_path)
     table = to_table("observations", batch(0).observations).drop_columns(["datum"]).append_column("gone", pa.array(["x"]))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.county import load_county
-from core.lake.shapes import to_table
+from core.lake.rows import to_table
 from core.model import Hazard, Observation, RiskScore
 from rules import exposure as e
 from rules.assess import hold_all, judge, rules_of, score_one

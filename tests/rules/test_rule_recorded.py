@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from core.county import County
-from core.lake.shapes import to_table
+from core.lake.rows import to_table
 from core.model import Circle, Hazard, Level, TrackPoint
 from core.times import SHANGHAI
 from rules.assess import judge

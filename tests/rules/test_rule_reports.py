@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
-from core.lake.shapes import to_table
+from core.lake.rows import to_table
 from core.model import FieldReport
 from core.reporting import KINDS
 from rules.catalogue import load_catalogue
