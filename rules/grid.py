@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Rows = NDArray[np.int32]
 Bools = NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 STEP_S = 300
 #: Up to so many ticks, their windows' ends so many slots apart, their own slots are looked at; beyond it all slots once for all ticks.
@@ -33,6 +35,8 @@ FEW_TICKS, SPREAD = 2, 40
 _LOOK, _AT_ONCE = 32, 8
 #: Places of a grid that are written at once.
 _BLOCK = 1 << 17
+#: Stations from which on a row is worth a step of its own.
+_WIDE = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -68,7 +72,7 @@ class Log:
         texts = {name: frame[name].array for name in ("feed", "station", "observed_property", "raw", "reasons")}
         (place, names), (number, properties), (datum, datums) = (_numbered(column) for column in (texts["station"], texts["observed_property"], frame["datum"].array))
         return cls(
-            time_us=frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
+            time_us=frame["time"].to_numpy(dtype="datetime64[us]").view(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
             flag=frame["flag"].to_numpy(dtype=np.int8), interval_s=frame["interval_s"].to_numpy(dtype=np.int32),
             synthetic=frame["synthetic"].to_numpy(dtype=bool),
             by_property={str(name): np.flatnonzero(number == n).astype(np.int32) for n, name in enumerate(properties)}, names=names, place=place,
@@ -110,7 +114,7 @@ class Grid:
     @property
     def counts(self) -> Running:
         """How many slots are known."""
-        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.float64)))
+        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.int32)))
 
     def some(self, columns: Ints) -> Grid:
         """Some of the stations."""
@@ -130,9 +134,9 @@ class Running:
     """Sums of consecutive slots of `of(values)` (K, S): for many ticks by one cumulative sum however many windows ask, for a few by sums of the newest
     slots, each added once however many windows they lie in."""
 
-    def __init__(self, values: Floats, of: Callable[[Floats], Floats]) -> None:
+    def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]]) -> None:
         self._values, self._of = values, of
-        self._total: Floats | None = None
+        self._total: NDArray[Any] | None = None
         self._last: tuple[Ints, Floats] | None = None  # windows of many widths end at the same slots
         self._newest = {0: np.zeros(values.shape[1])}  # sums of so many newest slots
 
@@ -140,13 +144,14 @@ class Running:
         """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
         if self._total is None and _close(end):
             behind = len(self._values) - 1 - end
-            sums = np.stack([self._since(row + width) - self._since(row) for row in behind])
-            return np.asarray(np.round(sums, 6), dtype=np.float64)
+            few = np.stack([self._since(row + width) - self._since(row) for row in behind])
+            return np.asarray(np.round(few, 6), dtype=np.float64)
         if self._total is None:
-            self._total = np.cumsum(self._of(self._values), axis=0)
+            self._total = accumulated(np.add, self._of(self._values))
         if self._last is None or self._last[0] is not end:
             self._last = end, take(self._total, end, 0.0)
-        return np.round(self._last[1] - take(self._total, end - width, 0.0), 6)
+        sums: NDArray[Any] = self._last[1] - take(self._total, end - width, 0.0)
+        return np.round(sums, 6, out=sums)
 
     def _since(self, slots: Ints) -> Floats:
         """(S,) sum of as many newest slots as `slots` (S,) says."""
@@ -290,7 +295,7 @@ def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: I
     first, after = int(tick.min()), int(tick.max()) + 1
     numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
     numbers[0] = _looked_back(values, counts, first)
-    return np.asarray(np.maximum.accumulate(numbers, axis=0)[tick - first])
+    return accumulated(np.maximum, numbers)[tick - first]
 
 
 def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
@@ -305,11 +310,25 @@ def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], 
     return out
 
 
-def take(values: NDArray[np.float64], slot: Ints, fill: float) -> Floats:
+def accumulated(join: np.ufunc, values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """`join` of each row (K, S) with all before it, in their place; wide rows one at a time, for numpy's own accumulate goes down each column."""
+    if values.shape[1] < _WIDE:
+        return np.asarray(join.accumulate(values, axis=0, out=values))
+    for before, row in pairwise(values):
+        join(before, row, out=row)
+    return values
+
+
+def take(values: NDArray[Scalar], slot: Ints, fill: float) -> NDArray[Scalar]:
     """values[slot, station] for slots (T, S), `fill` where the slot is before the grid."""
-    taken = np.take(values, np.maximum(slot, 0) * values.shape[1] + np.arange(values.shape[1]))
     before = slot < 0
-    return np.where(before, fill, taken) if before.any() else taken
+    lacking = before.any()
+    at = (np.maximum(slot, 0) if lacking else slot) * values.shape[1]
+    at += np.arange(values.shape[1])
+    taken: NDArray[Scalar] = np.take(values, at)
+    if lacking:
+        taken[before] = fill
+    return taken
 
 
 def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:
