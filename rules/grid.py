@@ -238,18 +238,22 @@ def _lay(grid: Grid, log: Log, rows: Rows, columns: Rows, now: datetime) -> None
 def _spread(grid: Grid, log: Log, rows: Rows, columns: Rows, now: datetime) -> Iterator[tuple[Rows, Ints, Floats]]:
     """(row of the log, place in the flat grid, amount) of the readings, one for each slot of a reading's interval, in blocks that fit the caches."""
     width, step_us = len(grid.stations), grid.step_s * 1_000_000
-    size = max(1, _BLOCK * grid.step_s // max(grid.step_s, int(log.interval_s[rows].max())))
-    for first in range(0, len(rows), size):
-        some = rows[first : first + size]
+    for first in range(0, len(rows), _BLOCK):
+        some = rows[first : first + _BLOCK]
         last, value = grid.ticks - 1 - (microseconds(now) - log.time_us[some]) // step_us, log.value[some]
         inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
         some, last, value = some[inside], last[inside], value[inside]
         lengths = np.maximum(1, -(-log.interval_s[some] // grid.step_s))
-        cells, amount = last * width + columns[first : first + size][inside], np.where(log.flag[some] == Flag.GOOD, value / lengths, np.nan)
-        if lengths.max(initial=1) > 1:
-            slots = np.minimum(lengths, last + 1)
-            some, cells, amount = np.repeat(some, slots), np.repeat(cells, slots) - width * _countdown(slots), np.repeat(amount, slots)
-        yield some, cells, amount
+        cells, amount = last * width + columns[first : first + _BLOCK][inside], np.where(log.flag[some] == Flag.GOOD, value / lengths, np.nan)
+        slots = np.minimum(lengths, last + 1)
+        ends = np.cumsum(slots)
+        if slots.max(initial=1) == 1:
+            yield some, cells, amount
+            continue
+        cuts = np.searchsorted(ends, np.arange(_BLOCK, ends[-1], _BLOCK)).tolist()
+        for part in map(slice, [0, *cuts], [*cuts, len(some)]):
+            often = slots[part]
+            yield np.repeat(some[part], often), np.repeat(cells[part], often) - width * _countdown(often), np.repeat(amount[part], often)
 
 
 def _countdown(repeats: Ints) -> Ints:
