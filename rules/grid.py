@@ -9,10 +9,11 @@ a year of them alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,19 @@ from core.model import Flag
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Rows = NDArray[np.int32]
 Bools = NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 STEP_S = 300
 #: Up to so many ticks, their windows' ends so many slots apart, their own slots are looked at; beyond it all slots once for all ticks.
 FEW_TICKS, SPREAD = 2, 40
 #: Slots that are looked at first for a station's newest reading, and slots that are added at once.
 _LOOK, _AT_ONCE = 32, 8
+#: Places of a grid that are written at once.
+_BLOCK = 1 << 17
+#: Stations from which on a row is worth a step of its own.
+_WIDE = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,35 +52,42 @@ class Log:
 
     time_us: Ints
     value: Floats
-    flag: Ints
-    interval_s: Ints
+    flag: NDArray[np.int8]
+    interval_s: Rows
     synthetic: Bools
     #: Rows by property, and the stations' names with each row's place among them: texts are compared once, not once a grid.
-    by_property: Mapping[str, Ints]
+    by_property: Mapping[str, Rows]
     names: tuple[str, ...]
-    place: Ints
+    place: Rows
     #: The datums' names and each row's place among them (-1: none told); each row's feed by its place in the alphabet.
     datums: tuple[str, ...]
-    datum: Ints
-    feed_rank: Ints
+    datum: Rows
+    feed_rank: Rows
     #: feed, station, observed_property, raw, reasons as they came.
     texts: Mapping[str, Any]
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Log:
-        """Columns of a frame as lake.observations gives it."""
+        """Columns of a frame as lake.observations gives it, its texts spelled out or as categories."""
         texts = {name: frame[name].array for name in ("feed", "station", "observed_property", "raw", "reasons")}
-        (place, names), (number, properties), (datum, datums) = (pd.factorize(column) for column in (texts["station"], texts["observed_property"], frame["datum"].array))
+        (place, names), (number, properties), (datum, datums) = (_numbered(column) for column in (texts["station"], texts["observed_property"], frame["datum"].array))
         return cls(
-            time_us=frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
-            flag=frame["flag"].to_numpy(dtype=np.int64), interval_s=frame["interval_s"].to_numpy(dtype=np.int64),
-            synthetic=frame["synthetic"].to_numpy(dtype=bool), by_property={str(name): np.flatnonzero(number == n) for n, name in enumerate(properties)},
-            names=tuple(names), place=place, datums=tuple(datums), datum=datum, feed_rank=pd.factorize(texts["feed"], sort=True)[0], texts=texts,
+            time_us=frame["time"].to_numpy(dtype="datetime64[us]").view(np.int64), value=frame["value"].to_numpy(dtype=np.float64),
+            flag=frame["flag"].to_numpy(dtype=np.int8), interval_s=frame["interval_s"].to_numpy(dtype=np.int32),
+            synthetic=frame["synthetic"].to_numpy(dtype=bool),
+            by_property={str(name): np.flatnonzero(number == n).astype(np.int32) for n, name in enumerate(properties)}, names=names, place=place,
+            datums=datums, datum=datum, feed_rank=_numbered(texts["feed"], sort=True)[0], texts=texts,
         )
 
     def cited(self, name: str, rows: Ints) -> list[str]:
         """One of the texts of some rows."""
         return list(np.asarray(self.texts[name][rows], dtype=object))
+
+
+def _numbered(column: Any, *, sort: bool = False) -> tuple[Rows, tuple[str, ...]]:
+    """Each row's place among the different texts, and these; Arrow or the categories tell them apart, no row becomes a text."""
+    codes, texts = pd.factorize(column, sort=sort)
+    return codes.astype(np.int32), tuple(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +101,7 @@ class Grid:
     stations: tuple[str, ...]
     step_s: int
     value: Floats
-    row: NDArray[np.int32]
+    row: Rows
     accumulated: bool
     #: Running sums over the slots, made when first asked for.
     kept: dict[str, Running] = field(default_factory=dict, compare=False, repr=False)
@@ -100,7 +114,7 @@ class Grid:
     @property
     def counts(self) -> Running:
         """How many slots are known."""
-        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.float64)))
+        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.int32)))
 
     def some(self, columns: Ints) -> Grid:
         """Some of the stations."""
@@ -120,9 +134,9 @@ class Running:
     """Sums of consecutive slots of `of(values)` (K, S): for many ticks by one cumulative sum however many windows ask, for a few by sums of the newest
     slots, each added once however many windows they lie in."""
 
-    def __init__(self, values: Floats, of: Callable[[Floats], Floats]) -> None:
+    def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]]) -> None:
         self._values, self._of = values, of
-        self._total: Floats | None = None
+        self._total: NDArray[Any] | None = None
         self._last: tuple[Ints, Floats] | None = None  # windows of many widths end at the same slots
         self._newest = {0: np.zeros(values.shape[1])}  # sums of so many newest slots
 
@@ -130,13 +144,14 @@ class Running:
         """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
         if self._total is None and _close(end):
             behind = len(self._values) - 1 - end
-            sums = np.stack([self._since(row + width) - self._since(row) for row in behind])
-            return np.asarray(np.round(sums, 6), dtype=np.float64)
+            few = np.stack([self._since(row + width) - self._since(row) for row in behind])
+            return np.asarray(np.round(few, 6), dtype=np.float64)
         if self._total is None:
-            self._total = np.cumsum(self._of(self._values), axis=0)
+            self._total = accumulated(np.add, self._of(self._values))
         if self._last is None or self._last[0] is not end:
             self._last = end, take(self._total, end, 0.0)
-        return np.round(self._last[1] - take(self._total, end - width, 0.0), 6)
+        sums: NDArray[Any] = self._last[1] - take(self._total, end - width, 0.0)
+        return np.round(sums, 6, out=sums)
 
     def _since(self, slots: Ints) -> Floats:
         """(S,) sum of as many newest slots as `slots` (S,) says."""
@@ -170,50 +185,75 @@ def build(
     reading (interval_s > 0) is spread evenly over the slots of its interval; a finer one wins over a coarser one there.
     """
     column_of = {name: number for number, name in enumerate(stations)}
-    column = np.array([column_of.get(name, -1) for name in log.names], dtype=np.int64)[log.place]
-    rows = log.by_property.get(observed_property, np.zeros(0, dtype=np.int64))
-    rows = rows[column[rows] >= 0]
+    rows = log.by_property.get(observed_property, np.zeros(0, dtype=np.int32))
+    column = np.array([column_of.get(name, -1) for name in log.names], dtype=np.int32)[log.place[rows]]
+    wanted = column >= 0
     if datums and rows.size:
-        rows = rows[_comparable(log, rows, datums)]
+        wanted &= _comparable(log, rows, datums)
+    if not wanted.all():
+        rows, column = rows[wanted], column[wanted]
     intervals = log.interval_s[rows]
     positive = intervals[intervals > 0]
     step = int(min(STEP_S, max(60, positive.min()))) if positive.size else STEP_S
     shape = (max(1, round(hours * 3600 / step)), len(stations))
     grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int32), bool(positive.size))
     if rows.size:
-        _lay(grid, log, rows, column[rows], now)
+        _lay(grid, log, rows, column, now)
     return grid
 
 
-def _comparable(log: Log, rows: Ints, datums: Mapping[str, str]) -> Bools:
+def _comparable(log: Log, rows: Rows, datums: Mapping[str, str]) -> Bools:
     """Which of the rows are in their station's datum; one that tells none, or whose station has none, is."""
     number = {name: n for n, name in enumerate(log.datums)}
-    wanted = np.array([number.get(datums[name], -1) if name in datums else -2 for name in log.names], dtype=np.int64)[log.place[rows]]
+    wanted = np.array([number.get(datums[name], -1) if name in datums else -2 for name in log.names], dtype=np.int32)[log.place[rows]]
     given = log.datum[rows]
     return np.asarray((given == number.get("", -1)) | (wanted == -2) | (wanted == given))
 
 
-def _lay(grid: Grid, log: Log, rows: Ints, columns: Ints, now: datetime) -> None:
-    """Scatter the readings; where several fall into one place the finer wins, then the newer. Sorted only when some do."""
-    lengths = np.maximum(1, -(-log.interval_s[rows] // grid.step_s))
-    last = grid.ticks - 1 - (microseconds(now) - log.time_us[rows]) // (grid.step_s * 1_000_000)
-    value = log.value[rows]
-    inside = np.flatnonzero((last >= 0) & (last < grid.ticks) & np.isfinite(value))
-    good = (log.flag[rows] == Flag.GOOD) & np.isfinite(value)
+def _lay(grid: Grid, log: Log, rows: Rows, columns: Rows, now: datetime) -> None:
+    """Scatter the readings in any order. Where fewer places are filled than were written, several readings want one: of those alone the finer wins, then
+    the newer."""
+    value, row = grid.value.reshape(-1), grid.row.reshape(-1)
 
-    def scatter(order: Ints) -> bool:
-        """Later writes win; whether any reading was written over."""
-        repeats = lengths[order]
-        which = np.repeat(order, repeats)
-        slot = np.repeat(last[order], repeats) - _countdown(repeats)
-        which, slot = which[slot >= 0], slot[slot >= 0]
-        at = (slot, columns[which])
-        grid.value[at] = np.where(good[which], value[which] / lengths[which], np.nan)
-        grid.row[at] = rows[which]
-        return bool((grid.row[at] != rows[which]).any())
+    def scatter(chosen: Ints | slice) -> int:
+        """Later writes win; how many there were."""
+        written = 0
+        for some, cells, amount in _spread(grid, log, rows[chosen], columns[chosen], now):
+            value[cells], row[cells] = amount, some
+            written += len(cells)
+        return written
 
-    if scatter(inside):
-        scatter(inside[np.lexsort((value[inside], log.feed_rank[rows[inside]], good[inside], log.time_us[rows[inside]], -lengths[inside]))])
+    if scatter(slice(None)) > np.count_nonzero(row >= 0):
+        rivals = np.zeros(len(log.value), dtype=bool)
+        for some, cells, _ in _spread(grid, log, rows, columns, now):
+            holder = row[cells]
+            lost = holder != some
+            rivals[some[lost]] = rivals[holder[lost]] = True
+        chosen = np.flatnonzero(rivals[rows])
+        some = rows[chosen]
+        lengths = np.maximum(1, -(-log.interval_s[some] // grid.step_s))
+        scatter(chosen[np.lexsort((log.value[some], log.feed_rank[some], log.flag[some] == Flag.GOOD, log.time_us[some], -lengths))])
+
+
+def _spread(grid: Grid, log: Log, rows: Rows, columns: Rows, now: datetime) -> Iterator[tuple[Rows, Ints, Floats]]:
+    """(row of the log, place in the flat grid, amount) of the readings, one for each slot of a reading's interval, in blocks that fit the caches."""
+    width, step_us = len(grid.stations), grid.step_s * 1_000_000
+    for first in range(0, len(rows), _BLOCK):
+        some = rows[first : first + _BLOCK]
+        last, value = grid.ticks - 1 - (microseconds(now) - log.time_us[some]) // step_us, log.value[some]
+        inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
+        some, last, value = some[inside], last[inside], value[inside]
+        lengths = np.maximum(1, -(-log.interval_s[some] // grid.step_s))
+        cells, amount = last * width + columns[first : first + _BLOCK][inside], np.where(log.flag[some] == Flag.GOOD, value / lengths, np.nan)
+        slots = np.minimum(lengths, last + 1)
+        ends = np.cumsum(slots)
+        if slots.max(initial=1) == 1:
+            yield some, cells, amount
+            continue
+        cuts = np.searchsorted(ends, np.arange(_BLOCK, ends[-1], _BLOCK)).tolist()
+        for part in map(slice, [0, *cuts], [*cuts, len(some)]):
+            often = slots[part]
+            yield np.repeat(some[part], often), np.repeat(cells[part], often) - width * _countdown(often), np.repeat(amount[part], often)
 
 
 def _countdown(repeats: Ints) -> Ints:
@@ -259,7 +299,7 @@ def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: I
     first, after = int(tick.min()), int(tick.max()) + 1
     numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
     numbers[0] = _looked_back(values, counts, first)
-    return np.asarray(np.maximum.accumulate(numbers, axis=0)[tick - first])
+    return accumulated(np.maximum, numbers)[tick - first]
 
 
 def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
@@ -274,11 +314,25 @@ def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], 
     return out
 
 
-def take(values: NDArray[np.float64], slot: Ints, fill: float) -> Floats:
+def accumulated(join: np.ufunc, values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """`join` of each row (K, S) with all before it, in their place; wide rows one at a time, for numpy's own accumulate goes down each column."""
+    if values.shape[1] < _WIDE:
+        return np.asarray(join.accumulate(values, axis=0, out=values))
+    for before, row in pairwise(values):
+        join(before, row, out=row)
+    return values
+
+
+def take(values: NDArray[Scalar], slot: Ints, fill: float) -> NDArray[Scalar]:
     """values[slot, station] for slots (T, S), `fill` where the slot is before the grid."""
-    taken = np.take(values, np.maximum(slot, 0) * values.shape[1] + np.arange(values.shape[1]))
     before = slot < 0
-    return np.where(before, fill, taken) if before.any() else taken
+    lacking = before.any()
+    at = (np.maximum(slot, 0) if lacking else slot) * values.shape[1]
+    at += np.arange(values.shape[1])
+    taken: NDArray[Scalar] = np.take(values, at)
+    if lacking:
+        taken[before] = fill
+    return taken
 
 
 def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:

@@ -148,9 +148,10 @@ def youngest(values: StationValues, found: Reach) -> Floats:
 
 def _possible(known: Floats, places: Side) -> Floats:
     """(T, N): what cannot be excluded where each core place is sure or excused: `known`, or what the sure ones cannot exclude."""
-    found, sure = places.found, turned(np.isfinite(places.values.hi))
+    found, bounded = places.found, turned(places.values.hi)
+    sure = np.isfinite(bounded)
     excused = _excused(sure, places)
-    bounded = np.where(sure, turned(places.values.hi), -np.inf)
+    bounded = np.where(sure, bounded, -np.inf)
     healthy = found.cores.joined(bounded, np.maximum, -np.inf)
     if (excused & (healthy == -np.inf)).any():
         np.copyto(healthy, found.every.joined(bounded, np.maximum, -np.inf), where=healthy == -np.inf)

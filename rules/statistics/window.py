@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rules.grid import Bools, Floats, Grid, Ints, Position, take
+from rules.grid import Bools, Floats, Grid, Ints, Position, accumulated, take
 
 #: Longest time ahead that a statistic tells, h; "never" is told as this, so that it is a value and not an unknown.
 LONGEST_H = 240.0
@@ -93,7 +93,7 @@ def window(grid: Grid, position: Position, hours: float, interval_s: Floats, mar
 
 def held(grid: Grid) -> Floats:
     """(K, S): each slot's newest value at or before it, NaN before the first."""
-    known = np.maximum.accumulate(np.where(np.isfinite(grid.value), np.arange(grid.ticks)[:, None], -1), axis=0)
+    known = accumulated(np.maximum, np.where(np.isfinite(grid.value), np.arange(grid.ticks)[:, None], -1))
     return take(grid.value, known, np.nan)
 
 

@@ -84,9 +84,9 @@ def _table(rain: np.ndarray, county: County, rng: np.random.Generator) -> Log:
     names = tuple(s.station for s in county.stations)
     return Log(
         time_us=last - (ticks - 1 - tick) * STEP_S * 1_000_000, value=rain[tick, station].astype(np.float64),
-        flag=np.broadcast_to(np.int64(Flag.GOOD), (size,)), interval_s=np.broadcast_to(np.int64(STEP_S), (size,)),
-        synthetic=np.broadcast_to(np.True_, (size,)), by_property={"rain": np.arange(size)}, names=names, place=station, datums=("",),
-        datum=np.broadcast_to(np.int64(0), (size,)), feed_rank=np.broadcast_to(np.int64(0), (size,)), texts=dict.fromkeys(("feed", "station", "raw"), text))
+        flag=np.broadcast_to(np.int8(Flag.GOOD), (size,)), interval_s=np.broadcast_to(np.int32(STEP_S), (size,)),
+        synthetic=np.broadcast_to(np.True_, (size,)), by_property={"rain": np.arange(size, dtype=np.int32)}, names=names, place=station.astype(np.int32), datums=("",),
+        datum=np.broadcast_to(np.int32(0), (size,)), feed_rank=np.broadcast_to(np.int32(0), (size,)), texts=dict.fromkeys(("feed", "station", "raw"), text))
 
 
 def _own(name: str) -> Indicator:

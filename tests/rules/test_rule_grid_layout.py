@@ -1,0 +1,76 @@
+"""A grid against a plain loop over the readings: repeated and revised ones, several feeds, intervals and datums, in any order."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.lake.shapes import to_table
+from core.model import Flag, Observation
+from rules import grid as g
+
+NOW = datetime(2024, 7, 26, tzinfo=UTC)
+NAMES = ("a", "b", "c")
+DATUMS = {"a": "one", "b": "two"}
+
+def drawn(seed: int, size: int, span_s: int) -> list[Observation]:
+    """Readings of the last `span_s` and a little of what is to come: the shorter it is, the more of them want one place."""
+    rng = random.Random(seed)
+    one = rng.choice
+    return [
+        Observation(
+            feed=one(("north", "south", "east")), station=one("abcx"), observed_property=one(("rain", "stage")), received=NOW, raw="00",
+            time=NOW - timedelta(seconds=one((rng.randint(-60, span_s), 0, 300))), value=one((None, 1.0, 2.0, 3.0, rng.random())),
+            flag=one((Flag.GOOD, *Flag)), interval_s=one((0, 60, 90, 600, 3600, 90_000)) if seed % 3 else 600, datum=one(("", "one", "two", "three")))
+        for _ in range(size)]
+
+
+def plainly(rows: list[Observation], observed: str, hours: float, datums: dict[str, str]) -> tuple[int, np.ndarray, np.ndarray]:
+    """(step, value, row): each reading by itself, put down where it is better than what lies there."""
+    mine = [(n, o) for n, o in enumerate(rows)
+            if o.observed_property == observed and o.station in NAMES and (o.datum in ("", datums.get(o.station, o.datum)))]
+    step = min([300, *(max(60, o.interval_s) for _, o in mine if o.interval_s > 0)])
+    shape = (max(1, round(hours * 3600 / step)), len(NAMES))
+    value, row, best = np.full(shape, np.nan), np.full(shape, -1), {}
+    for n, o in mine:
+        last = shape[0] - 1 - (NOW - o.time) // timedelta(seconds=step)
+        if o.value is None or not 0 <= last < shape[0]:
+            continue
+        slots = max(1, -(-o.interval_s // step))
+        rank = (-slots, o.time, o.flag is Flag.GOOD, o.feed, o.value, n)
+        for slot in range(max(0, last - slots + 1), last + 1):
+            at = slot, NAMES.index(o.station)
+            if at not in best or rank > best[at]:
+                best[at], row[at], value[at] = rank, n, o.value / slots if o.flag is Flag.GOOD else np.nan
+    return step, value, row
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 120), st.sampled_from((60, 900, 9000)), st.sampled_from((0.01, 1.0, 2.0)), st.booleans(), st.sampled_from((3, 1 << 17)))
+def test_a_grid_is_what_a_loop_over_the_readings_gives(seed: int, size: int, span_s: int, hours: float, told: bool, block: int) -> None:
+    rows = drawn(seed, size, span_s)
+    datums = DATUMS if told else {}
+    log = g.Log.of(to_table("observations", rows).to_pandas(ignore_metadata=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(g, "_BLOCK", block)
+        for observed in ("rain", "stage", "tide"):
+            made = g.build(log, observed, NAMES, now=NOW, hours=hours, datums=datums)
+            step, value, row = plainly(rows, observed, hours, datums)
+            assert made.step_s == step
+            np.testing.assert_array_equal(made.row, row)
+            np.testing.assert_array_equal(made.value, value)
+
+
+def test_texts_that_are_codes_give_the_same_log() -> None:
+    rows = [Observation(feed=f"f{n % 2}", station=NAMES[n % 3], observed_property="rain", time=NOW, value=float(n), received=NOW, raw=f"{n}", flag=Flag.GOOD,
+                        interval_s=600) for n in range(9)]
+    frame = to_table("observations", rows).to_pandas(ignore_metadata=True)
+    coded = frame.astype(dict.fromkeys(("feed", "station", "observed_property", "raw", "reasons", "datum"), "category"))
+    one, other = (g.build(g.Log.of(told), "rain", NAMES, now=NOW, hours=1) for told in (frame, coded))
+    np.testing.assert_array_equal(one.row, other.row)
+    assert g.Log.of(coded).cited("raw", np.array([3, 1])) == ["3", "1"]
