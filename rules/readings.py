@@ -97,12 +97,12 @@ class Readings:
         """Positions in the log of the readings behind a station's newest value, oldest first, the newest MAX_RECORDS a property."""
         parts = list(self.roster.parts(indicator))
         parts += [(indicator.per, of) for _, of in parts if indicator.per]
-        found = [self._behind(indicator, p, station, of) for p, of in parts if station in of]
+        found = [self._behind(indicator, p, station, of) for p, of in parts if station in self.roster.columns(of)]
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
     def _behind(self, indicator: Indicator, observed_property: str, station: Station, of: tuple[Station, ...]) -> Ints:
         grid, at = self.grid(observed_property, of)
-        column = of.index(station)
+        column = self.roster.columns(of)[station]
         end = int(max(at.newest[-1, column], 0))
         width = grid.slots(indicator.back_h) if indicator.window_h else 1
         first = max(0, end + 1 - width - (1 if indicator.statistic in ("rise", "fall", "change") else 0))

@@ -35,6 +35,7 @@ class Roster:
         self._layouts: dict[tuple[tuple[str, int], ...], Layout] = {}
         self._reaches: dict[tuple[int, str, float, float], Reach] = {}
         self._timing: dict[int, Timing] = {}
+        self._columns: dict[int, dict[Station, int]] = {}
 
     def parts(self, indicator: Indicator) -> tuple[tuple[str, Group], ...]:
         """(property, stations that measure it and have what the indicator needs), in the county's order."""
@@ -62,6 +63,12 @@ class Roster:
         if key not in self._reaches:
             self._reaches[key] = reach_of(self.county, indicator, stations)
         return self._reaches[key]
+
+    def columns(self, stations: Group) -> dict[Station, int]:
+        """Where each station stands among them."""
+        if id(stations) not in self._columns:
+            self._columns[id(stations)] = {station: number for number, station in enumerate(stations)}
+        return self._columns[id(stations)]
 
     def timing(self, stations: Group) -> Timing:
         """What the stations' feeds promise."""
