@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.lake.shapes import to_table
+from core.lake.rows import to_table
 from core.model import Flag, Observation
 from rules import grid as g
 
 NOW = datetime(2024, 7, 26, tzinfo=UTC)
 NAMES = ("a", "b", "c")
 DATUMS = {"a": "one", "b": "two"}
+
 
 def drawn(seed: int, size: int, span_s: int) -> list[Observation]:
     """Readings of the last `span_s` and a little of what is to come: the shorter it is, the more of them want one place."""
