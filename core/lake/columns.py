@@ -25,7 +25,7 @@ def of_readings(readings: Readings) -> pa.Table:
         if not isinstance(held, Words):
             return pa.array(held, type=kind, from_pandas=True)
         if name == "station":
-            return pa.DictionaryArray.from_arrays(held.codes, pa.array(held.words, type=kind)).cast(kind)
+            return pa.DictionaryArray.from_arrays(held.codes, pa.array(held.words, type=kind)).dictionary_decode()
         words, codes = held.words, held.codes
         if len(words) > 1 or not len(codes):  # so that one content is one file, whatever else the vocabulary has seen
             words = tuple(sorted(held.used()))
