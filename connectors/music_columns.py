@@ -29,8 +29,8 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
 
     def build(plain: Plain) -> Batch:
         answered(plain.around, plain.size, feed)
-        plain, aside = plain.of_known(stations, "Station_Id_C", "DS")
-        records = Records.of(stations, plain.texts["Station_Id_C"], plain.texts["Datetime"], read=clock_of, received=received)
+        plain, station, aside = plain.of_known(stations, "Station_Id_C", "DS")
+        records = Records.of(station, plain.texts["Datetime"], read=clock_of, received=received)
         if {"Lat", "Lon"} <= plain.numbers.keys():
             records.in_place(stations, plain, "Lat", "Lon")
         elements = [element for element in best_first(feed) if element in plain.numbers]

@@ -34,22 +34,21 @@ class Records:
 
     @classmethod
     def of(
-        cls, stations: Stations, station: Sequence[str], time: Sequence[str], issued: Sequence[str] | None = None, *, read: Callable[[str], datetime], received: datetime
+        cls, station: Words[Station], time: Sequence[str], issued: Sequence[str] | None = None, *, read: Callable[[str], datetime], received: datetime
     ) -> Records:
-        """Refused for a station that the county does not know, a time that `read` refuses or that is later than its receipt, and a second record of
-        one station and time."""
-        names, at, made = Words.of(station), _each(time, read), None if issued is None else _each(issued, read)
+        """Refused for a time that `read` refuses or that is later than its receipt, and for a second record of one station and time."""
+        at, made = _each(time, read), None if issued is None else _each(issued, read)
         newest = max((made or at).words, default=received)
         if newest > received + FUTURE_TOLERANCE:
             raise Refused(f"dated {newest.isoformat()}, later than its receipt")
-        one = names.codes.astype(np.int64) * len(at.words) + at.codes
+        one = station.codes.astype(np.int64) * len(at.words) + at.codes
         if made is not None:
             one = one * len(made.words) + made.codes
-        if len(names.words) < len(one) != len(np.unique(one)):
+        if len(station.words) < len(one) != len(np.unique(one)):
             raise Refused("a second report for the same time")
-        known = stations.all_known(names.words)
         never = np.full(len(one), np.datetime64("NaT"), dtype="datetime64[us]")
-        return cls(station=names, known=known, time=_stamped(at), issued=never if made is None else _stamped(made))
+        names = Words(station.codes, tuple(known.station for known in station.words))
+        return cls(station=names, known=station.words, time=_stamped(at), issued=never if made is None else _stamped(made))
 
     def of_station(self, field: str) -> Words[Any]:
         """(N,) a field of the record's station."""

@@ -12,7 +12,9 @@ import numpy as np
 from connectors.reading.records import Fields, Refused, set_aside
 from connectors.reading.stations import Stations
 from core.checks import Floats
+from core.county import Station
 from core.model import Rejected
+from core.readings import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,16 @@ class Plain:
                 out[:, place] = self.numbers[name]
         return out
 
-    def of_known(self, stations: Stations, field: str, where: str) -> tuple[Plain, tuple[Rejected, ...]]:
-        """The records of stations (`field`) that the county knows, and the others set aside; ValueError for a known one in another spelling."""
-        strange, aside = stations.strange(self.texts[field]), []
-        if not strange:
-            return self, ()
-        for at in strange:
+    def of_known(self, stations: Stations, field: str, where: str) -> tuple[Plain, Words[Station], tuple[Rejected, ...]]:
+        """The records of stations (`field`) that the county knows, those stations, and the other records set aside; ValueError for a known one in another
+        spelling."""
+        named = Words.of(self.texts[field])
+        each = stations.each(named.words)
+        known = tuple(filter(None, each))
+        if len(known) == len(each):
+            return self, Words(named.codes, known), ()
+        strange, aside = np.array([station is None for station in each])[named.codes], []
+        for at in np.flatnonzero(strange).tolist():
             record = self.record(at)
             try:
                 stations.known(Fields(record).text(field))
@@ -48,9 +54,7 @@ class Plain:
                 aside.append(set_aside(f"{where}[{at}]", str(error), record))
             else:
                 raise ValueError("a station in another spelling")
-        known = np.ones(self.size, dtype=np.bool_)
-        known[strange] = False
-        numbers = {name: values[known] for name, values in self.numbers.items()}
-        texts, written = ({name: list(compress(values, known)) for name, values in held.items()} for held in (self.texts, self.written or {}))
-        kept = replace(self, size=int(known.sum()), numbers=numbers, texts=texts, written=None if self.written is None else written)
-        return kept, tuple(aside)
+        numbers = {name: values[~strange] for name, values in self.numbers.items()}
+        texts, written = ({name: list(compress(values, ~strange)) for name, values in held.items()} for held in (self.texts, self.written or {}))
+        kept = replace(self, size=int((~strange).sum()), numbers=numbers, texts=texts, written=None if self.written is None else written)
+        return kept, kept.of_known(stations, field, where)[1], tuple(aside)

@@ -30,18 +30,9 @@ class Stations:
             raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
         return self._known[station]
 
-    def strange(self, stations: Sequence[str]) -> list[int]:
-        """Places of those that the county's table does not have."""
-        if all(map(self._known.__contains__, stations)):
-            return []
-        return [place for place, station in enumerate(stations) if station not in self._known]
-
-    def all_known(self, stations: Iterable[str]) -> tuple[Station, ...]:
-        """Those stations; Refused where the county's table does not have them all."""
-        try:
-            return tuple(map(self._known.__getitem__, stations))
-        except KeyError as error:
-            raise Refused(f"station {error} is not in the county's table of this feed") from None
+    def each(self, stations: Iterable[str]) -> tuple[Station | None, ...]:
+        """Those stations, None for one that the county's table does not have."""
+        return tuple(map(self._known.get, stations))
 
     def in_place(self, station: Station, lat: object, lon: object) -> None:
         """Refused where the record's own coordinates (degrees) are over MOVED_KM from the table's; as exact as they are written."""

@@ -143,11 +143,11 @@ def like_for_like(county: County, feed: Feed, rounds: int) -> None:
                 del found
     table, whole = ({name: statistics.median(times[k] for times in several) * 1000 for name, several in spent.items()} for k in (0, 1))
     print(f"\n{len(county.stations):,} 条记录 records x {len(ELEMENTS)} 要素 elements, {len(body) / 1e6:.2f} MB, {rounds} 轮 rounds; CPU 毫秒 ms, 倍数 times ours\n"
-          f"  {'':52} {'到表 to a table':>20} {'到 Parquet':>22} {'时钟 wall':>12}")
+          f"  {'':52} {'到表 to a table':>20} {'到 Parquet':>22} {'时钟 wall, 条/s records':>22}")
     for number, name in enumerate(spent):
         word = "" if number < same else "  (不是同样的活 less work)"
         print(f"  {name:52} {table[name]:9.2f} {table[name] / table['ours']:6.2f} x {whole[name]:11.2f} {whole[name] / whole['ours']:6.2f} x "
-              f"{statistics.median(wall[name]) * 1000:10.2f}{word}")
+              f"{statistics.median(wall[name]) * 1000:10.2f} {len(county.stations) / statistics.median(wall[name]) / 1000:8.0f}k/s{word}")
 
 
 def whole_step(county: County, feed: Feed, rounds: int) -> None:

@@ -156,6 +156,7 @@ def less() -> dict[str, Callable[[bytes], Any]]:
     return {
         "pandas DataFrame(json.loads), texts": lambda body: pd.DataFrame(json.loads(body)["DS"]),
         "pandas DataFrame(json.loads), numbers and times": _numbers,
+        "pandas read_json": lambda body: pd.read_json(io.BytesIO(body[body.index(b"[", body.index(b'"DS"')) : body.rindex(b"]") + 1])),
     }
 
 
