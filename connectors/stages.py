@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from connectors.listing import settled
 from connectors.quality import judge
 from connectors.quality.derive import derive
-from connectors.reading.listing import settled
 from connectors.reading.records import NOTES
 from connectors.types import Conditional
 from connectors.work import Work
