@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from console.sandbox.broker import Broker, start_broker
+from console.undisturbed import undisturbed
 from core.errors import StoreError
 from core.settings import TWILIO, Settings
 from core.times import iso
@@ -38,7 +39,8 @@ class World:
     def start(self) -> None:
         """Start everything and wait until each is ready; StoreError with the last log lines when one is not."""
         (self.home / "sandbox").mkdir(parents=True, exist_ok=True)
-        self._broker = start_broker(self.home / "sandbox" / "broker", embedded=self._embedded)
+        with undisturbed():
+            self._broker = start_broker(self.home / "sandbox" / "broker", embedded=self._embedded)
         self._env = self._base_env(self._broker)
         sandbox = self._spawn(
             "sandbox", "console.sandbox.serve", "--county", str(self.county), "--scenario", self.scenario, "--home", str(self.home),
@@ -63,12 +65,12 @@ class World:
     def _spawn(self, name: str, module: str, *args: str) -> dict[str, Any]:
         ready, log = self.home / "sandbox" / f"{name}.ready", self.home / "sandbox" / f"{name}.log"
         ready.unlink(missing_ok=True)
-        with log.open("ab") as out:
+        with log.open("ab") as out, undisturbed():
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *args, "--ready-file", str(ready)],
                 env=os.environ | self._env, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
             )
-        self._processes.append(process)
+            self._processes.append(process)
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline and process.poll() is None:
             if ready.is_file() and (text := ready.read_text(encoding="utf-8").strip()):

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from console.sandbox.broker import free_port
+from console.undisturbed import undisturbed
 from core.errors import StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,8 @@ class Airflow:
         path = self.home / "passwords.json"
         path.write_text(json.dumps(self.passwords), encoding="utf-8")
         path.chmod(0o600)
-        self._migration = self._spawn("db", "migrate")
+        with undisturbed():
+            self._migration = self._spawn("db", "migrate")
 
     def start(self, env: dict[str, str]) -> None:
         """Start the parts under the world's environment `env`; they come up by themselves, ready() waits for them."""
@@ -76,7 +78,8 @@ class Airflow:
             raise StoreError(f"airflow db migrate: {self._tail('db')}")
         self._migration = None
         for part in PARTS:
-            self._processes.append(self._spawn(part))
+            with undisturbed():
+                self._processes.append(self._spawn(part))
 
     def ready(self) -> None:
         """Wait until DAGs can be triggered and their tasks heard; StoreError with the last log lines when a part ended or none answers in time.

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from console.undisturbed import undisturbed
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -64,3 +66,28 @@ def test_nothing_is_left(tmp_path: Path, parts: int, how: str, code: int) -> Non
     finally:
         for pid in of_session(env["FENGSUI_RUN"]):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_what_was_started_is_held(sign: signal.Signals) -> None:
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with undisturbed(), undisturbed():
+            signal.raise_signal(sign)
+            signal.raise_signal(signal.SIGINT)
+            assert came == []
+        assert came == [sign]  # the first one, once
+        signal.raise_signal(signal.SIGTERM)
+        assert came == [sign, signal.SIGTERM]
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def test_ctrl_c_comes_through_after_the_block() -> None:
+    held = []
+    with pytest.raises(KeyboardInterrupt), undisturbed():
+        signal.raise_signal(signal.SIGINT)
+        held.append("process")
+    assert held == ["process"]
