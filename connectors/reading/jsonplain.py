@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache, lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, TypeVar
 
@@ -21,6 +22,7 @@ import numpy as np
 from connectors.reading.fields import Word, by_word, to_number
 from connectors.reading.jsonstrict import loads
 from connectors.reading.plain import Plain
+from core.checks import Floats
 from core.errors import ParseError
 
 T = TypeVar("T")
@@ -61,17 +63,24 @@ def read(
 
 
 def _plain(around: Any, found: list[Any], keys: tuple[str, ...], kinds: tuple[str, ...], word: Word, record: Callable[[int], Any]) -> Plain:
-    numbers, texts, written = {}, {}, {}
-    for place, (key, kind) in enumerate(zip(keys, kinds, strict=True)):
-        column = map(attrgetter(f"f{place}"), found)
-        if kind == "number":
-            numbers[key] = np.fromiter(column, np.float64, len(found))
-        elif kind == "word":
-            written[key] = list(column)
-            numbers[key] = by_word(written[key], key, word)
-        elif kind != "any":
-            texts[key] = _texts(list(column))
+    def column(key: str) -> list[Any]:
+        return list(map(attrgetter(f"f{keys.index(key)}"), found))
+
+    of_kind = {sort: [key for key, kind in zip(keys, kinds, strict=True) if kind == sort] for sort in _KINDS}
+    written = {key: column(key) for key in of_kind["word"]}
+    numbers = {key: by_word(values, key, word) for key, values in written.items()} | _columns(found, {key: keys.index(key) for key in of_kind["number"]})
+    texts = {key: _texts(column(key)) for key in (*of_kind["text"], *of_kind["mark"])}
     return Plain(around=around, size=len(found), numbers=numbers, texts=texts, written=None if "number" in kinds else written, record=record)
+
+
+def _columns(found: list[Any], places: dict[str, int]) -> dict[str, Floats]:
+    """Number fields, record by record: all of a record at once is half the work of a pass each."""
+    if not places:
+        return {}
+    record = attrgetter(*(f"f{place}" for place in places.values()))
+    flat = map(record, found) if len(places) == 1 else chain.from_iterable(map(record, found))
+    table = np.fromiter(flat, np.float64, len(found) * len(places)).reshape(len(found), len(places))
+    return dict(zip(places, table.T, strict=True))
 
 
 def _spelled(rows: memoryview, feed: str) -> Callable[[int], Any]:
