@@ -108,7 +108,7 @@ def _predicted(situation: Situation, gauge: Station, rows: Ints) -> Floats:
     frame = frame[(frame["observed_property"] == PREDICTED) & (frame["station"] == gauge.station) & (frame["flag"] == Flag.GOOD) & frame["value"].notna()]
     if gauge.datum:
         frame = frame[frame["datum"].isin(("", gauge.datum))]
-    for number, (time, value) in _near(frame.sort_values("issued", kind="stable"), [microseconds(situation.ticks[row]) for row in rows]):
+    for number, (time, value) in _near(frame, [microseconds(situation.ticks[row]) for row in rows]):
         if np.diff(np.concatenate(([-_EDGE], time, [_EDGE]))).max() <= _HOLE:
             out[number] = value.max()
     return out
@@ -118,6 +118,7 @@ def _near(frame: pd.DataFrame, ticks: list[int]) -> Iterator[tuple[int, tuple[In
     """(number of the tick, (times after it in microseconds, ascending, each once, and their values by the newest issue)) of the predictions about it."""
     if frame.empty:
         return
+    frame = frame.sort_values("issued", kind="stable")
     time, issued = (frame[name].to_numpy(dtype="datetime64[us]").astype(np.int64) for name in ("time", "issued"))
     value = frame["value"].to_numpy(dtype=np.float64)
     for number, tick in enumerate(ticks):

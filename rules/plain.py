@@ -61,7 +61,7 @@ class _Speaker:
         if isinstance(node, Not):
             return tongue.negation + self.say(node.operand, "not")
         if isinstance(node, Compare):
-            return self._over_mark(node) or self._turned(node) or f"{self._number(node.left, node)}{' ' if tongue.english else ''}{tongue.compare[node.op]} {self._number(node.right, node)}"
+            return self._over_mark(node) or self._turned(node) or self._compared(self._number(node.left, node), node.op, self._number(node.right, node))
         return self._number(node, None)
 
     def _over_mark(self, node: Compare) -> str:
@@ -84,10 +84,14 @@ class _Speaker:
         if value >= 0 or not isinstance(node.left, Name) or node.op not in _TURNED_OP:
             return ""
         english, indicator = self._tongue.english, self._known[node.left.name]
-        what = turned(indicator.title_en if english else indicator.title, value, english=english)
-        if what == (indicator.title_en if english else indicator.title):
+        title = indicator.title_en if english else indicator.title
+        what = turned(title, value, english=english)
+        if what == title:
             return ""
-        return f"{what}{' ' if english else ''}{self._tongue.compare[_TURNED_OP[node.op]]} {amount(-value, UNITS.get(indicator.unit, indicator.unit))}"
+        return self._compared(what, _TURNED_OP[node.op], amount(-value, UNITS.get(indicator.unit, indicator.unit)))
+
+    def _compared(self, left: str, op: str, right: str) -> str:
+        return f"{left}{' ' if self._tongue.english else ''}{self._tongue.compare[op]} {right}"
 
     def _number(self, node: Node, within: Compare | None) -> str:
         match node:
