@@ -94,12 +94,14 @@ def raised(columns: Columns, table: Table, rule: Rule, told: dict[str, Floats]) 
 
 
 def say(situation: Situation, gauge: Station) -> str:
-    """'天文潮最高 4.11 m' at the last tick, or what stands for it; "" for a gauge without tide."""
+    """'天文潮最高 4.11 m' about the last tick, or what stands for it; "" for a gauge without tide and where nobody knows."""
     if MEASURED not in gauge.properties:
         return ""
     found = tide(situation, (gauge,), np.array([len(situation.ticks) - 1]))
     highest = float(found.highest[0, 0])
-    return f"{'天文潮' if found.predicted[0, 0] else '前一潮日'}最高 {highest:.2f} m" if np.isfinite(highest) else ""
+    if not np.isfinite(highest):
+        return ""
+    return f"天文潮最高 {highest:.2f} m" if found.predicted[0, 0] else f"无天文潮预报，前一潮日最高 {highest:.2f} m"
 
 
 def _predicted(situation: Situation, gauge: Station, rows: Ints) -> Floats:
