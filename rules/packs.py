@@ -21,7 +21,7 @@ from rules import packcheck
 from rules.catalogue import Catalogue, Indicator, load_catalogue
 from rules.language import Place, RuleError, Symbol, compile_condition, unknown_word
 from rules.language.nodes import Node, names
-from rules.language.units import canonical
+from rules.language.units import to_unit
 from rules.yamltext import Document, Problems, load
 
 FOLDER = Path(__file__).with_name("packs")
@@ -323,13 +323,13 @@ def _height(document: Document, problems: Problems, value: Any, *keys: str | int
     """A height such as "0.30 m" or "30 cm" in metres, not under zero."""
     match = _NUMBER.match(str(value).strip())
     try:
-        number, unit = canonical(float(match[1]), match[2]) if match else (-1.0, "")
+        height = to_unit(float(match[1]), match[2], "m") if match else -1.0
     except ValueError:
-        number, unit = -1.0, ""
-    if unit != "m" or number < 0:
+        height = -1.0
+    if height < 0:
         problems.add(f"{keys[-1]} 应为不小于零的高度，如 0.30 m", "a height such as 0.30 m is expected", document.place(*keys))
         return None
-    return number
+    return height
 
 
 def _hold(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...]) -> Hold:
