@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -52,14 +53,18 @@ def test_as_much_of_a_claim_counts_as_the_tide_may_bring(why: str, case: list[di
     assert last(DEAF, UP, forecasts=case) == (Level.NONE, Level.YELLOW) and last(OFF[STAGE.id], UP)[0] == Level.YELLOW
 
 
-def test_a_prediction_in_another_datum_is_never_compared() -> None:
-    case = {"stations": {"T": GAUGE["T"] | {"datum": "吴淞"}}, "name": "x", "forecasts": foretold([5.1] * 50),
-            "series": {"tide@T": " ".join(map(str, UP)), "rain@M": "0x50"}}
-    county, now = world(case, 1.0), START + timedelta(hours=HOURS - 1)
-    told = sources(case, 1.0, county, now)
-    for datum, level in (("吴淞", Level.YELLOW), ("", Level.YELLOW), ("废黄河", Level.NONE)):
-        found = judge(replace(told, forecasts=told.forecasts.assign(datum=datum)), now, county, (STAGE,)).findings[0]
-        assert found.proved[-1, 0] == level, datum
+def told(stations: dict, **change: object):
+    """The county, the last two ticks and what is known of UP and a tide of 5.1 m, its predictions changed."""
+    case = {"name": "x", "stations": stations, "forecasts": foretold([5.1] * 50), "series": {"tide@T": " ".join(map(str, UP)), "rain@M": "0x50"}}
+    county, ticks = world(case, 1.0), [START + timedelta(hours=HOURS - n) for n in (2, 1)]
+    known = sources(case, 1.0, county, ticks[-1])
+    return judge(replace(known, forecasts=known.forecasts.assign(**change)), ticks[-1], county, (STAGE,), ticks).findings[0].proved[:, 0].tolist()
+
+
+def test_a_prediction_in_another_datum_is_never_compared_and_none_counts_before_it_is_issued() -> None:
+    places = {"T": GAUGE["T"] | {"datum": "吴淞"}}
+    assert [told(places, datum=datum) for datum in ("吴淞", "", "废黄河")] == [[2, 2], [2, 2], [0, 0]]
+    assert told(GAUGE, issued=pd.Timestamp(START + timedelta(hours=HOURS - 1))) == [0, 2]
 
 
 @pytest.mark.parametrize(("why", "day", "level"), [
