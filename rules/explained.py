@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from core.model import Level
 from rules.catalogue import Indicator
-from rules.findings import Answer, Finding, reached
+from rules.findings import Answer, Finding, Levels, reached
 from rules.foretold import accounted, raised
 from rules.language import Columns, evaluate
 from rules.packs import Rule, asked_names
@@ -65,14 +65,10 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
         claimed = finding.heading[at]
         if not (other.cells & (claimed > 0)).any():
             continue
-        table = other.table(rule.indicators)
-        columns = _columns(table.heading, table, rule)
-        left = reached(rule, columns)
+        left, lone = _left(rule, other, claimed)
         alone = other.cells & (left < claimed)
-        if cause.tide_margin is not None and alone.any() and (tide := other.tide(rule.indicators, cause.tide_margin)):
-            left, lone = reached(rule, raised(columns, table, rule, tide)), alone
-            alone = other.cells & (left < claimed)
-            tidal |= set(other.towns[lone[-1] & ~alone[-1]].tolist()) if other.rows[-1] == last else set()
+        if other.rows[-1] == last:
+            tidal |= set(other.towns[lone[-1] & ~alone[-1]].tolist())
         if not alone.any():
             continue
         table = other.table(cause.indicators)
@@ -88,6 +84,17 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
     unexplained = np.where(cap < finding.heading, finding.heading, 0).astype(np.int8)
     return replace(finding, proved=np.minimum(finding.proved, cap), heading=np.minimum(finding.heading, cap), unexplained=unexplained, answers=answers,
                    tidal=frozenset(tidal))
+
+
+def _left(rule: Rule, other: Without, claimed: Levels) -> tuple[Levels, Bools]:
+    """(R, M) levels that are left without the path or that the tide may bring, and where what is `claimed` would stand alone but for the tide."""
+    table = other.table(rule.indicators)
+    columns = _columns(table.heading, table, rule)
+    left = reached(rule, columns)
+    alone = other.cells & (left < claimed)
+    margin = rule.explained_by.tide_margin if rule.explained_by else None
+    tide = other.tide(rule.indicators, margin) if margin is not None and alone.any() else {}
+    return (reached(rule, raised(columns, table, rule, tide)) if tide else left), alone
 
 
 def _columns(side: Columns, table: Table, rule: Rule) -> Columns:
