@@ -65,7 +65,7 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
         claimed = finding.heading[at]
         if not (other.cells & (claimed > 0)).any():
             continue
-        left, lone = _left(rule, other, claimed)
+        left, lone, tide = _left(rule, other, claimed)
         alone = other.cells & (left < claimed)
         if other.rows[-1] == last:
             tidal |= set(other.towns[lone[-1] & ~alone[-1]].tolist())
@@ -80,21 +80,22 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
             for n in map(int, np.flatnonzero(alone[-1])):
                 town = int(other.towns[n])
                 if town not in answers or calm[-1, n]:
-                    answers[town] = Answer(known, (-1, n), True if truth.must[-1, n] else None if truth.may[-1, n] else False)
+                    answers[town] = Answer(known, (-1, n), True if truth.must[-1, n] else None if truth.may[-1, n] else False,
+                                           {name: float(v[-1, n]) for name, v in tide.items() if np.isfinite(v[-1, n])})
     unexplained = np.where(cap < finding.heading, finding.heading, 0).astype(np.int8)
     return replace(finding, proved=np.minimum(finding.proved, cap), heading=np.minimum(finding.heading, cap), unexplained=unexplained, answers=answers,
                    tidal=frozenset(tidal))
 
 
-def _left(rule: Rule, other: Without, claimed: Levels) -> tuple[Levels, Bools]:
-    """(R, M) levels that are left without the path or that the tide may bring, and where what is `claimed` would stand alone but for the tide."""
+def _left(rule: Rule, other: Without, claimed: Levels) -> tuple[Levels, Bools, dict[str, Floats]]:
+    """(R, M) levels that are left without the path or that the tide may bring, where what is `claimed` would stand alone but for the tide, and that tide."""
     table = other.table(rule.indicators)
     columns = _columns(table.heading, table, rule)
     left = reached(rule, columns)
     alone = other.cells & (left < claimed)
     margin = rule.explained_by.tide_margin if rule.explained_by else None
     tide = other.tide(rule.indicators, margin) if margin is not None and alone.any() else {}
-    return (reached(rule, raised(columns, table, rule, tide)) if tide else left), alone
+    return (reached(rule, raised(columns, table, rule, tide)) if tide else left), alone, tide
 
 
 def _columns(side: Columns, table: Table, rule: Rule) -> Columns:

@@ -35,11 +35,12 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the other paths say, in one town at the last tick, of the causes that would explain a claim: `columns` at `at`, and whether any is there
-    (None: that is not known)."""
+    (None: that is not known). `tide`: by indicator what the moon may bring of it (rules.foretold), where it may any."""
 
     columns: Columns
     at: tuple[int, int]
     verdict: bool | None
+    tide: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,10 @@ def _own(indicator: Indicator, gauge: Station) -> float:
 def raised(columns: Columns, table: Table, rule: Rule, told: dict[str, Floats]) -> Columns:
     """What is left without a path, raised to what the tide may bring of its claim (`accounted` by indicator)."""
     values, absent = dict(columns.values), dict(columns.absent)
-    own = {word.mark.measures: word for word in rule.own if word.mark and word.mark.measures}
+    own = {word.mark.measures: (word.name, word.mark.usual) for word in rule.own if word.kind == "mark" and word.mark}
     for name, tidal in told.items():
-        number = own.get(name)  # read as the reading of the station that decides (marks.shown)
-        shift = table.heading.values[number.name].lo - number.mark.usual if number and number.mark else 0.0
+        number, usual = own.get(name, ("", 0.0))
+        shift = table.heading.values[number].lo - usual if number else 0.0  # read as the reading of the station that decides (marks.shown)
         value = np.maximum(values[name].lo, np.round(tidal + shift, 6))
         values[name] = Interval(value, np.maximum(values[name].hi, value))
         if name in absent:

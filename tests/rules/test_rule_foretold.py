@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +12,12 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rules_world import World, make, reading
+from rules_world import ROOT, World, make, reading
 from test_rule_explained import DRY, HOURS, OFF, STAGE, Series, notices, run
 
 import rules
 from connectors.quality.derive import derive
+from core.county.overrides import COLUMNS, FILE
 from core.model import Batch, Hazard, Level, RiskScore
 from rules.assess import judge
 from rules.testworld import START, sources, world
@@ -53,7 +55,7 @@ def test_as_much_of_a_claim_counts_as_the_tide_may_bring(why: str, case: list[di
     assert last(DEAF, UP, forecasts=case) == (Level.NONE, Level.YELLOW) and last(OFF[STAGE.id], UP)[0] == Level.YELLOW
 
 
-def told(stations: dict, **change: object):
+def proved(stations: dict, **change: object):
     """The county, the last two ticks and what is known of UP and a tide of 5.1 m, its predictions changed."""
     case = {"name": "x", "stations": stations, "forecasts": foretold([5.1] * 50), "series": {"tide@T": " ".join(map(str, UP)), "rain@M": "0x50"}}
     county, ticks = world(case, 1.0), [START + timedelta(hours=HOURS - n) for n in (2, 1)]
@@ -63,8 +65,8 @@ def told(stations: dict, **change: object):
 
 def test_a_prediction_in_another_datum_is_never_compared_and_none_counts_before_it_is_issued() -> None:
     places = {"T": GAUGE["T"] | {"datum": "吴淞"}}
-    assert [told(places, datum=datum) for datum in ("吴淞", "", "废黄河")] == [[2, 2], [2, 2], [0, 0]]
-    assert told(GAUGE, issued=pd.Timestamp(START + timedelta(hours=HOURS - 1))) == [0, 2]
+    assert [proved(places, datum=datum) for datum in ("吴淞", "", "废黄河")] == [[2, 2], [2, 2], [0, 0]]
+    assert proved(GAUGE, issued=pd.Timestamp(START + timedelta(hours=HOURS - 1))) == [0, 2]
 
 
 @pytest.mark.parametrize(("why", "day", "level"), [
@@ -134,9 +136,9 @@ HIGH = [at for at in HOURLY if moon(at) == max(moon(at + timedelta(hours=h)) for
 SPRING, NEAP = max(HIGH, key=moon), min(HIGH, key=moon)
 
 
-def judged(folder: Path, now: datetime, days: int, drift: float = 0.0, hours: int = 6) -> tuple[World, RiskScore]:
+def judged(folder: Path, now: datetime, days: int, drift: float = 0.0, hours: int = 6, county: Path | None = None) -> tuple[World, RiskScore]:
     """A dry, still county in which TSG has told `days` of tide and at last drifts by `drift` (m) within six hours, `hours` ago; and Haimen's score."""
-    home = make(folder)
+    home = make(folder, county)
     feed = home.county.feed("water")
     home.calm(now, hours=60)
     told = [reading("TSG", "tide", at, round(moon(at) + drift * min(1.0, max(0.0, (hours - h) / 6)), 3), feed="water", received=now, datum="吴淞")
@@ -167,7 +169,19 @@ def test_a_drift_on_a_neap_tide_is_asked_about(tmp_path: Path, days: int, hours:
     assert (score.level, score.ceiling) == (Level.NONE, Level.YELLOW)
     [(ref, text)] = notices(home)
     assert ref.startswith("TSG/flood.stage/yellow") and f"也不见成因（{says}" in text and "；其他线路：周边24小时雨量 0 mm、" in text and "（潮位超警戒水位 " in text
+    told = rules.explain(town="haimen", hazard=Hazard.FLOOD, at=NEAP, county=home.county, lake=home.lake, ledger=home.ledger)
+    assert told.matches and "stage_above_warning 天文潮加 0.3 m 所及：现 -" in told.text() and "m，阈值 0.2 m，不成立" in told.text()
 
 
 def test_a_drift_of_two_days_without_a_prediction_cannot_be_told_from_a_tide_and_counts(tmp_path: Path) -> None:
     assert judged(tmp_path, NEAP, 8, drift=1.5, hours=48)[1].level == Level.YELLOW
+
+
+@pytest.mark.parametrize(("own", "level"), [(0.45, Level.BLUE), (0.30, Level.YELLOW)])
+def test_the_tide_is_held_against_the_gauges_own_number(tmp_path: Path, own: float, level: Level) -> None:
+    """Half a metre of drift on a spring tide of 5.2 m: with its margin that reaches 0.3 m over the mark, and not 0.45 m."""
+    folder = tmp_path / "haimen"
+    shutil.copytree(ROOT / "county" / "haimen", folder, ignore=shutil.ignore_patterns("scenarios"))
+    (folder / FILE).write_text(",".join(COLUMNS) + f"\nflood.stage,yellow,stage_above_warning,,TSG,{own},m,,自定,false,\n", encoding="utf-8")
+    score = judged(tmp_path, SPRING, 60, drift=0.5, county=folder)[1]
+    assert (score.level, score.ceiling) == (level, Level.YELLOW)
