@@ -157,7 +157,7 @@ def test_the_made_tide_is_over_the_warning_at_springs_and_far_under_it_at_neaps(
 def test_a_spring_tide_alone_is_proved_at_the_same_tick_with_and_without_a_prediction(tmp_path: Path, days: int) -> None:
     home, score = judged(tmp_path, SPRING, days)
     proof = next(e for e in score.evidence if e.rule == "flood.stage")
-    assert (score.level, score.proved) == (Level.YELLOW, Level.YELLOW) and "tide_foretold" in proof.flags and notices(home) == []
+    assert (score.level, score.proved) == (Level.YELLOW, Level.YELLOW) and "tide_reaches" in proof.flags and notices(home) == []
     assert score.reason.startswith("潮位超警戒水位 ") and rules.explain(
         town="haimen", hazard=Hazard.FLOOD, at=SPRING, county=home.county, lake=home.lake, ledger=home.ledger).matches
 
