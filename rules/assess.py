@@ -18,7 +18,7 @@ from core.ledger import HoldRow, Ledger, score_to_json
 from core.model import Hazard, Level, RiskScore
 from core.signing import digest
 from core.times import iso, parse_iso
-from rules import overrides
+from rules import foretold, overrides
 from rules.catalogue import Catalogue, load_catalogue
 from rules.evidence import Tracer, evidence
 from rules.explained import weigh, without_each
@@ -102,9 +102,10 @@ def read(
     """
     first = since or now
     asking = rules_of(county, now) if rules is None else rules
-    back = timedelta(hours=back_hours(_catalogue(asking), asked_names(asking)))
+    moon = any(rule.explained_by and rule.explained_by.tide_margin is not None for rule in asking)
+    back = timedelta(hours=max(back_hours(_catalogue(asking), asked_names(asking)), foretold.BACK_H + 1.0 if moon else 0.0))
     observations = lake.observations(start=first - back, end=now, as_of=now)
-    forecasts = lake.observations(start=first, end=now + LOOK_AHEAD, as_of=now, forecasts=True)
+    forecasts = lake.observations(start=first - timedelta(hours=foretold.AROUND_H), end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
     signals = whole_lists(lake.signals(as_of=now), now, ledger)
     reports = lake.reports(start=now - reports_back(), end=now, as_of=now)

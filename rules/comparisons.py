@@ -11,7 +11,7 @@ from core.model import Level
 from rules.findings import Finding
 from rules.language import Columns, evaluate, number
 from rules.language.nodes import Compare, Name, Node, Number, walk
-from rules.scoring import amount, spell
+from rules.scoring import amount, spell, usual_name
 
 TRUTHS = {True: "成立", False: "不成立", None: "未知"}
 
@@ -43,6 +43,8 @@ def comparisons(finding: Finding, columns: Columns, town: int, units: dict[str, 
     answer, cause = finding.answers.get(town), finding.rule.explained_by
     if answer is not None and cause is not None:
         known += [_one(Level.NONE, leaf, answer.columns, answer.at, units) for leaf in leaves(cause.tree)]
+        known += [_tidal(name, value, float(finding.reader.known(name)[-1, town]), cause.tide_margin or 0.0) for name, value in answer.tide.items()
+                  if name == usual_name(name)]  # where a gauge has its own number, heights are measured against that
     return tuple(known)
 
 
@@ -60,6 +62,12 @@ def _one(level: Level, leaf: Compare, columns: Columns, at: tuple[int, int], uni
         threshold=_finite((right.lo if rising else right.hi)[at]), unit=unit_of(leaf, units),
         truth=True if truth.must[at] else None if truth.may[at] else False,
     )
+
+
+def _tidal(name: str, value: float, claimed: float, margin: float) -> Comparison:
+    """How much of a claimed height the tide and its margin may bring."""
+    return Comparison(level=Level.NONE, text=f"{usual_name(name)} 天文潮加 {amount(margin, 'm')} 所及", value=value, possible=value, threshold=_finite(claimed),
+                      unit="m", truth=value >= claimed)
 
 
 def unit_of(leaf: Compare, units: dict[str, str]) -> str:

@@ -164,6 +164,8 @@ def evidence(finding: Finding, town: int, tracer: Tracer) -> Evidence:
     answer = finding.answers.get(town)
     if answer is not None and rule.explained_by is not None:
         conditions["explained_by"] = (rule.explained_by.text, answer.verdict)
+    if town in finding.tidal:
+        flags.append("tide_reaches")
     if finding.unexplained[at]:
         flags.append("unexplained")
         next_text = f"{Level(int(finding.unexplained[at])).zh}需另一线路的测站或成因证实"

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from core.model import Level
 from rules.catalogue import Indicator
-from rules.findings import Answer, Finding, reached
+from rules.findings import Answer, Finding, Levels, reached
+from rules.foretold import accounted, raised
 from rules.language import Columns, evaluate
 from rules.packs import Rule, asked_names
 from rules.readings import Readings
@@ -32,6 +33,7 @@ from rules.situation import Situation, Table
 from rules.spatial import extend
 
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Reaches that dilute one path instead of letting it lead.
 DILUTED = ("idw", "mean")
@@ -40,12 +42,13 @@ DILUTED = ("idw", "mean")
 @dataclass(frozen=True, slots=True)
 class Without:
     """Some towns without one path: at ticks `rows` (R,) and in `towns` (M,), where that path leads in `cells` (R, M); `table` of named indicators
-    there (R, M)."""
+    there (R, M); `tide`: by indicator (R, M) what the moon and a margin (m) may bring of the path's own claim (rules.foretold)."""
 
     rows: Ints
     towns: Ints
     cells: Bools
     table: Callable[[tuple[str, ...]], Table]
+    tide: Callable[[tuple[str, ...], float], dict[str, Floats]]
 
 
 def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
@@ -55,15 +58,17 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
         return finding
     cap = np.full(finding.heading.shape, int(Level.RED), dtype=np.int8)
     answers: dict[int, Answer] = {}
+    tidal: set[int] = set()
     last = len(cap) - 1
     for other in others:
         at = np.ix_(other.rows, other.towns)
         claimed = finding.heading[at]
         if not (other.cells & (claimed > 0)).any():
             continue
-        table = other.table(rule.indicators)
-        left = reached(rule, _columns(table.heading, table, rule))
+        left, lone, tide = _left(rule, other, claimed)
         alone = other.cells & (left < claimed)
+        if other.rows[-1] == last:
+            tidal |= set(other.towns[lone[-1] & ~alone[-1]].tolist())
         if not alone.any():
             continue
         table = other.table(cause.indicators)
@@ -75,9 +80,22 @@ def weigh(finding: Finding, others: Iterable[Without]) -> Finding:
             for n in map(int, np.flatnonzero(alone[-1])):
                 town = int(other.towns[n])
                 if town not in answers or calm[-1, n]:
-                    answers[town] = Answer(known, (-1, n), True if truth.must[-1, n] else None if truth.may[-1, n] else False)
+                    answers[town] = Answer(known, (-1, n), True if truth.must[-1, n] else None if truth.may[-1, n] else False,
+                                           {name: float(v[-1, n]) for name, v in tide.items() if np.isfinite(v[-1, n])})
     unexplained = np.where(cap < finding.heading, finding.heading, 0).astype(np.int8)
-    return replace(finding, proved=np.minimum(finding.proved, cap), heading=np.minimum(finding.heading, cap), unexplained=unexplained, answers=answers)
+    return replace(finding, proved=np.minimum(finding.proved, cap), heading=np.minimum(finding.heading, cap), unexplained=unexplained, answers=answers,
+                   tidal=frozenset(tidal))
+
+
+def _left(rule: Rule, other: Without, claimed: Levels) -> tuple[Levels, Bools, dict[str, Floats]]:
+    """(R, M) levels that are left without the path or that the tide may bring, where what is `claimed` would stand alone but for the tide, and that tide."""
+    table = other.table(rule.indicators)
+    columns = _columns(table.heading, table, rule)
+    left = reached(rule, columns)
+    alone = other.cells & (left < claimed)
+    margin = rule.explained_by.tide_margin if rule.explained_by else None
+    tide = other.tide(rule.indicators, margin) if margin is not None and alone.any() else {}
+    return (reached(rule, raised(columns, table, rule, tide)) if tide else left), alone, tide
 
 
 def _columns(side: Columns, table: Table, rule: Rule) -> Columns:
@@ -98,7 +116,13 @@ def without_each(rule: Rule, situation: Situation, wanted: Bools) -> Iterator[Wi
         at, towns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
         if at.size:
             made = functools.cache(functools.partial(situation.without, path, rows[at], towns, asked_names((rule,))))
-            yield Without(rows[at], towns, cells[np.ix_(at, towns)], functools.cache(lambda names, made=made: made().table(names)))
+            tide = functools.cache(functools.partial(_tide, situation, path, rows[at], towns))
+            yield Without(rows[at], towns, cells[np.ix_(at, towns)], functools.cache(lambda names, made=made: made().table(names)), tide)
+
+
+def _tide(situation: Situation, path: str, rows: Ints, towns: Ints, indicators: tuple[str, ...], margin: float) -> dict[str, Floats]:
+    found = ((name, accounted(situation, situation.catalogue.indicators[name], path, rows, towns, margin)) for name in indicators)
+    return {name: value for name, value in found if value is not None}
 
 
 def _leads(indicator: Indicator, readings: Readings, rows: Ints, paths: dict[str, int]) -> Ints:

@@ -35,11 +35,12 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the other paths say, in one town at the last tick, of the causes that would explain a claim: `columns` at `at`, and whether any is there
-    (None: that is not known)."""
+    (None: that is not known). `tide`: by indicator what the moon may bring of it (rules.foretold), where it may any."""
 
     columns: Columns
     at: tuple[int, int]
     verdict: bool | None
+    tide: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Finding:
     """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `claimed` (T, N) what the data would prove if one path were believed alone, `others`
     (T, N) what is left without each indicator's best path (worked out where something is claimed); `truths` by level (T, N);
     `age_s` (T, N): age of the readings that it rests on, by the indicator that is worst off. `unexplained` (T, N): the level that one path alone
-    claims or was heading for, known to be without a cause, 0 elsewhere; `answers` by number of the town, where a claim stands alone."""
+    claims or was heading for, known to be without a cause, 0 elsewhere; `answers` by number of the town, where a claim stands alone; `tidal`: towns at
+    the last tick where nothing but the tide keeps a claim from standing alone."""
 
     rule: Rule
     proved: Levels
@@ -60,6 +62,7 @@ class Finding:
     others: Levels
     unexplained: Levels
     answers: Mapping[int, Answer] = field(default_factory=dict)
+    tidal: frozenset[int] = frozenset()
 
     @property
     def progress(self) -> dict[Level, Floats]:

@@ -27,7 +27,7 @@ def forecast_towns(indicator: Indicator, county: County, frame: pd.DataFrame, ti
     column = {s.station: number for number, s in enumerate(stations)}
     values = np.full((len(ticks), len(stations)), -np.inf)
     rows = frame[frame["observed_property"].isin(indicator.properties) & frame["station"].isin(column) & (frame["flag"] == Flag.GOOD)]
-    rows = rows[rows["value"].notna()]
+    rows = rows[rows["value"].notna() & (rows["time"] >= ticks[0])]  # what lies before is the tide's (rules.foretold)
     for number, tick in enumerate(ticks if len(rows) else []):
         near = rows[(rows["issued"] <= tick) & (rows["issued"] > tick - timedelta(hours=ISSUE_H))]
         newest = near[near["issued"] == near.groupby(["station", "observed_property"])["issued"].transform("max")]

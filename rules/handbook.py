@@ -126,8 +126,12 @@ def _explained(rule: Rule, catalogue: Catalogue) -> Explained | None:
     cause, known = rule.explained_by, catalogue.indicators
     if cause is None:
         return None
-    return Explained(text=cause.text, zh=plain(cause.tree, known), en=plain(cause.tree, known, EN), question=cause.question, source=cause.source,
-                     verified=cause.verified)
+    text, zh, en = cause.text, plain(cause.tree, known), plain(cause.tree, known, EN)
+    if cause.tide_margin is not None:
+        margin = amount(cause.tide_margin, "m")
+        text, zh, en = (f"{text}; tide_margin: {margin}", f"{zh}，或者天文潮（没有预报时以前一潮日最高潮位代之）加 {margin} 够到该级",
+                        f"{en} or the astronomical tide (without a prediction the highest of the tidal day before) and {margin} come up to the level")
+    return Explained(text=text, zh=zh, en=en, question=cause.question, source=cause.source, verified=cause.verified)
 
 
 def _in_town(rule: Rule, town: Town) -> Rule:

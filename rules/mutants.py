@@ -46,6 +46,10 @@ def changes(rule: Rule) -> Iterator[Change]:
         for spoiled, before, after in _trees(rule.explained_by.tree):
             yield Change(rule=replace(rule, explained_by=replace(rule.explained_by, tree=spoiled)), kind="成因", keys=("explained_by", "condition"),
                          text=f"explained_by {spell(before)} → {spell(after)}", at=before.at)
+        margin = rule.explained_by.tide_margin
+        for value in (None, *(margin * s for s in SHIFTS)) if margin is not None else ():
+            yield Change(rule=replace(rule, explained_by=replace(rule.explained_by, tide_margin=value)), kind="成因", keys=("explained_by", "tide_margin"),
+                         text=f"explained_by tide_margin {margin:g} m → {value}")
     yield from _around(rule)
 
 

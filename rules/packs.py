@@ -21,6 +21,7 @@ from rules import packcheck
 from rules.catalogue import Catalogue, Indicator, load_catalogue
 from rules.language import Place, RuleError, Symbol, compile_condition, unknown_word
 from rules.language.nodes import Node, names
+from rules.language.units import to_unit
 from rules.yamltext import Document, Problems, load
 
 FOLDER = Path(__file__).with_name("packs")
@@ -30,6 +31,8 @@ RULE_KEYS = frozenset({
     "id", "title", "hazard", "levels", "hold", "role", "stage", "optional", "corroborate", "explained_by", "source", "verified", "note",
 })
 CAUSE_KEYS = ("condition", "question", "source", "verified")
+#: And what may stand there too.
+CAUSE_ALSO = ("tide_margin",)
 REQUIRED = ("pack", "title", "jurisdiction", "valid_from", "source", "verified", "rules")
 _SPAN = re.compile(r"(\d{1,5})\s*(s|min|h)\Z")
 _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(\S*)\Z")
@@ -46,13 +49,15 @@ class Hold:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """What in nature would explain a claim of the rule (rules.explained): a condition as text and checked tree, the `indicators` it names, what the
-    duty desk is asked where nothing does, and where its numbers come from."""
+    duty desk is asked where nothing does, and where its numbers come from. `tide_margin`: how far (m) over the foretold tide a gauge's reading still
+    counts as tide (rules.foretold); None: the moon is not asked."""
 
     text: str
     tree: Node
     question: str
     source: str = ""
     verified: bool = False
+    tide_margin: float | None = None
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -301,7 +306,7 @@ def _conditions(
 def _cause(
     document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...], symbols: Mapping[str, Symbol]
 ) -> Cause | None:
-    if not isinstance(raw, dict) or set(raw) != set(CAUSE_KEYS) or not all(isinstance(raw[key], str) and raw[key] for key in CAUSE_KEYS[:3]):
+    if not isinstance(raw, dict) or set(raw) - set(CAUSE_ALSO) != set(CAUSE_KEYS) or not all(isinstance(raw[key], str) and raw[key] for key in CAUSE_KEYS[:3]):
         problems.add(f"explained_by 应写明 {'、'.join(CAUSE_KEYS)}", f"explained_by needs {', '.join(CAUSE_KEYS)}", document.place(*at))
         return None
     text = " ".join(raw["condition"].split())
@@ -310,7 +315,21 @@ def _cause(
     except RuleError as error:
         problems.errors.append(error)
         return None
-    return Cause(text=text, tree=tree, question=raw["question"], source=raw["source"], verified=_yes(document, problems, raw["verified"], *at, "verified"))
+    return Cause(text=text, tree=tree, question=raw["question"], source=raw["source"], verified=_yes(document, problems, raw["verified"], *at, "verified"),
+                 tide_margin=_height(document, problems, raw["tide_margin"], *at, "tide_margin") if "tide_margin" in raw else None)
+
+
+def _height(document: Document, problems: Problems, value: Any, *keys: str | int) -> float | None:
+    """A height such as "0.30 m" or "30 cm" in metres, not under zero."""
+    match = _NUMBER.match(str(value).strip())
+    try:
+        height = to_unit(float(match[1]), match[2], "m") if match else -1.0
+    except ValueError:
+        height = -1.0
+    if height < 0:
+        problems.add(f"{keys[-1]} 应为不小于零的高度，如 0.30 m", "a height such as 0.30 m is expected", document.place(*keys))
+        return None
+    return height
 
 
 def _hold(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...]) -> Hold:

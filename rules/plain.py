@@ -26,6 +26,9 @@ class Tongue:
 
 #: Units as people write them.
 UNITS = {"degC": "°C", "deg": "°"}
+#: A change and what people call it where it goes the other way, so that no threshold is told as less than nothing: Chinese, English.
+TURNED = (("下降", "上升"), ("drop of", "rise of"))
+_TURNED_OP = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 #: A declared stage as people call it, and as it ends the title of an indicator that is counted from it.
 MARKS = {"warning_stage": ("警戒", "the warning stage"), "guaranteed_stage": ("保证", "the guaranteed stage"), "record_stage": ("历史最高", "the record")}
 ZH = Tongue(compare={">=": "达到", ">": "超过", "<=": "不超过", "<": "低于", "==": "等于", "!=": "不等于"}, both="，并且", either="，或者",
@@ -37,6 +40,12 @@ EN = Tongue(compare={">=": "at least", ">": "more than", "<=": "at most", "<": "
 def plain(node: Node, indicators: Mapping[str, Indicator], tongue: Tongue = ZH) -> str:
     """The condition as a sentence without its full stop; numbers after parameters, in canonical units, wind with its force."""
     return _Speaker(indicators, tongue).say(node)
+
+
+def turned(title: str, value: float, *, english: bool = False) -> str:
+    """The title of a change whose `value` is told without its sign; as it is where it has no other side."""
+    here, there = TURNED[english]
+    return title.replace(here, there) if value < 0 else title
 
 
 class _Speaker:
@@ -52,7 +61,7 @@ class _Speaker:
         if isinstance(node, Not):
             return tongue.negation + self.say(node.operand, "not")
         if isinstance(node, Compare):
-            return self._over_mark(node) or f"{self._number(node.left, node)}{' ' if tongue.english else ''}{tongue.compare[node.op]} {self._number(node.right, node)}"
+            return self._over_mark(node) or self._turned(node) or self._compared(self._number(node.left, node), node.op, self._number(node.right, node))
         return self._number(node, None)
 
     def _over_mark(self, node: Compare) -> str:
@@ -68,6 +77,21 @@ class _Speaker:
             return f"{what} at {en} or over it" if value == 0 else over
         what = indicator.title.removesuffix(f"超{zh}")
         return f"{what}达到{zh}" if value == 0 else f"{what}超{zh} {value:g} m 以上" if value > 0 else f"{what}距{zh}不到 {-value:g} m（或已超过）"
+
+    def _turned(self, node: Compare) -> str:
+        """'日均潮位上升达到 0.05 m' for a drop of at most -0.05 m; "" for anything else."""
+        value = node.right.value if isinstance(node.right, Number) else 0.0
+        if value >= 0 or not isinstance(node.left, Name) or node.op not in _TURNED_OP:
+            return ""
+        english, indicator = self._tongue.english, self._known[node.left.name]
+        title = indicator.title_en if english else indicator.title
+        what = turned(title, value, english=english)
+        if what == title:
+            return ""
+        return self._compared(what, _TURNED_OP[node.op], amount(-value, UNITS.get(indicator.unit, indicator.unit)))
+
+    def _compared(self, left: str, op: str, right: str) -> str:
+        return f"{left}{' ' if self._tongue.english else ''}{self._tongue.compare[op]} {right}"
 
     def _number(self, node: Node, within: Compare | None) -> str:
         match node:

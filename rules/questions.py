@@ -8,11 +8,12 @@ import numpy as np
 
 from core.county import Station
 from core.model import Hazard, Level
+from rules import foretold
 from rules.comparisons import leaves
 from rules.findings import Answer, Finding
 from rules.language.nodes import names
 from rules.packs import Cause
-from rules.reasons import say
+from rules.reasons import say, spoken
 from rules.scoring import proving
 from rules.situation import Situation
 
@@ -33,13 +34,13 @@ def questions(situation: Situation, findings: Iterable[Finding], in_force: Mappi
             ref = f"{station.station if station else town.key}/{finding.rule.id}/{level.en}"
             if ref not in asked and cause:
                 asked.add(ref)
-                yield ref, _text(station.name if station else town.name, finding, level, shown, _absent(situation, cause, finding.answers[number]))
+                yield ref, _text(station.name if station else town.name, finding, level, shown, _absent(situation, cause, finding.answers[number], station))
 
 
 def _text(who: str, finding: Finding, level: Level, shown: str, absent: str) -> str:
     question = finding.rule.explained_by.question if finding.rule.explained_by else ""
     claim = f"{who}独自报{finding.rule.title}{level.zh}{f'（{shown}）' if shown else ''}"
-    return (f"{claim}，没有另一线路证实，也不见成因{f'（其他线路：{absent}）' if absent else ''}：{question}"
+    return (f"{claim}，没有另一线路证实，也不见成因{f'（{absent}）' if absent else ''}：{question}"
             f"请派人到现场或去电核实；证实前只列入“不能排除” / one path alone claims {level.en}, nothing explains it")
 
 
@@ -50,15 +51,16 @@ def _claimant(situation: Situation, finding: Finding, town: int, level: Level) -
     for name in proof or rule.indicators:
         station = situation.readings.binding(known[name], town) if known[name].kind == "station" else None
         if station is not None:
-            return station, say(known[name], float(finding.reader.known(name)[-1, town])) if proof else "已失联，按其上涨趋势"
+            return station, spoken(situation, name, town, float(finding.reader.known(name)[-1, town])) if proof else "已失联，按其上涨趋势"
     return None, ""
 
 
-def _absent(situation: Situation, cause: Cause, answer: Answer) -> str:
-    """'周边24小时雨量 0 mm、周边24小时水位上涨 0.05 m': what is read of the causes, as far as anybody reads it."""
+def _absent(situation: Situation, cause: Cause, answer: Answer, station: Station | None) -> str:
+    """'天文潮最高 3.92 m；其他线路：周边24小时雨量 0 mm、周边24小时水位上涨 0.05 m': what is read of the causes, as far as anybody reads it."""
     told = []
     for name in dict.fromkeys(name for leaf in leaves(cause.tree) for name in names(leaf)):
         indicator, value = situation.catalogue.indicators[name], float(answer.columns.values[name].lo[answer.at])
         if indicator.kind == "station" and np.isfinite(value):
-            told.append(say(indicator, round(value, 2) + 0.0))  # no "-0"
-    return "、".join(told[:MOST_CAUSES])
+            told.append(say(indicator, round(value, 2)))
+    tide = foretold.say(situation, station) if station and cause.tide_margin is not None else ""
+    return "；".join(part for part in (tide, f"其他线路：{'、'.join(told[:MOST_CAUSES])}" if told else "") if part)

@@ -12,7 +12,7 @@ from rules.catalogue import Indicator
 from rules.findings import Finding
 from rules.language.nodes import names
 from rules.outlook import Outlook
-from rules.plain import plain
+from rules.plain import plain, turned
 from rules.scoring import amount, counterfactual, proving
 from rules.situation import Situation
 
@@ -96,21 +96,30 @@ def _proof(situation: Situation, finding: Finding, town: int) -> str:
     level = Level(int(finding.proved[-1, town]))
     leaves = proving(finding.rule.conditions[level][1], finding.reader, (-1, town))
     named = dict.fromkeys(name for leaf in leaves for name in names(leaf))
-    shown = [say(situation.catalogue.indicators[name], float(finding.reader.known(name)[-1, town])) for name in named]
+    shown = [spoken(situation, name, town, float(finding.reader.known(name)[-1, town])) for name in named]
     return f"{'、'.join([text for text in shown if text][-2:]) or finding.rule.title}（{finding.rule.id} {level.zh}）"
 
 
-def say(indicator: Indicator, value: float) -> str:
-    """An indicator's value as people would say it; "" for what only places the town, or is a threshold."""
+def spoken(situation: Situation, name: str, town: int, value: float) -> str:
+    """`say` of an indicator in one town, a tide by that name where it is a tidal gauge that decides."""
+    indicator = situation.catalogue.indicators[name]
+    station = situation.readings.binding(indicator, town) if indicator.kind == "station" and indicator.above else None
+    return say(indicator, value, tidal=station is not None and "stage" not in station.properties)
+
+
+def say(indicator: Indicator, value: float, *, tidal: bool = False) -> str:
+    """An indicator's value as people would say it; "" for what only places the town, or is a threshold. `tidal`: a height over a mark is a tide's."""
     if indicator.kind in ("town", "official", "mark"):
         return ""
     if indicator.kind == "report":
         return f"{indicator.title} {Level(int(value)).zh}"
     if indicator.above and indicator.unit == "m":
-        return f"{'周边' if indicator.title.startswith('周边') else ''}水位{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
+        what = "潮位" if tidal or indicator.properties == ("tide",) else "水位"
+        return f"{'周边' if indicator.title.startswith('周边') else ''}{what}{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
     if indicator.quantity == "eta":
         circle = f"{_FORCES[indicator.force]}级风圈"
         return f"已在{circle}内" if value <= 0 else f"约 {value:g} 小时后进入{circle}"
     if indicator.share:
         return f"{indicator.title} {round(value * 100, 1):g} %"
-    return f"{indicator.title} {amount(value, indicator.unit)}"
+    title = turned(indicator.title, value)
+    return f"{title} {amount(value if title == indicator.title else -value, indicator.unit)}"

@@ -90,10 +90,10 @@ def with_impact(base: float, level: int, impact: int) -> float:
 
 
 def amount(value: float, unit: str) -> str:
-    """A number as people read it: at most two decimals, its unit, per cent for shares."""
+    """A number as people read it: at most two decimals, never "-0", its unit, per cent for shares."""
     if not np.isfinite(value):
         return "未知" if value < 0 else "无"
-    return f"{round(value, 2):g} {_UNITS.get(unit, unit)}".rstrip()
+    return f"{round(value, 2) + 0.0:g} {_UNITS.get(unit, unit)}".rstrip()
 
 
 def counterfactual(level: Level, node: Node, reader: Reader, row: tuple[int, int], units: Mapping[str, str]) -> str:

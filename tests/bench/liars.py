@@ -15,9 +15,10 @@ import pandas as pd
 
 from connectors.quality.doubts import doubts
 from connectors.quality.sheet import Sheet
+from connectors.quality.tide import predict
 from core.county import County, Station
 from core.lake.rows import to_table
-from core.model import Flag, TrackPoint
+from core.model import Flag, Observation, TrackPoint
 from core.quality import Doubt
 from rules.assess import Judged, judge, rules_of
 from rules.catalogue import load_catalogue
@@ -134,6 +135,11 @@ def copies(county: County) -> Town:
     return Town(wide, tuple(liars))
 
 
+def tide_at(hour: np.ndarray) -> np.ndarray:
+    """The moon's part, m in the county's datum."""
+    return np.asarray(1.0 + 1.35 * np.sin(2 * np.pi * hour / 12.42))
+
+
 def honest(county: County, feed: str) -> tuple[tuple[Station, ...], Arrays]:
     """A quiet, showery summer day of one feed: (stations, values by property (HOURS, S)), NaN where a station does not measure it. Invented."""
     stations = county.stations_of(feed)
@@ -145,7 +151,7 @@ def honest(county: County, feed: str) -> tuple[tuple[Station, ...], Arrays]:
     made = {
         "rain": shower, "wind_speed": wind, "wind_gust": wind * 1.6 + 1.0, "wind_direction": 150 + 10 * np.sin(hour / 9.0) + random.normal(0, 5, shape),
         "pressure": 1006 + np.sin(hour / 12.0) + random.normal(0, 0.2, shape), "stage": 2.12 + 0.002 * hour + random.normal(0, 0.01, shape),
-        "tide": 1.0 + datum + 1.35 * np.sin(2 * np.pi * hour / 12.42) + random.normal(0, 0.02, shape), "tilt": 0.4 + random.normal(0, 0.004, shape),
+        "tide": datum + tide_at(hour) + random.normal(0, 0.02, shape), "tilt": 0.4 + random.normal(0, 0.004, shape),
         "displacement": 12.0 + random.normal(0, 0.02, shape), "crack": 1.5 + random.normal(0, 0.01, shape), "groundwater": 1.8 + random.normal(0, 0.02, shape),
     }
     return stations, {name: np.where([name in s.properties for s in stations], np.round(v, 3), np.nan) for name, v in made.items()
@@ -184,10 +190,12 @@ class Alarm:
 
 
 class Day:
-    """The quiet day of a copied county, judged as it was known at rows from START on."""
+    """The quiet day of a copied county, judged as it was known at rows from START on. `foretold`: its tidal gauges have told their tide for two months
+    before, so that it is foretold."""
 
-    def __init__(self, county: County) -> None:
+    def __init__(self, county: County, *, foretold: bool = False) -> None:
         self.town = copies(county)
+        self.tides = _foretold(self.town.county) if foretold else None
         self.day = {feed: honest(self.town.county, feed) for feed in GROUPS}
         self.rules = tuple(r for r in rules_of(self.town.county, NOW) if r.role == "hazard" and r.stage == "live")
         self.feed_of = {s.station: s.feed for s in county.stations}
@@ -211,7 +219,8 @@ class Day:
         tracks = to_table("tracks", [storm]).to_pandas(ignore_metadata=True)
         rows = pd.concat(parts, ignore_index=True)
         nothing = to_table("signals", []).to_pandas(ignore_metadata=True).rename(columns={"received": "listed_at"}).assign(snapshot_at=now)
-        return judge(Sources(observations=rows, forecasts=rows.iloc[0:0], tracks=tracks, signals=nothing, silent=frozenset()), now, self.town.county, self.rules)
+        ahead = rows.iloc[0:0] if self.tides is None else self.tides
+        return judge(Sources(observations=rows, forecasts=ahead, tracks=tracks, signals=nothing, silent=frozenset()), now, self.town.county, self.rules)
 
     def believed(self, around: str, hours: int) -> tuple[int, int]:
         """Towns and rules in which a drift shows a level when what TRUE says is so, and in how many it would if nature were not asked."""
@@ -242,6 +251,19 @@ class Day:
                     if n == copy and place is not None and properties & set(place.properties):
                         at = np.flatnonzero(raised & (np.arange(len(level)) // size == copy))
                         yield Alarm(lie=name, station=station, rule=after.rule.id, hours=hour, level=int(level[at].max()))
+
+
+def _foretold(county: County) -> pd.DataFrame:
+    """The tide as the real analysis of the two months before the day foretells it, at every gauge that has a mark."""
+    hour, ahead = np.arange(-60 * 24.0, 0.0), np.arange(START - 3.0, START + 36.0, 0.5)
+    past, at = (NOW.timestamp() + 3600 * h for h in (hour, ahead))
+    found = predict(past, tide_at(hour) + np.random.default_rng(6).normal(0, 0.02, len(hour)), at, latitude=32.0, now=NOW).values
+    gauges = [s for s in county.stations if "tide" in s.properties and s.warning_stage is not None]
+    if found is None or not gauges:
+        raise ValueError("nothing is foretold")
+    told = [Observation(feed=s.feed, station=s.station, observed_property="tide_astronomic", time=datetime.fromtimestamp(t, UTC), received=NOW, raw="", datum=s.datum,
+                        value=float(v) + (1.763 if s.datum == "吴淞" else 0.0), issued=NOW) for s in gauges for t, v in zip(at, found, strict=True)]
+    return to_table("observations", told).to_pandas(ignore_metadata=True)
 
 
 def _shown(judged: Judged) -> int:

@@ -28,8 +28,9 @@ NOTES = """refused = set aside at its receipt by every connector: a reading date
 A clock that runs behind makes its readings old: the station is stale after max_age, which widens the ceiling and proves nothing.
 A stuck rain gauge or canal gauge is not told from calm; it can hide, which the ceiling and the neighbours answer, but warns nobody.
 A slow drift of a gauge or a ground sensor that no other path measures looks like the thing it is there for. It is not told by itself: where it is known
-that nothing around explains it (no rain, no neighbour that moves, no storm, no signal) it stands in the ceiling and the duty desk is asked; where that
-is not known (a silent feed) it counts, because silence never suppresses.
+that nothing around explains it (no rain, no neighbour that moves, no storm, no signal, no tide so high) it stands in the ceiling and the duty desk is asked;
+where that is not known (a silent feed) it counts, because silence never suppresses. A tidal gauge whose tide nobody foretells is held against its tidal
+day before: a drift that is older than half a day is then taken for a tide, one that is foretold is not for days.
 A lie that outlasts twelve hours becomes the station's new truth: enter it in maintenance.csv."""
 
 
@@ -54,6 +55,8 @@ def main() -> None:
     for name, found in alarms.items():
         for rule, station in sorted({(a.rule, a.station) for a in found}):
             print(f"ALERT {name}: {station} {rule}")
+    lone = [len({a.station for a in found}) for found in (liars.Day(COUNTY, foretold=True).alarms("drift", HOURS), alarms["drift"])]
+    print(f"TIDE drift: {lone[0]} alerts where the tidal gauges have two months of past, {lone[1]} where they have two days")
     for name in liars.TRUE:
         shown, whole = day.believed(name, 3)
         print(f"TRUE {name}: the same rise shows in {shown} of {whole} towns and rules in which it would if nature were not asked")

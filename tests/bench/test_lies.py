@@ -43,11 +43,18 @@ def test_no_lie_of_one_station_causes_an_alert(name: str) -> None:
     assert DAY.alarms(name, HOURS.get(name, (0, 6))) == []
 
 
-def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere() -> None:
+def test_no_drift_causes_an_alert_where_the_tide_is_foretold_either() -> None:
+    assert liars.Day(COUNTY, foretold=True).alarms("drift", (0, 3, 6)) == []
+
+
+@pytest.mark.parametrize("foretold", [False, True])
+def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere(foretold: bool) -> None:
     """No other path measures what eight gauges and six ground sensors measure; their drift stands in the ceiling and rings the duty desk."""
-    judged = DAY.judged(liars.LIES["drift"], liars.START + 3)
+    judged = (liars.Day(COUNTY, foretold=True) if foretold else DAY).judged(liars.LIES["drift"], liars.START + 3)
     calm = {(town.key, hazard): Level.NONE for town in judged.situation.county.towns for hazard in Hazard}
-    asked = {ref.split(".")[0] for ref, _ in questions(judged.situation, judged.findings, calm)}
+    told = {ref.split(".")[0]: text for ref, text in questions(judged.situation, judged.findings, calm)}
+    asked = set(told)
+    assert ("（天文潮最高 4.1" if foretold else "（无天文潮预报，前一潮日最高 4.1") in told["TSG"]
     assert asked == {"CQ1", "HYZ", "LJZ", "SJZ", "SXZ", "TSG", "YDZ", "YLZ", *(f"DZ-0{n}" for n in range(1, 7))}
     for finding in judged.findings:
         assert (finding.ceiling[-1] >= finding.unexplained[-1]).all()

@@ -95,11 +95,16 @@ def seen(place, name: str, times, values, received: datetime = NOW, **change) ->
     return Batch(observations=tuple(rows))
 
 
-def run(place, lake, batch: Batch, now: datetime = NOW) -> list[Observation]:
+def derived(place, lake, batch: Batch, now: datetime = NOW) -> list[Observation]:
     county, feed = place
     out = derive(batch, feed=feed, county=county, lake=lake, now=now)
     lake.append(feed.feed, out, now)
     return [o for o in out.observations if o not in batch.observations]
+
+
+def run(place, lake, batch: Batch, now: datetime = NOW) -> list[Observation]:
+    """What is derived but for the tide to come."""
+    return [o for o in derived(place, lake, batch, now) if o.issued is None]
 
 
 def test_the_residual_of_a_new_tide_from_the_lakes_history(gauge, lake) -> None:
@@ -119,6 +124,33 @@ def test_a_tide_in_another_datum_is_never_compared(gauge, lake) -> None:
     lake.append(gauge[1].feed, seen(gauge, "tide", past, tide(past), NOW - timedelta(hours=1)), NOW)
     (residual,) = run(gauge, lake, seen(gauge, "tide", [NOW.timestamp()], [3.0], datum="1985"))
     assert (residual.value, residual.flag) == (None, Flag.UNKNOWN) and "1985" in residual.reasons[0]
+
+
+def test_the_tide_to_come_is_foretold_once_in_seven_hours_and_does_not_know_what_the_gauge_says_today(gauge, lake) -> None:
+    past = hours(50, NOW - timedelta(hours=1))
+    drift = np.where(past > NOW.timestamp() - 6 * 3600, 1.5, 0.0)
+    lake.append(gauge[1].feed, seen(gauge, "tide", past, tide(past) + drift, NOW - timedelta(hours=1)), NOW)
+    issues = {}
+    for minutes in range(0, 780, 30):
+        now = NOW + timedelta(minutes=minutes)
+        rows = derived(gauge, lake, seen(gauge, "tide", [now.timestamp()], tide(np.array([now.timestamp()])) + 1.5, now), now)
+        issues[minutes] = [o for o in rows if o.issued is not None]
+    assert [minutes for minutes, ahead in issues.items() if ahead] == [0, 420] and len(issues[0]) < 70
+    for minutes, ahead in issues.items():
+        now, times = NOW + timedelta(minutes=minutes), np.array([o.time.timestamp() for o in ahead])
+        assert {(o.observed_property, o.datum, o.flag, o.issued) for o in ahead} <= {("tide_astronomic", "吴淞", Flag.GOOD, now)}
+        if ahead:
+            assert ahead[0].time <= now - timedelta(hours=2) and ahead[-1].time >= now + timedelta(hours=30)
+            assert np.abs([o.value for o in ahead] - tide(times)).max() < 0.05
+
+
+def test_what_an_agency_foretells_is_not_foretold_again(gauge, lake) -> None:
+    past = hours(50, NOW - timedelta(hours=1))
+    lake.append(gauge[1].feed, seen(gauge, "tide", past, tide(past), NOW - timedelta(hours=1)), NOW)
+    later = NOW + timedelta(hours=24)
+    table = seen(gauge, "tide_astronomic", [later.timestamp()], [3.0], issued=NOW, datum="吴淞")
+    batch = replace(table, observations=(*table.observations, *seen(gauge, "tide", [NOW.timestamp()], [3.0]).observations))
+    assert [o.observed_property for o in derived(gauge, lake, batch)] == ["tide_residual"]
 
 
 def test_no_residual_unless_it_is_asked_for(gauge, lake) -> None:
