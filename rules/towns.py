@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats
@@ -22,6 +23,8 @@ from rules.statistics import StationValues
 SUPPORT_SHARE = 0.5
 #: How far the other paths themselves must be on their way from the baseline to a rule's first colour before one path may show it (own choice, unverified).
 FIRST_SHARE = 0.8
+#: Up to this share of the towns are looked at one by one, more of them all at once.
+FEW_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +143,19 @@ def _two_paths(values: Floats, stations: Side) -> tuple[Floats, Bools]:
 
 
 def youngest(values: StationValues, found: Reach) -> Floats:
-    """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for."""
-    age = found.cores.joined(turned(values.age_s), np.minimum, np.inf)
-    age[found.absent] = 0.0
-    return turned(age)
+    """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for.
+
+    At one tick nearly every station was heard at the newest time of all, and nothing is younger: only towns whose nearest was not look at the others.
+    """
+    least = values.age_s.min(axis=1, initial=np.inf)[:, None]
+    age = np.take(values.age_s, found.nearest, axis=1, mode="clip") if values.age_s.size else np.full((len(values.age_s), len(found.absent)), np.inf)
+    older = np.flatnonzero((age > least).any(axis=0) & ~found.absent)
+    if len(older) <= len(found.absent) * FEW_SHARE:
+        told = np.take(values.age_s, found.member[:, older], axis=1, mode="clip")  # (T, L, older)
+        age[:, older] = np.where(found.core[:, older], told, np.inf).min(axis=1)
+    else:
+        age = turned(found.cores.joined(turned(values.age_s), np.minimum, np.inf))
+    return np.where(found.absent, 0.0, age)
 
 
 def _possible(known: Floats, places: Side) -> Floats:
@@ -183,13 +195,19 @@ def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...]) -> TownValu
     """Weighted mean of the intervals' ends; one unknown place leaves the mean unknown on that side. One path is diluted, not contradicted."""
     values, found = places.values, places.found
     operator = found.by_distance if indicator.reach == "idw" else found.equally
-    sides = [values.lo, values.hi, *([] if values.heading is values.lo else [values.heading])]
-    ends = np.concatenate([turned(side) for side in sides], axis=1)  # one product for all sides and ticks
+    lo = _diluted(values.lo, found, operator, -np.inf)
+    exact = values.hi is values.lo or np.array_equal(values.hi, values.lo)
+    hi = np.where(np.isfinite(lo), lo, np.inf) if exact else _diluted(values.hi, found, operator, np.inf)
+    heading = lo if values.heading is values.lo else _diluted(values.heading, found, operator, -np.inf)
+    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(len(found.absent), dtype=bool), feeds, youngest(values, found))
+
+
+def _diluted(side: Floats, found: Reach, operator: csr_array, unknown: float) -> Floats:
+    """(T, N) the mean of one side of the intervals (T, S), `unknown` where one of a town's places is."""
+    ends = turned(side)
     finite = np.isfinite(ends)
-    told, blank = np.round(operator @ np.where(finite, ends, 0.0), 6), found.absent[:, None]
-    if not finite.all():
-        blank = blank | ((operator @ (~finite).astype(np.float64)) > 0)
-    unknown = np.repeat([-np.inf, np.inf, -np.inf][: len(sides)], len(values.lo))
-    lo, hi, *heading = (turned(side) for side in np.split(np.where(blank, unknown, told), len(sides), axis=1))
-    nowhere = np.zeros(found.member.shape[1], dtype=bool)
-    return TownValues(lo, hi, heading[0] if heading else lo, lo, found.absent, nowhere, feeds, youngest(values, found))
+    if finite.all():
+        told = np.round(operator @ ends, 6)
+    else:
+        told = np.where(operator @ (~finite).astype(np.float64) > 0, unknown, np.round(operator @ np.where(finite, ends, 0.0), 6))
+    return turned(np.where(found.absent[:, None], unknown, found.cores.sorted(told)))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rules.catalogue import load_catalogue
 from rules.spatial import Layers, Reach
 from rules.statistics import StationValues
-from rules.towns import FIRST_SHARE, SUPPORT_SHARE, Side, mean, worst
+from rules.towns import FIRST_SHARE, SUPPORT_SHARE, Side, mean, worst, youngest
 
 RAIN = load_catalogue().indicators["rain_3h"]
 INF = math.inf
@@ -104,6 +104,19 @@ def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, statio
                 weight = 1 / np.maximum(places.found.km[layers, town], 0.1) ** 2 if kind == "idw" else np.ones(len(layers))
                 want = (own * weight).sum() / weight.sum() if len(own) and np.isfinite(own).all() else blank
                 assert getattr(got, side)[tick, town] == (want if math.isinf(want) else pytest.approx(want, abs=2e-6))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.sampled_from([0.0, 0.01, 0.1, 1.0]))
+def test_the_newest_age_is_every_towns_own(seed: int, ticks: int, share: float) -> None:
+    """Whether none, a few or all of the stations are older than the newest."""
+    rng = np.random.default_rng(seed)
+    found, shape = reach_of(rng, 80, 40), (ticks, 40)
+    age = np.where(rng.random(shape) < share, rng.choice([900.0, 1800.0, INF], shape), 300.0)
+    told = youngest(StationValues(age, age, age, np.zeros(shape, dtype=bool), age), found)
+    for town in range(80):
+        core = found.member[found.core[:, town], town]
+        assert np.array_equal(told[:, town], age[:, core].min(axis=1) if core.size else np.zeros(ticks))
 
 
 def test_layers_put_the_groups_with_most_members_first() -> None:
