@@ -7,6 +7,7 @@ interval. All ticks' paths are worked out together, a block of paths that stays 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from rules.catalogue import Indicator
 from rules.grid import Bools, Floats, Ints
 from rules.language import Interval
 from rules.paths import EDGES, FORCES, HORIZON_H, STEP_H, Paths
-from rules.spatial import bearing_deg, distance_km
-from rules.wind import CIRCLE_SPEED, CULL_KM, holland_2010, quadrant
+from rules.spatial import apart_km, distance_km, quadrants, unit_vectors
+from rules.wind import CIRCLE_SPEED, CULL_KM, PN, outer_exponent, profile_2010, radius_of_maximum_wind, shape_b_2008
 
 #: Wind at 300 km where no force-7 circle is reported (default of Holland 2010 in use).
 OUTER = (300.0, 17.0)
@@ -24,14 +25,16 @@ OUTER = (300.0, 17.0)
 FASTEST_KMH = 70.0
 #: Numbers (paths x hours x towns) worked out at once.
 _AT_ONCE = 40_000
+TOWNS_AT_ONCE = 2_000
 
 
 class _View:
     """P paths seen from N towns: distances and modelled wind, worked out once however many indicators ask. (P, H, N) where not said otherwise."""
 
     def __init__(self, paths: Paths, lat: Floats, lon: Floats) -> None:
-        self.paths, self._lat, self._lon = paths, lat, lon
-        self.km = distance_km(paths.lat[:, :, None], paths.lon[:, :, None], lat, lon)
+        self.paths, self._lon = paths, lon
+        self._centres, self._towns = unit_vectors(paths.lat, paths.lon), unit_vectors(lat, lon)
+        self.km = apart_km(self._centres, self._towns)
 
     @functools.cached_property
     def quiet(self) -> Bools:
@@ -41,7 +44,7 @@ class _View:
     @functools.cached_property
     def _quadrant(self) -> Ints:
         """Of the towns, seen from the centre."""
-        return quadrant(bearing_deg(self.paths.lat[:, :, None], self.paths.lon[:, :, None], self._lat, self._lon))
+        return quadrants(self._centres, self.paths.lon, self._towns, self._lon)
 
     def radius(self, force: int) -> Floats:
         """Km of the reported circle in the towns' directions, NaN for none."""
@@ -52,17 +55,19 @@ class _View:
     @functools.cached_property
     def speed(self) -> Floats:
         """Holland (2010) wind, fitted to the force-7 circle where there is one; nothing beyond CULL_KM."""
-        paths = self.paths
-        beyond = (self.km > CULL_KM) | (paths.wind[:, :, None] <= 0)
-        if beyond.all():
-            return np.zeros_like(self.km)
-        seven = self.radius(7)
-        fitted = np.isfinite(seven) & (seven > 0)
-        speed = holland_2010(
-            self.km, wind=paths.wind[:, :, None], pressure=paths.pressure[:, :, None], lat=paths.lat[:, :, None],
-            outer_km=np.where(fitted, seven, OUTER[0]), outer_wind=np.where(fitted, CIRCLE_SPEED[7], OUTER[1]),
-        )
-        return np.where(beyond, 0.0, speed)
+        paths, speed = self.paths, np.zeros_like(self.km)
+        near = np.flatnonzero((self.km <= CULL_KM) & (paths.wind[:, :, None] > 0))
+        if not near.size:
+            return speed
+        at = near // speed.shape[2]
+        seven = np.where(paths.wind[:, :, None] >= EDGES[0], paths.radii[:, None, 0], np.nan)  # (P, H, 4)
+        fitted = seven > 0
+        b, rm = shape_b_2008(np.maximum(PN - paths.pressure, 1.0), paths.lat, 0.0), radius_of_maximum_wind(paths.pressure)
+        rn = np.maximum(np.where(fitted, seven, OUTER[0]), rm[:, :, None] + 1.0)
+        xn = outer_exponent(b[:, :, None], rm[:, :, None], paths.wind[:, :, None], rn, np.where(fitted, CIRCLE_SPEED[FORCES[0]], OUTER[1]))
+        side = at * 4 + (self._quadrant.ravel()[near] if fitted.any() else 0)
+        speed.ravel()[near] = profile_2010(self.km.ravel()[near], *(each.ravel()[at] for each in (paths.wind, b, rm)), *(each.ravel()[side] for each in (rn, xn)))
+        return speed
 
 
 def _whole(paths: Paths) -> Bools:
@@ -113,17 +118,24 @@ def _values(indicators: list[Indicator], paths: Paths, lat: Floats, lon: Floats)
     calm = {i.name: np.inf if i.quantity == "eta" else 0.0 for i in indicators if i.quantity != "distance"}
     found = {name: (np.full(shape, value), np.full(shape, value)) for name, value in calm.items()}
     near = np.flatnonzero(~_far(paths, lat, lon)) if calm else np.zeros(0, dtype=np.int64)
-    for part in np.array_split(near, -(-len(near) * paths.lead.shape[1] * len(lat) // _AT_ONCE) or 1):
-        view = _View(paths.where(part), lat, lon)
+    for part, towns in _blocks(near, paths.lead.shape[1], len(lat)):
+        view = _View(paths.where(part), lat[towns], lon[towns])
         for indicator in indicators:
             if indicator.name in calm:
                 for out, values in zip(found[indicator.name], _value(indicator, view), strict=True):
-                    out[part] = np.where(view.quiet[:, None], calm[indicator.name], values)
+                    out[part, towns] = np.where(view.quiet[:, None], calm[indicator.name], values)
     for indicator in indicators:
         if indicator.name not in calm:
             km = np.round(distance_km(paths.lat[:, :1], paths.lon[:, :1], lat, lon), 1)
             found[indicator.name] = km, km
     return found
+
+
+def _blocks(paths: Ints, hours: int, towns: int) -> Iterator[tuple[Ints, slice]]:
+    """Paths and towns that are worked out at once, _AT_ONCE numbers or, of one path over many towns, somewhat more."""
+    for part in np.array_split(paths, min(len(paths), -(-len(paths) * hours * towns // _AT_ONCE)) or 1):
+        for first in range(0, towns, TOWNS_AT_ONCE):
+            yield part, slice(first, first + TOWNS_AT_ONCE)
 
 
 def _interval(indicator: Indicator, said: Floats, may: Floats, paths: Paths) -> Interval:

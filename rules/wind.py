@@ -89,22 +89,17 @@ def holland_2010(
     """
     b = shape_b_2008(np.maximum(ambient - np.asarray(pressure, dtype=np.float64), 1.0), lat, translation)
     rm, vm = radius_of_maximum_wind(pressure), np.asarray(wind, dtype=np.float64)
-    r, rn = np.maximum(np.asarray(km, dtype=np.float64), 0.1), np.maximum(outer_km, rm + 1.0)
-    xn = outer_exponent(b, rm, vm, rn, outer_wind)
+    rn = np.maximum(outer_km, rm + 1.0)
+    return profile_2010(km, vm, b, rm, rn, outer_exponent(b, rm, vm, rn, outer_wind))
+
+
+def profile_2010(km: ArrayLike, vm: Floats, b: Floats, rm: Floats, rn: Floats, xn: Floats) -> Floats:
+    """The profile itself: `vm` m/s at `rm` km, shape `b`, exponent `xn` at `rn` km."""
+    r = np.maximum(np.asarray(km, dtype=np.float64), 0.1)
     x = np.where(r <= rm, 0.5, 0.5 + (r - rm) * (xn - 0.5) / (rn - rm))
     x = np.maximum(x, np.minimum(0.4, xn))
     ratio = (rm / r) ** b
     return np.asarray(vm * (ratio * np.exp(1 - ratio)) ** x)
-
-
-def quadrant(bearing: ArrayLike) -> NDArray[np.int64]:
-    """Quadrant of a bearing seen from the centre: 0 NE, 1 SE, 2 SW, 3 NW (the order of the reported radii)."""
-    return (np.asarray(bearing, dtype=np.float64) % 360 / 90).astype(np.int64)
-
-
-def circle_radius(radii: Floats, bearing: ArrayLike) -> Floats:
-    """Radius (km) of a reported circle in the direction of `bearing`; `radii` (..., 4) as NE SE SW NW, NaN for no circle."""
-    return np.take_along_axis(radii, quadrant(bearing), axis=-1)
 
 
 def motion_asymmetry(speed: ArrayLike, km: ArrayLike, bearing: ArrayLike, heading: ArrayLike, rm: ArrayLike) -> Floats:

@@ -1,46 +1,82 @@
-"""A storm's wind over a whole nation: highest wind and onset of gale in 40,000 towns along 40 positions, against a loop over pairs.
+"""A storm's wind over a whole nation: highest wind and onset of gale in 40,000 towns along 40 positions, against a loop over pairs and against climada.
 
-    .venv/bin/python tests/bench/typhoon.py
+    .venv/bin/python tests/bench/typhoon.py [PYTHON of climada]
 
-The production distances and Holland (2010) profile over columns; the peer takes one pair of town and position after another with geopy's great circle
-and `math` (`uv pip install geopy`; said and left out where absent), on a sample of towns, its time in proportion. Winds are compared before a time is printed.
+The production view of one path (rules.track): distances by unit vectors, quadrants for the circles, Holland (2010). The first peer takes one pair of town and
+position after another with geopy's great circle and `math` (`uv pip install geopy`), on a sample of towns, its time in proportion. The second is
+`TropCyclone.from_tracks` with Holland (1980) in a process of its own (typhoon_climada.py says how to install it); our Holland (1980) is compared with its winds.
+An absent peer is said and left out. Winds are compared before a time is printed.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core.units import BEAUFORT_EDGES
-from rules.spatial import distance_km
-from rules.wind import PN, holland_2010, radius_of_maximum_wind, shape_b_2008
+from rules.paths import Paths
+from rules.spatial import apart_km, unit_vectors
+from rules.track import _blocks, _View
+from rules.wind import CULL_KM, PN, holland_1980, radius_of_maximum_wind, shape_b_2008
 
-TOWNS, POINTS, SAMPLE, ROUNDS = 40_000, 40, 200, 5
+TOWNS, POINTS, SAMPLE, ROUNDS = 40_000, 40, 200, 9
 GALE = BEAUFORT_EDGES[7]
 OUTER_KM, OUTER_WIND = 300.0, 17.0
+#: climada works out a surface wind as this share of the gradient wind.
+GRADIENT = 0.9
+Field = tuple[np.ndarray, np.ndarray]
 
 
-def field(track: np.ndarray, towns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) highest wind in m/s, and the number of the first position with gale, -1 for none; `track` (P, 4): lat, lon, wind, pressure."""
-    lat, lon, wind, pressure = (track[:, n, None] for n in range(4))
-    speed = holland_2010(distance_km(lat, lon, towns[None, :, 0], towns[None, :, 1]), wind=wind, pressure=pressure, lat=lat, outer_km=OUTER_KM, outer_wind=OUTER_WIND)
-    gale = speed >= GALE
-    return speed.max(axis=0), np.where(gale.any(axis=0), gale.argmax(axis=0), -1)
+def path_of(track: np.ndarray) -> Paths:
+    """One storm of one agency without circles, as the rules know it; `track` (P, 4): lat, lon, wind, pressure."""
+    lat, lon, wind, pressure = track.T[:, None]
+    one, lead = np.zeros(1, dtype=np.int64), np.arange(len(track))[None] * 0.5
+    return Paths(tick=one, storm=np.array(["s"], dtype=object), agency=np.array(["home"], dtype=object), home=np.ones(1, dtype=bool), lead=lead, lat=lat, lon=lon,
+                 wind=wind, pressure=pressure, radii=np.full((1, 3, 4), np.nan), rows=np.full((1, 1), -1), outdated=np.zeros(1, dtype=bool))
 
 
-def by_pairs(track: np.ndarray, towns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same, a pair at a time."""
+def field(track: np.ndarray, towns: np.ndarray) -> Field:
+    """(N,) highest wind in m/s, and the number of the first position with gale, -1 for none."""
+    best, onset, path = np.zeros(len(towns)), np.full(len(towns), -1), path_of(track)
+    for _, some in _blocks(np.zeros(1, dtype=np.int64), len(track), len(towns)):
+        speed = _View(path, *towns[some].T).speed[0]
+        gale = speed >= GALE
+        best[some], onset[some] = speed.max(axis=0), np.where(gale.any(axis=0), gale.argmax(axis=0), -1)
+    return best, onset
+
+
+def by_1980(track: np.ndarray, towns: np.ndarray) -> np.ndarray:
+    """(N,) highest wind after Holland (1980), nothing beyond CULL_KM."""
+    lat, lon, wind, pressure = (track[:, n] for n in range(4))
+    km = apart_km(unit_vectors(lat, lon), unit_vectors(*towns.T))
+    speed = holland_1980(km, wind=wind[:, None], pressure=pressure[:, None], lat=lat[:, None], surface=GRADIENT)
+    return np.where(km <= CULL_KM, speed, 0.0).max(axis=0)
+
+
+def by_pairs(track: np.ndarray, towns: np.ndarray) -> Field:
+    """The same as `field`, a pair at a time."""
     from geopy.distance import great_circle
 
+    deficit = np.maximum(PN - track[:, 3], 1.0)
+    shapes, radii = shape_b_2008(deficit, track[:, 0], 0.0), radius_of_maximum_wind(track[:, 3])
     best, onset = np.zeros(len(towns)), np.full(len(towns), -1)
     for n, (town_lat, town_lon) in enumerate(towns.tolist()):
         for p, (lat, lon, wind, _) in enumerate(track.tolist()):
-            b, rm = float(shape_of[p]), float(radius_of[p])
+            b, rm = float(shapes[p]), float(radii[p])
             r = max(great_circle((lat, lon), (town_lat, town_lon)).km, 0.1)
+            if r > CULL_KM:
+                continue
             edge = (rm / max(OUTER_KM, rm + 1)) ** b
             xn = min(max(math.log(OUTER_WIND / wind) / math.log(edge * math.exp(1 - edge)), 0.1), 1.0)
             x = 0.5 if r <= rm else 0.5 + (r - rm) * (xn - 0.5) / (OUTER_KM - rm)
@@ -52,27 +88,33 @@ def by_pairs(track: np.ndarray, towns: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return best, onset
 
 
-rng = np.random.default_rng(7)
-TRACK = np.stack([np.linspace(18, 40, POINTS), np.linspace(131, 118, POINTS), np.linspace(45, 22, POINTS), np.linspace(945, 985, POINTS)], axis=1)
-PLACES = rng.uniform((22, 102), (42, 122), (TOWNS, 2))
-shape_of, radius_of = shape_b_2008(np.maximum(PN - TRACK[:, 3], 1.0), TRACK[:, 0], 0.0), radius_of_maximum_wind(TRACK[:, 3])
+def by_climada(python: str, track: np.ndarray, towns: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+    """(CPU s by cut-off in km, (N,) winds of the widest)."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = Path(folder) / "world.npz"
+        np.savez(world, track=track, towns=towns, ambient=PN, radius=radius_of_maximum_wind(track[:, 3]))
+        script = Path(__file__).with_name("typhoon_climada.py")
+        said = subprocess.run([python, str(script), str(world), str(ROUNDS)], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        return json.loads(said.splitlines()[-1]), np.load(world.with_suffix(".winds.npy"))
 
 
-def main() -> None:
-    """Run and print."""
-    print(f"{TOWNS} 镇街 towns x {POINTS} 点 positions (synthetic); load {os.getloadavg()[0]:.1f}")
-    field(TRACK, PLACES)
+def timed(way: Callable[[], Any]) -> tuple[float, Any]:
+    """(median CPU s, what came of it)."""
     spent = []
     for _ in range(ROUNDS):
         began = time.process_time()
-        best, onset = field(TRACK, PLACES)
+        found = way()
         spent.append(time.process_time() - began)
-    mine = statistics.median(spent)
-    print(f"  ours: distances and profile over columns {mine * 1000:10.1f} ms CPU, {mine / TOWNS / POINTS * 1e9:.0f} ns a pair")
+    return statistics.median(spent), found
+
+
+def against_pairs(mine: float, found: Field, track: np.ndarray, towns: np.ndarray) -> None:
+    """Print the ratio to geopy's loop; SystemExit where it says something else."""
+    best, onset = found
     near = np.argsort(-best)[: TOWNS : TOWNS // SAMPLE]
     began = time.process_time()
     try:
-        told, first = by_pairs(TRACK, PLACES[near])
+        told, first = by_pairs(track, towns[near])
     except ImportError:
         print("  geopy 未安装 / not installed: .venv/bin/uv pip install geopy")
         return
@@ -81,6 +123,32 @@ def main() -> None:
     if error >= 0.01 or not np.array_equal(first, onset[near]):
         raise SystemExit(f"风速不同 / winds differ: {error:.4f} m/s, {int((first != onset[near]).sum())} onsets")
     print(f"  geopy great_circle and math, a pair at a time {theirs * 1000:10.0f} ms CPU  {theirs / mine:.0f} x ours; greatest difference {error:.1e} m/s, onsets equal")
+
+
+def against_climada(python: str, mine: float, track: np.ndarray, towns: np.ndarray) -> None:
+    """Print the ratio to climada; its distances are those of a plane, so that the fields differ by some per cent at the cut-off."""
+    theirs, winds = by_climada(python, track, towns)
+    same, ours = timed(lambda: by_1980(track, towns))
+    strong = ours >= OUTER_WIND
+    print(f"  ours, Holland (1980) alone {same * 1000:10.1f} ms CPU; against climada's winds of {OUTER_WIND:.0f} m/s and more: greatest difference "
+          f"{np.abs(ours - winds)[strong].max():.2f}, mean {np.abs(ours - winds)[strong].mean():.3f} m/s")
+    for km, seconds in theirs.items():
+        print(f"  climada from_tracks H1980, {float(km):.0f} km {seconds * 1000:10.1f} ms CPU  {seconds / mine:.1f} x ours, {seconds / same:.1f} x our Holland (1980)")
+
+
+def main() -> None:
+    """Run and print."""
+    rng = np.random.default_rng(7)
+    track = np.stack([np.linspace(18, 40, POINTS), np.linspace(131, 118, POINTS), np.linspace(45, 22, POINTS), np.linspace(945, 985, POINTS)], axis=1)
+    towns = rng.uniform((22, 102), (42, 122), (TOWNS, 2))
+    print(f"{TOWNS} 镇街 towns x {POINTS} 点 positions (synthetic); load {os.getloadavg()[0]:.1f}")
+    mine, found = timed(lambda: field(track, towns))
+    print(f"  ours: distances, quadrants and profile {mine * 1000:10.1f} ms CPU, {mine / TOWNS / POINTS * 1e9:.0f} ns a pair")
+    against_pairs(mine, found, track, towns)
+    if sys.argv[1:]:
+        against_climada(sys.argv[1], mine, track, towns)
+    else:
+        print("  climada: 未给出其解释器，略去 / its interpreter was not named, left out")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pandas as pd
 from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
 from rules.spatial import EARTH_KM, bearing_deg, distance_km
-from rules.wind import CIRCLE_SPEED, holland_2010, quadrant
+from rules.wind import CIRCLE_SPEED, holland_2010
 
 HOME = ("中国", "BABJ", "CMA", "中央气象台")
 FORCES = (7, 10, 12)
@@ -94,7 +94,7 @@ def _along(storm: str, agency: str, home: bool, analysed: pd.DataFrame, ahead: p
 def value(indicator: Indicator, path: One, lat: float, lon: float) -> tuple[float, float]:
     """What one path says of one town, and the worst that may follow where it ends."""
     km = distance_km(path.lat, path.lon, np.array(lat), np.array(lon))
-    towards = quadrant(bearing_deg(path.lat, path.lon, np.array(lat), np.array(lon)))
+    towards = (bearing_deg(path.lat, path.lon, np.array(lat), np.array(lon)) // 90).astype(np.int64)
     circle = {force: path.circles[f][np.arange(len(km)), towards] for f, force in enumerate(FORCES)}
     if indicator.quantity == "distance":
         return round(float(km[0]), 1), round(float(km[0]), 1)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import wind
-from rules.spatial import bearing_deg, distance_km
+from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, unit_vectors
 
 #: In-Fa at Haimen (31.896 N 121.173 E), reference table: centre lat, lon, pc, Vmax, distance, bearing, Holland 1980, Holland 2010 (Pn 1010).
 TABLE = [
@@ -69,10 +69,19 @@ def test_another_model_agrees_where_both_are_fitted(monkeypatch: pytest.MonkeyPa
     assert np.all(np.abs(ours - other) <= other / 3)
 
 
-def test_quadrants_and_circles() -> None:
-    assert wind.quadrant([0, 89.9, 90, 180, 269, 270, 359.9, 360]).tolist() == [0, 0, 1, 2, 2, 3, 3, 0]
-    radii = np.array([[300.0, 200.0, 150.0, 250.0]])
-    assert wind.circle_radius(radii, np.array([[10.0, 100.0, 200.0, 300.0]])).tolist() == [[300.0, 200.0, 150.0, 250.0]]
+@given(st.lists(st.tuples(st.floats(-60, 60), st.floats(-180, 180)), min_size=2, max_size=6, unique=True))
+def test_quadrants_and_distances_are_those_of_the_angles(places: list[tuple[float, float]]) -> None:
+    lat, lon = np.array(places).T
+    points = unit_vectors(lat, lon)
+    km, bearing = distance_km(lat[:1], lon[:1], lat, lon), bearing_deg(lat[:1], lon[:1], lat, lon)
+    assert apart_km(points[:1], points)[0] == pytest.approx(km, abs=1e-3)
+    apart = (km > 1e-3) & (km < 20_000) & (np.abs(bearing % 90 - 45) < 44.999999)  # on a line between two quadrants either will do
+    assert np.array_equal(quadrants(points[:1], lon[:1], points, lon)[0][apart], (bearing // 90)[apart])
+
+
+def test_a_bearing_opens_its_quadrant() -> None:
+    lat, lon = np.array([30.0, 31.0, 30.9, 29.0, 29.1, 31.0, 29.0]), np.array([121.0, 121.0, 122.0, 122.0, 120.0, 120.0, 121.0])
+    assert quadrants(unit_vectors(lat, lon)[:1], lon[:1], unit_vectors(lat, lon)[1:], lon[1:])[0].tolist() == [0, 0, 1, 2, 3, 2]
 
 
 def test_land_decay_and_motion() -> None:
