@@ -47,7 +47,7 @@ class Records:
         if len(station.words) < len(one) != len(np.unique(one)):
             raise Refused("a second report for the same time")
         never = np.full(len(one), np.datetime64("NaT"), dtype="datetime64[us]")
-        names = Words(station.codes, tuple(known.station for known in station.words))
+        names = Words(station.codes, tuple(map(attrgetter("station"), station.words)))
         return cls(station=names, known=station.words, time=_stamped(at), issued=never if made is None else _stamped(made))
 
     def of_station(self, field: str) -> Words[Any]:

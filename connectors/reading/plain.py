@@ -40,12 +40,10 @@ class Plain:
     def of_known(self, stations: Stations, field: str, where: str) -> tuple[Plain, Words[Station], tuple[Rejected, ...]]:
         """The records of stations (`field`) that the county knows, those stations, and the other records set aside; ValueError for a known one in another
         spelling."""
-        named = Words.of(self.texts[field])
-        each = stations.each(named.words)
-        known = tuple(filter(None, each))
-        if len(known) == len(each):
-            return self, Words(named.codes, known), ()
-        strange, aside = np.array([station is None for station in each])[named.codes], []
+        number = stations.numbers(self.texts[field])
+        strange, aside = number < 0, []
+        if not strange.any():
+            return self, Words(number, stations.all).bare(), ()
         for at in np.flatnonzero(strange).tolist():
             record = self.record(at)
             try:

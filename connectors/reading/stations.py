@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import repeat
 from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.reading.records import Refused, to_number
 from core.checks import Floats, Ints
@@ -19,20 +21,21 @@ FEW = 500
 
 
 class Stations:
-    """The stations of one feed, by id."""
+    """The stations of one feed, `all` in the county's order, by id."""
 
     def __init__(self, county: County, feed: Feed) -> None:
-        self._known = {station.station: station for station in county.stations if station.feed == feed.feed}
+        self.all = county.stations_of(feed.feed)
+        self._number = {station.station: number for number, station in enumerate(self.all)}
 
     def known(self, station: str) -> Station:
         """The station; Refused where the county's table does not have it."""
-        if station not in self._known:
+        if station not in self._number:
             raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
-        return self._known[station]
+        return self.all[self._number[station]]
 
-    def each(self, stations: Iterable[str]) -> tuple[Station | None, ...]:
-        """Those stations, None for one that the county's table does not have."""
-        return tuple(map(self._known.get, stations))
+    def numbers(self, stations: Sequence[str]) -> NDArray[np.int32]:
+        """(N,): the place in `all` of each, -1 for one that the county's table does not have."""
+        return np.fromiter(map(self._number.get, stations, repeat(-1)), np.int32, len(stations))
 
     def in_place(self, station: Station, lat: object, lon: object) -> None:
         """Refused where the record's own coordinates (degrees) are over MOVED_KM from the table's; as exact as they are written."""

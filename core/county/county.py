@@ -55,6 +55,13 @@ class County:
     def _by_key(self) -> dict[str, Town]:
         return {t.key: t for t in self.towns} | {t.name: t for t in self.towns} | {t.code: t for t in self.towns if not t.code_shared}
 
+    @cached_property
+    def _by_feed(self) -> dict[str, tuple[Station, ...]]:
+        found: dict[str, list[Station]] = {}
+        for station in self.stations:
+            found.setdefault(station.feed, []).append(station)
+        return {feed: tuple(stations) for feed, stations in found.items()}
+
     def town(self, name: str) -> Town:
         """A town by key, Chinese name or unshared code; ConfigError that lists the known names."""
         if name in self._by_key:
@@ -84,7 +91,7 @@ class County:
 
     def stations_of(self, feed: str) -> tuple[Station, ...]:
         """The stations of a feed."""
-        return tuple(s for s in self.stations if s.feed == feed)
+        return self._by_feed.get(feed, ())
 
     def concerns(self, town: Town, areas: tuple[str, ...] | list[str]) -> bool:
         """Whether an area code list names the town: 2, 4 or 6 digits by the county's prefix (320600 is all of 3206), 9 or 12 digits the town itself."""
