@@ -7,7 +7,6 @@ from itertools import repeat
 from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from connectors.reading.records import Refused, to_number
 from core.checks import Floats, Ints
@@ -21,21 +20,20 @@ FEW = 500
 
 
 class Stations:
-    """The stations of one feed, `all` in the county's order, by id."""
+    """The stations of one feed by id, and as columns (`sensors`)."""
 
     def __init__(self, county: County, feed: Feed) -> None:
-        self.all = county.stations_of(feed.feed)
-        self._number = {station.station: number for number, station in enumerate(self.all)}
+        self.sensors = county.sensors(feed.feed)
 
     def known(self, station: str) -> Station:
         """The station; Refused where the county's table does not have it."""
-        if station not in self._number:
+        if station not in self.sensors.number:
             raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
-        return self.all[self._number[station]]
+        return self.sensors.stations[self.sensors.number[station]]
 
-    def numbers(self, stations: Sequence[str]) -> NDArray[np.int32]:
-        """(N,): the place in `all` of each, -1 for one that the county's table does not have."""
-        return np.fromiter(map(self._number.get, stations, repeat(-1)), np.int32, len(stations))
+    def numbers(self, stations: Sequence[str]) -> Ints:
+        """(N,): the place in the columns of each, -1 for one that the county's table does not have."""
+        return np.fromiter(map(self.sensors.number.get, stations, repeat(-1)), np.int64, len(stations))
 
     def in_place(self, station: Station, lat: object, lon: object) -> None:
         """Refused where the record's own coordinates (degrees) are over MOVED_KM from the table's; as exact as they are written."""
