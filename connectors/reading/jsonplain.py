@@ -134,7 +134,8 @@ def _decoder(keys: tuple[str, ...], kinds: tuple[str, ...]) -> msgspec.json.Deco
 
 
 def _pairs(rows: memoryview) -> int:
-    """How many fields all records have together, at most: the colons after a quote or after white space. A colon within a text can only add to them."""
+    """How many fields all records have together, at most: the colons after a quote or after white space (no byte of which is greater). A colon within a text can only
+    add to them."""
     text = np.frombuffer(rows, dtype=np.uint8)
     pieces = (text[start : start + _PIECE + 1] for start in range(0, len(text), _PIECE))
     return sum(int(np.count_nonzero((piece[1:] == ord(":")) & (piece[:-1] <= ord('"')))) for piece in pieces)
