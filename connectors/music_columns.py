@@ -29,10 +29,10 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
 
     def build(plain: Plain) -> Batch:
         answered(plain.around, plain.size, feed)
-        plain, station, aside = plain.of_known(stations, "Station_Id_C", "DS")
-        records = Records.of(station, plain.texts["Datetime"], read=clock_of, received=received)
+        plain, number, aside = plain.of_known(stations, "Station_Id_C", "DS")
+        records = Records.of(stations, number, plain.texts["Datetime"], read=clock_of, received=received)
         if {"Lat", "Lon"} <= plain.numbers.keys():
-            records.in_place(stations, plain, "Lat", "Lon")
+            records.in_place(plain, "Lat", "Lon")
         elements = [element for element in best_first(feed) if element in plain.numbers]
         names, interval_s = [ELEMENTS[element][0] for element in elements], [ELEMENTS[element][1] for element in elements]
         given, code = plain.beside(elements), _codes(plain.beside([f"Q_{element}" for element in elements]))

@@ -48,9 +48,10 @@ def _batch(plain: Plain, table: Table, feed: Feed, county: County, received: dat
     texts = _texts(table)
     if plain.size > MAX_ROWS or len({*texts, *table.columns}) < len(texts) + len(table.columns) or (table.issued and not table.time):
         raise ValueError("too many records, one field for two things, or forecasts as of their receipt")
-    plain, station, aside = plain.of_known(Stations(county, feed), table.station, table.records or "row")
+    stations = Stations(county, feed)
+    plain, number, aside = plain.of_known(stations, table.station, table.records or "row")
     records = Records.of(
-        station, plain.texts[table.time] if table.time else [""] * plain.size, plain.texts.get(table.issued),
+        stations, number, plain.texts[table.time] if table.time else [""] * plain.size, plain.texts.get(table.issued),
         read=lambda text: time_of(text.strip(), table) if table.time else received, received=received,
     )
     columns = list(table.columns.values())

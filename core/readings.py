@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from itertools import compress
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
@@ -59,6 +60,11 @@ class Words(Generic[T]):
     def used(self) -> set[T]:
         """The words that occur."""
         return {self.words[code] for code in np.flatnonzero(np.bincount(self.codes))}
+
+    def bare(self) -> Words[T]:
+        """The same rows without the words that do not occur."""
+        used = np.bincount(self.codes, minlength=len(self.words)) > 0
+        return self if used.all() else Words((np.cumsum(used, dtype=np.int32) - 1)[self.codes], tuple(compress(self.words, used)))
 
     def take(self, rows: Rows) -> Words[T]:
         """Those rows; the words stay."""

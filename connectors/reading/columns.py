@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,43 +16,43 @@ from numpy.typing import NDArray
 from connectors.reading.plain import Plain
 from connectors.reading.records import FUTURE_TOLERANCE, Refused
 from connectors.reading.stations import MOVED_KM, Stations, apart_km
-from core.checks import Bools, Floats
-from core.county import Station
+from core.checks import Bools, Floats, Ints
 from core.model import Flag
 from core.readings import Readings, Words, stamps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """Of N records their station, time and issue time (NaT: measured); `known`: what the county says of each station named."""
+    """Of N records their station, its `number` in what the county says of `stations`, time and issue time (NaT: measured)."""
 
+    stations: Stations
+    number: Ints
     station: Words[str]
-    known: tuple[Station, ...]
     time: NDArray[np.datetime64]
     issued: NDArray[np.datetime64]
 
     @classmethod
     def of(
-        cls, station: Words[Station], time: Sequence[str], issued: Sequence[str] | None = None, *, read: Callable[[str], datetime], received: datetime
+        cls, stations: Stations, number: Ints, time: Sequence[str], issued: Sequence[str] | None = None, *, read: Callable[[str], datetime],
+        received: datetime,
     ) -> Records:
         """Refused for a time that `read` refuses or that is later than its receipt, and for a second record of one station and time."""
         at, made = _each(time, read), None if issued is None else _each(issued, read)
         newest = max((made or at).words, default=received)
         if newest > received + FUTURE_TOLERANCE:
             raise Refused(f"dated {newest.isoformat()}, later than its receipt")
-        one = station.codes.astype(np.int64) * len(at.words) + at.codes
+        one = number * len(at.words) + at.codes
         if made is not None:
             one = one * len(made.words) + made.codes
+        station = stations.sensors.column("station").take(number).bare()
         if len(station.words) < len(one) != len(np.unique(one)):
             raise Refused("a second report for the same time")
         never = np.full(len(one), np.datetime64("NaT"), dtype="datetime64[us]")
-        names = Words(station.codes, tuple(known.station for known in station.words))
-        return cls(station=names, known=station.words, time=_stamped(at), issued=never if made is None else _stamped(made))
+        return cls(stations=stations, number=number, station=station, time=_stamped(at), issued=never if made is None else _stamped(made))
 
     def of_station(self, field: str) -> Words[Any]:
         """(N,) a field of the record's station."""
-        each = Words.of(map(attrgetter(field), self.known))
-        return Words(each.codes[self.station.codes], each.words)
+        return self.stations.sensors.column(field).take(self.number)
 
     def observes(self, names: Sequence[str]) -> Bools:
         """(N, E): whether the record's station observes the property."""
@@ -61,15 +60,15 @@ class Records:
         each = np.array([[name in word for name in names] for word in properties.words], dtype=np.bool_)
         return each.reshape(len(properties.words), len(names))[properties.codes]
 
-    def in_place(self, stations: Stations, plain: Plain, lat: str, lon: str) -> None:
+    def in_place(self, plain: Plain, lat: str, lon: str) -> None:
         """Refused where a station reports itself (fields `lat` and `lon`, degrees) away from its place; ValueError where that hangs on how exact its
         coordinates are written and that was not kept."""
-        lats, lons = (np.fromiter(map(attrgetter(name), self.known), np.float64, len(self.known))[self.station.codes] for name in ("lat", "lon"))
-        apart = apart_km(lats, lons, plain.numbers[lat], plain.numbers[lon])
+        sensors = self.stations.sensors
+        apart = apart_km(sensors.lat[self.number], sensors.lon[self.number], plain.numbers[lat], plain.numbers[lon])
         for row in np.flatnonzero(apart > 0.999 * MOVED_KM).tolist():
             if plain.written is None:
                 raise ValueError("away from its place, as far as numbers tell")
-            stations.in_place(self.known[self.station.codes[row]], plain.written[lat][row], plain.written[lon][row])
+            self.stations.in_place(sensors.stations[self.number[row]], plain.written[lat][row], plain.written[lon][row])
 
 
 def readings(

@@ -11,10 +11,8 @@ import numpy as np
 
 from connectors.reading.records import Fields, Refused, set_aside
 from connectors.reading.stations import Stations
-from core.checks import Floats
-from core.county import Station
+from core.checks import Floats, Ints
 from core.model import Rejected
-from core.readings import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +35,13 @@ class Plain:
                 out[:, place] = self.numbers[name]
         return out
 
-    def of_known(self, stations: Stations, field: str, where: str) -> tuple[Plain, Words[Station], tuple[Rejected, ...]]:
-        """The records of stations (`field`) that the county knows, those stations, and the other records set aside; ValueError for a known one in another
-        spelling."""
-        named = Words.of(self.texts[field])
-        each = stations.each(named.words)
-        known = tuple(filter(None, each))
-        if len(known) == len(each):
-            return self, Words(named.codes, known), ()
-        strange, aside = np.array([station is None for station in each])[named.codes], []
+    def of_known(self, stations: Stations, field: str, where: str) -> tuple[Plain, Ints, tuple[Rejected, ...]]:
+        """The records of stations (`field`) that the county knows, the number of each one's station, and the other records set aside; ValueError for a
+        known one in another spelling."""
+        number = stations.numbers(self.texts[field])
+        strange, aside = number < 0, []
+        if not strange.any():
+            return self, number, ()
         for at in np.flatnonzero(strange).tolist():
             record = self.record(at)
             try:
@@ -57,4 +53,4 @@ class Plain:
         numbers = {name: values[~strange] for name, values in self.numbers.items()}
         texts, written = ({name: list(compress(values, ~strange)) for name, values in held.items()} for held in (self.texts, self.written or {}))
         kept = replace(self, size=int((~strange).sum()), numbers=numbers, texts=texts, written=None if self.written is None else written)
-        return kept, kept.of_known(stations, field, where)[1], tuple(aside)
+        return kept, number[~strange], tuple(aside)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import repeat
 from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
@@ -19,20 +20,20 @@ FEW = 500
 
 
 class Stations:
-    """The stations of one feed, by id."""
+    """The stations of one feed by id, and as columns (`sensors`)."""
 
     def __init__(self, county: County, feed: Feed) -> None:
-        self._known = {station.station: station for station in county.stations if station.feed == feed.feed}
+        self.sensors = county.sensors(feed.feed)
 
     def known(self, station: str) -> Station:
         """The station; Refused where the county's table does not have it."""
-        if station not in self._known:
+        if station not in self.sensors.number:
             raise Refused(f"station {station[:20]!r} is not in the county's table of this feed")
-        return self._known[station]
+        return self.sensors.stations[self.sensors.number[station]]
 
-    def each(self, stations: Iterable[str]) -> tuple[Station | None, ...]:
-        """Those stations, None for one that the county's table does not have."""
-        return tuple(map(self._known.get, stations))
+    def numbers(self, stations: Sequence[str]) -> Ints:
+        """(N,): the place in the columns of each, -1 for one that the county's table does not have."""
+        return np.fromiter(map(self.sensors.number.get, stations, repeat(-1)), np.int64, len(stations))
 
     def in_place(self, station: Station, lat: object, lon: object) -> None:
         """Refused where the record's own coordinates (degrees) are over MOVED_KM from the table's; as exact as they are written."""

@@ -10,6 +10,7 @@ from core.county.departments import Department
 from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import Policy
+from core.county.sensors import Sensors
 from core.county.things import Thing
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
 from core.county.watch import Climate, Link, Maintenance
@@ -55,6 +56,13 @@ class County:
     def _by_key(self) -> dict[str, Town]:
         return {t.key: t for t in self.towns} | {t.name: t for t in self.towns} | {t.code: t for t in self.towns if not t.code_shared}
 
+    @cached_property
+    def _sensors(self) -> dict[str, Sensors]:
+        found: dict[str, list[Station]] = {}
+        for station in self.stations:
+            found.setdefault(station.feed, []).append(station)
+        return {feed: Sensors(tuple(stations)) for feed, stations in found.items()}
+
     def town(self, name: str) -> Town:
         """A town by key, Chinese name or unshared code; ConfigError that lists the known names."""
         if name in self._by_key:
@@ -84,7 +92,11 @@ class County:
 
     def stations_of(self, feed: str) -> tuple[Station, ...]:
         """The stations of a feed."""
-        return tuple(s for s in self.stations if s.feed == feed)
+        return self.sensors(feed).stations
+
+    def sensors(self, feed: str) -> Sensors:
+        """The same with their columns."""
+        return self._sensors.get(feed) or Sensors(())
 
     def concerns(self, town: Town, areas: tuple[str, ...] | list[str]) -> bool:
         """Whether an area code list names the town: 2, 4 or 6 digits by the county's prefix (320600 is all of 3206), 9 or 12 digits the town itself."""

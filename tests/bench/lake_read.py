@@ -1,10 +1,9 @@
-"""The last 72 h of one county, and of one town, from a lake of a year at 10-min steps; then a late batch on top of it, with what it brought counted.
+"""The last 72 h of one county, and of one town, from a lake of a year at 10-min steps.
 
 Ours: `lake.observations(start, end, as_of)`, one row a reading with the newest receipt, sorted; day files as compaction leaves them, the last day's tick
 files as ingest leaves them. "first" has no copy of the newest days (`core.lake.hot`), "fresh" is a process that has just begun and finds them, "warm" asks
 again in the same process. The peers keep the newest receipt and sort, from the same files and from one small file an ingest without any compaction.
-The late batch: 76 % new, 19 % repeated, 5 % with another value; DuckDB merges it into a table on disk with a commit, ours appends a flushed file and reads
-what it held. Rounds are interleaved, the files are in the page cache for everybody, and what is read is compared before a time is printed.
+Rounds are interleaved, the files are in the page cache for everybody, and what is read is compared before a time is printed.
 
     pip install --target /tmp/peers polars duckdb        (peers are no dependencies; what is absent is said and left out)
     PYTHONPATH=/tmp/peers .venv/bin/python tests/bench/lake_read.py [rounds=7] [stations=60] [days=365]
@@ -32,8 +31,6 @@ import pyarrow.parquet as pq
 
 from core.lake import Lake
 from core.lake.shapes import schema
-from core.model import Batch, Flag, Observation
-from core.readings import Readings
 
 END = datetime(2026, 7, 1, 0, 0, tzinfo=UTC)
 STEP, DELAY = timedelta(minutes=10), timedelta(minutes=4)
@@ -44,12 +41,6 @@ TOWN = ["B00007", "B00021", "B00042"]
 LATE = ["B00003", "B00011", "B00019", "B00027", "B00035", "B00043"]
 Read = Callable[[], pd.DataFrame]
 Spent = tuple[float, float]
-Counts = tuple[int, int, int]
-OURS = "ours, read what is held, count, append"
-MERGE = """merge into held using late on held.station = late.station and held.time = late.time
-when matched and held.value <> late.value then update set value = late.value, received = late.received
-when not matched then insert (station, time, value, received) values (late.station, late.time, late.value, late.received)
-returning merge_action"""
 
 
 def block(first: datetime, steps: int, stations: int, seed: int) -> pa.Table:
@@ -178,83 +169,8 @@ def timed(act: Callable[[], Any]) -> tuple[Spent, Any]:
     return (time.perf_counter() - start, time.process_time() - busy), done
 
 
-def late_batch(stations: int, seed: int) -> Readings:
-    """The late stations' day, a fifth as many repeated readings of the others and a twentieth with another value, received now; in columns, as they are
-    parsed and as the peer is given them."""
-    day = pa.concat_tables([block(END - n * STEP, 1, stations, 1000 + 144 - n) for n in range(144, 0, -1)]).to_pylist()
-    rng, now = np.random.default_rng(seed), END + timedelta(minutes=seed)
-    size = len(LATE) * 144 * 100 // 76
-    again = [day[n] for n in rng.choice(len(day), size * 24 // 100, replace=False)]
-    rows = [(s, END - n * STEP, 0.5) for s in LATE for n in range(1, 145)]
-    rows += [(r["station"], r["time"], r["value"] + (99.0 if n < size * 5 // 100 else 0.0)) for n, r in enumerate(again)]
-    return Readings.of(Observation(feed="weather", station=s, observed_property="rain", time=at, value=value, received=now, raw="f" * 64, flag=Flag.GOOD,
-                                   interval_s=600, synthetic=True) for s, at, value in rows)
-
-
-def counted(held: Readings, rows: Readings) -> Counts:
-    """(new, corrected, repeated) of a batch against what was held, of one feed and property."""
-    number: dict[str, int] = {}
-    known, asked = (side.station.among(number) * np.int64(1 << 32) + side.time.astype("datetime64[s]").astype(np.int64) for side in (held, rows))
-    order = np.argsort(known, kind="stable")
-    at = order[np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)]
-    there = known[at] == asked
-    same = int((there & (held.value[at] == rows.value)).sum())
-    return int((~there).sum()), int(there.sum()) - same, same
-
-
-def appended(lake: Lake, rows: Readings, now: datetime) -> Counts:
-    """Read what is held around the batch, count, append one flushed file."""
-    first, last = (at.item().replace(tzinfo=UTC) for at in (rows.time.min(), rows.time.max()))
-    held = lake.readings(start=first, end=last, as_of=END, feeds=["weather"])
-    lake.append("weather", Batch(observations=rows), now)
-    return counted(held, rows)
-
-
-def upsert(home: Path, rounds: int, stations: int) -> None:
-    """The late batch, each round on a copy of the state before it."""
-    duck, spent, told = library("duckdb"), dict[str, list[Spent]](), set[Counts]()
-    rows, now = late_batch(stations, 1), END + timedelta(minutes=1)
-    table = pa.table({"station": [o.station for o in rows], "time": [o.time for o in rows], "value": [o.value for o in rows], "received": [now] * len(rows)})
-    for _ in range(rounds):
-        copy = home.parent / "copy"
-        shutil.copytree(home, copy, ignore=shutil.ignore_patterns("ticks"))
-        warm = Lake(copy)
-        warm.observations(start=END - BACK, end=END, as_of=END, feeds=["weather"])
-        lasted, counts = timed(lambda lake=warm: appended(lake, rows, now))
-        spent.setdefault(OURS, []).append(lasted)
-        told.add(counts)
-        for who, lake in (("warm", warm), ("fresh", Lake(copy))):
-            lasted, seen = timed(lambda lake=lake: lake.observations(start=END - BACK, end=END, as_of=now, feeds=["weather"]))
-            spent.setdefault(f"ours, the next {who} read of 72 h", []).append(lasted)
-            if int((seen["value"] > 90).sum()) != counts[1]:
-                raise SystemExit("新读数没有显现 / the batch is not seen")
-        shutil.rmtree(copy)
-        for side in ("a year", "72 h") if duck else ():
-            lasted, counts = merge(duck, home, table, side)
-            spent.setdefault(f"duckdb {duck.__version__} MERGE and count, a table of {side}", []).append(lasted)
-            told.add(counts)
-    if len(told) != 1:
-        raise SystemExit(f"计数不同 / other counts: {told}")
-    print("迟到的一批 a late batch: {:,} 行 rows, {} 新 new, {} 订正 corrected, {} 重复 repeated, all equal".format(len(rows), *told.pop()))
-    report(spent, OURS)
-
-
-def merge(duck: Any, home: Path, table: pa.Table, side: str) -> tuple[Spent, Counts]:
-    """(seconds of MERGE with its commit, counts) into a database file that holds the year or its last 72 h."""
-    path = home.parent / "merge.duckdb"
-    path.unlink(missing_ok=True)
-    db = duck.connect(str(path))
-    paths = sorted(map(str, home.glob("observations/**/*.parquet"))) if side == "a year" else files(home)
-    db.execute("create table held as select station, time, value, received from read_parquet(?, hive_partitioning=false)", [paths])
-    db.register("late", table)
-    lasted, done = timed(lambda: db.execute(MERGE).fetchall())
-    db.close()
-    new, corrected = (sum(action == word for (action,) in done) for word in ("INSERT", "UPDATE"))
-    return lasted, (new, corrected, len(table) - new - corrected)
-
-
 def main(rounds: int, stations: int, days: int) -> None:
-    """Fill, ask, merge, print."""
+    """Fill, ask, print."""
     absent = [name for name in ("polars", "duckdb") if not library(name)]
     if absent:
         print(f"没有安装 / not installed, left out: {', '.join(absent)}")
@@ -265,7 +181,6 @@ def main(rounds: int, stations: int, days: int) -> None:
               f"load {os.getloadavg()[0]:.1f}")
         question(home, rounds, "最近 72 h，全县 the last 72 h of the county", None)
         question(home, rounds, "最近 72 h，一镇 the last 72 h of a town", TOWN)
-        upsert(home, rounds, stations)
 
 
 if __name__ == "__main__":

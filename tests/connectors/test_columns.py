@@ -13,6 +13,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from connectors import music_surface, table
+from connectors.reading import jsonplain
 from core.county import Column, Table
 from core.errors import ParseError
 from core.readings import Readings
@@ -251,3 +252,10 @@ def test_an_answer_bent_in_one_place(elsewhere, old, new) -> None:
     body, known = f"{before}{new}{after}".encode(), {"feed": feed, "county": county, "received": NOW, "raw": "r"}
     assert found
     agree(lambda: music_surface.by_columns(body, **known), lambda: music_surface.by_record(body, **known))
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_field_across_two_pieces_is_counted_once(before: int) -> None:
+    """A colon missed would hide a field that stands twice."""
+    fields = jsonplain._PIECE
+    assert jsonplain._pairs(memoryview(b"x" * before + b'":' * fields)) == fields

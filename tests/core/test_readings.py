@@ -86,4 +86,6 @@ def test_words_are_asked_once_each() -> None:
     words, asked = Words.of(["a", "b", "a", "c"]), []
     assert words.where(lambda word: asked.append(word) or word > "a").tolist() == [False, True, False, True] and asked == ["a", "b", "c"]
     assert words.take(np.array([1, 3])).used() == {"b", "c"} and words.used() == {"a", "b", "c"} and Words.of([]).used() == set()
+    few = words.take(np.array([3, 1, 3])).bare()
+    assert few.tolist() == ["c", "b", "c"] and few.words == ("b", "c") and words.bare() is words and Words.of([]).bare().words == ()
     assert Words.every("x", 3).tolist() == ["x"] * 3 and Words.of([]).where(bool).tolist() == []
