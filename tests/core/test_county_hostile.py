@@ -154,7 +154,7 @@ EDITS = [
     ("feeds.yaml", "  age_from: fetch", "  age_from: whenever", "whenever"),
     ("feeds.yaml", "hours: 6}", "hours: six}", "hours"),
     ("feeds.yaml", "hours: 6}", "hour: 6}", "hour"),
-    ("feeds.yaml", "options: {hours: 8}", "options: hours=8", "options"),
+    ("feeds.yaml", "options: {hours: 8, residual: true}", "options: hours=8", "options"),
     ("feeds.yaml", "water:\n  title: 水情库（SL 323）", "water:\n  title: [水情库", "YAML"),
     ("feeds.yaml", "water:\n", "weather:\n", "YAML"),
     ("feeds.yaml", "power:\n", "Power:\n", "Power"),
