@@ -134,7 +134,7 @@ def _asked_at(ctx: Context, ref: str, drafted: datetime, turn: int) -> datetime:
     at = drafted
     for _ in range(turn):
         found = alerts.waiting_for(now=at, ref=ref, county=ctx.county, ledger=ctx.ledger)
-        at = found.until if found is not None else at
+        at = max(at, found.until) if found is not None else at
     with ctx.ledger.begin() as tx:
         signed = [parse_iso(row["at"]) for row in alerts.approvals(tx, ref)]
     return _clock(ctx, max([at, *signed]))

@@ -40,11 +40,12 @@ def issue(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledge
         if row["state"] != S.APPROVED:
             raise LifeCycleError(f"{ref}: {row['state']}，未获批准 / not approved")
         verify_authority(row, approvals(tx, ref), county, Keyring(settings.home / "keys"))
-        path = _write(settings.home / "cap" / str(body["status"]).lower() / f"{VersionRef.of(row)}.xml", cap.build(body))
+        data, path = cap.build(body), (settings.home / "cap" / str(body["status"]).lower() / f"{VersionRef.of(row)}.xml").resolve()
         _replace(tx, row, now)
         move(tx, row, S.ISSUED, issued_at=iso(now), cap_path=str(path))
         ledger.audit(tx, now, "issue", "alert.issue", str(ref),
                      {"msg_type": row["msg_type"], "level": row["level"], "body_hash": row["body_hash"]})
+        _write(path, data)
         return path
 
 
@@ -62,14 +63,12 @@ def _replace(tx: Connection, row: RowMapping, now: datetime) -> None:
         close(tx, row["alert_id"], iso(now))
 
 
-def _write(path: Path, data: bytes) -> Path:
-    """Write by rename, so that nobody reads half a message. Written before the ledger commits: a repeat writes the same bytes again."""
-    path = path.resolve()
+def _write(path: Path, data: bytes) -> None:
+    """Write by rename, so that nobody reads half a message. The last act before the ledger commits: a repeat writes the same bytes again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_bytes(data)
     part.replace(path)
-    return path
 
 
 def expire(*, now: datetime, ledger: Ledger) -> list[VersionRef]:
