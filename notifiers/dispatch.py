@@ -31,7 +31,7 @@ def dispatch(
 ) -> DispatchReport:
     """Serve every issued version at `now` (aware) within `deadline_s`; `busy` when another process holds the shard all that time."""
     ticker = Ticker(now)  # it runs while this process waits for the lock: what runs out meanwhile is not sent
-    with one_sender(settings.home, shard, deadline_s) as held:
+    with one_sender(ledger, settings.home, shard, deadline_s) as held:
         if not held:
             return DispatchReport(at=now, busy=True)
         job = Job(county=county, ledger=ledger, settings=settings, keyring=keyring, ticker=ticker, deadline_s=deadline_s, shard=shard,

@@ -55,6 +55,7 @@ def draft(*, now: datetime, county: County, ledger: Ledger, status: Status) -> D
     step = Step(now=now, county=county, ledger=ledger, status=status, assessed=assessed, reading=ledger.newest_reading(assessed))
     withdrawn: list[VersionRef] = []
     with ledger.begin() as tx:
+        ledger.next_sequence(tx, "draft")  # its row lock lets drafters queue on PostgreSQL too: the second one sees the first one's thread
         for hazard in Hazard:
             of_hazard = {score.town: score for score in scores if score.hazard is hazard}
             if of_hazard:

@@ -15,7 +15,7 @@ from core.ledger import audit as chain
 from core.ledger import tables as t
 from core.ledger.codec import finite, score_from_json, score_to_json
 from core.ledger.counters import next_value
-from core.ledger.engine import connect, reading, writing
+from core.ledger.engine import alone, connect, reading, writing
 from core.model import RiskScore
 from core.signing import canonical, digest
 from core.times import iso, parse_iso
@@ -74,6 +74,10 @@ class Ledger:
     def read(self) -> AbstractContextManager[Connection]:
         """One consistent view that waits for nobody, for wherever nothing is changed; it does not see what an open begin() changed."""
         return reading(self.engine)
+
+    def alone(self, name: str, wait_s: float) -> AbstractContextManager[bool]:
+        """Whether this process alone, among those of all machines on a PostgreSQL ledger, holds `name` now; waits for it up to `wait_s` seconds."""
+        return alone(self.engine, name, wait_s)
 
     def audit(self, tx: Connection, at: datetime, actor: str, action: str, subject: str, payload: dict[str, Any]) -> None:
         """Add one row to the hash chain."""

@@ -50,15 +50,15 @@ class Outbox:
                 return []
             query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.due(now))
             if any(version.ref[1] > 1 for version in going):
-                query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(self._mine, d.state == D.SENDING)))
+                query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(d.channel == self.channel, d.state == D.SENDING)))
             # newest rows first: the one order that the index has, so that a claim does not sort all that wait
             found = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id.desc()).limit(limit)).mappings())
             r.in_order(tx, {row["delivery_id"] for row in found})
             found = needed(tx, versions, self._said, found, iso(now))
-            if found:
-                mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
-                tx.execute(mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1), [{"i": row["delivery_id"]} for row in found])
-        return [r.item(row, iso(now), row["attempt"] + 1) for row in found]
+            mark = update(t.delivery).where(d.delivery_id.in_([row["delivery_id"] for row in found]), d.state == D.PENDING)
+            won = mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1).returning(d.delivery_id, d.attempt)
+            attempts: dict[int, int] = dict(tx.execute(won).tuples().all())
+        return [r.item(row, iso(now), attempts[row["delivery_id"]]) for row in found if row["delivery_id"] in attempts]
 
     def sending(self) -> list[Item]:
         """Rows whose outcome is not known: a process died, or the provider did not say."""

@@ -114,7 +114,7 @@ def test_refusals_stay_refused(tmp_path: Path, gateway: nw.Gateway) -> None:
 
 def test_a_second_sender_waits_outside(tmp_path: Path) -> None:
     place = nw.make(tmp_path)
-    with one_sender(tmp_path, (0, 1), 0.0) as held:
+    with one_sender(place.ledger, tmp_path, (0, 1), 0.0) as held:
         assert held and place.dispatch(deadline_s=0.2).busy
 
 

@@ -82,7 +82,7 @@ def test_what_runs_out_while_a_dispatch_waits_for_its_turn_is_not_sent(tmp_path:
     place.publish(haimen=3)
     with place.ledger.read() as tx:
         place.now = parse_iso(tx.execute(select(t.alert_version.c.expires)).scalar_one()) - timedelta(seconds=1)
-    with one_sender(tmp_path, (0, 1), 0.0):
+    with one_sender(place.ledger, tmp_path, (0, 1), 0.0):
         late = threading.Thread(target=place.dispatch)
         late.start()
         time.sleep(1.2)
