@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.alerts.states import body_of
-from core.cap import TOLD, reference
+from core.cap import TOLD, reference, sound
 from core.county import County, Town
 from core.county.texts import without_links
 from core.model import Evidence, Hazard, Level, MsgType, RiskScore, Status
@@ -205,7 +205,8 @@ def _what(used: dict[str, RiskScore], key: str) -> str:
 
 
 def _town(town: Town) -> dict[str, Any]:
+    """A town as the message names it. A bay in the outline can cut a cell in two: such a ring is left out, the code names the town and the alert goes."""
     cell = [[round(lon, 5), round(lat, 5)] for lon, lat in town.cell]
     if cell and cell[0] != cell[-1]:
         cell.append(cell[0])
-    return {"key": town.key, "code": town.code, "name": town.name, "name_en": town.name_en, "cell": cell}
+    return {"key": town.key, "code": town.code, "name": town.name, "name_en": town.name_en, "cell": cell if sound(cell) else []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import alerts_world
 from alerts_world import World
 
 from core import alerts
+from core.county.outline import with_cells
 from core.errors import LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState, Hazard, Level, MsgType
@@ -151,3 +153,18 @@ def test_what_is_not_issued_leaves_no_cap_file(world: World, tmp_path: Path) -> 
     with pytest.raises(LifeCycleError, match="nothing in force"):
         world.issue(end)
     assert [path.name for path in (tmp_path / "cap").rglob("*.xml")] == [f"{first}.xml"]
+
+
+def test_an_outline_with_a_bay_or_with_many_corners_keeps_no_alert_back(world: World) -> None:
+    bay = [(121.0, 31.7), (121.6, 31.7), (121.6, 31.75), (121.05, 31.75), (121.05, 32.0), (121.6, 32.0), (121.6, 32.1), (121.0, 32.1)]
+    coast = [(121.3 + 0.4 * math.cos(math.tau * n / 60_000), 31.9 + 0.3 * math.sin(math.tau * n / 60_000)) for n in range(60_000)]
+    for outline, rings in ((bay, range(1, 12)), (coast, range(12, 13))):
+        world.later(hours=1)
+        world.county = replace(world.county, towns=with_cells(world.county.towns, outline))
+        scores = [alerts_world.score(town.key, Hazard.FLOOD, 1 + len(outline) % 3, world.now) for town in world.county.towns]
+        with world.ledger.begin() as tx:
+            world.ledger.save_scores(tx, world.now, scores, world.now)
+        (ref,) = world.draft()
+        world.approve(ref)
+        message = world.issue(ref).read_text(encoding="utf-8")
+        assert message.count("<polygon>") // 2 in rings and message.count("<geocode>") == 24, "every town by its code, the sound rings beside it"
