@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -122,6 +123,27 @@ def carry_out(partition_key: str) -> dict[str, Any]:
         issue(now, ctx, alerts.VersionRef.of(row))
     dispatch(now, ctx, TickReport(at=now))
     return {"ref": ref, "state": str(alerts.state(ref=ref, ledger=ctx.ledger))}
+
+
+def carry_on(now: datetime, ctx: Context) -> list[str]:
+    """The net under the issue runs, for when a bell was lost, a task failed or Airflow is down: past its deadline the policy's default acts, and
+    what is approved is issued. One version that cannot go on costs the others nothing. The versions issued."""
+    for waiting in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger):
+        if waiting.overdue:
+            _try(ctx, now, waiting.ref, lambda ref: alerts.decide_silence(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring))
+    approved = [ref for ref in alerts.pending(ledger=ctx.ledger, status=ctx.settings.status) if alerts.state(ref=ref, ledger=ctx.ledger) is AlertState.APPROVED]
+    return [str(ref) for ref in approved if _try(ctx, now, ref, lambda ref: issue(now, ctx, ref))]
+
+
+def _try(ctx: Context, now: datetime, ref: alerts.VersionRef, act: Callable[[alerts.VersionRef], object]) -> bool:
+    """Do it; where it cannot be done the desk is told, once an hour."""
+    try:
+        act(ref)
+    except (LifeCycleError, AuthorityError) as error:
+        with ctx.ledger.begin() as tx:
+            ctx.ledger.duty(tx, now, "stuck", f"{ref} 停在半路，请处理：{error}", ref=f"{ref}/{iso(now)[:13]}")
+        return False
+    return True
 
 
 def _clock(ctx: Context, scenario: datetime) -> datetime:

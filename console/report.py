@@ -37,7 +37,7 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "status": str(ctx.settings.status),
             "feeds": feeds(tx, ctx, now),
             "towns": towns(tx, ctx),
-            "alerts": alerts(tx, ctx),
+            "alerts": alerts(tx, ctx, now),
             "sms": sms(tx, ctx),
             "broadcast": broadcast(tx),
             "duty": duty(tx),
@@ -109,7 +109,7 @@ def _synthetic(body: str) -> bool:
     return any(item.get("synthetic") for item in json.loads(body).get("evidence", ()) if item.get("values"))
 
 
-def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
+def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     """One row an alert version, oldest first, with its time line and where its CAP file lies."""
     rows = []
     approvals = defaultdict(list)
@@ -120,7 +120,8 @@ def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
         audience = json.loads(row["audience"] or "{}")
         rows.append({
             "alert_id": row["alert_id"], "version": row["version"], "hazard": body.get("hazard", ""), "msg_type": row["msg_type"],
-            "state": row["state"], "level": row["level"], "levels": body.get("levels", {}), "headline": body.get("headline", ""),
+            "state": "expired" if row["state"] == "issued" and row["expires"] <= iso(now) else row["state"], "level": row["level"],
+            "levels": body.get("levels", {}), "headline": body.get("headline", ""),
             "texts": body.get("texts", {}), "audience": {k: v for k, v in audience.items() if k in ("count", "by_town", "by_group", "hash")},
             "approvals": approvals[row["alert_id"], row["version"]], "expires": row["expires"], "cap_path": row["cap_path"],
             "body_hash": row["body_hash"], **{name: row[name] for name in TIME_LINE},

@@ -108,6 +108,13 @@ def pending(*, ledger: Ledger, status: Status | None = None) -> list[VersionRef]
         return [VersionRef.of(row) for thread in threads(tx, status=status) for row in undecided(versions(tx, thread["alert_id"]))]
 
 
+def unaddressed(*, ledger: Ledger, status: Status) -> list[VersionRef]:
+    """Drafts whose audience was not written down yet, oldest first: new ones, and those of a process that died in between."""
+    with ledger.read() as tx:
+        rows = (row for thread in threads(tx, status=status) for row in undecided(versions(tx, thread["alert_id"])))
+        return [VersionRef.of(row) for row in rows if row["state"] == S.DRAFT and row["audience"] == "{}"]
+
+
 def state(*, ref: VersionRef | str, ledger: Ledger) -> AlertState:
     """The state of a version now; LifeCycleError when there is no such version."""
     with ledger.begin() as tx:
