@@ -20,9 +20,10 @@ def compose(job: Job, version: Version, town: str) -> tuple[Fields, bytes]:
         job.keyring.ensure(key)
     with job.ledger.begin() as tx:
         seq = job.ledger.next_sequence(tx, key)
+    was, says = version.body.get("changed", {}).get(town, (0, 0))[0], version.body["levels"].get(town, 0)
     fields = {
         "alert_id": version.ref[0], "version": version.ref[1], "seq": seq, "issuer": job.county.issuer, "status": str(version.status),
-        "sent": iso(job.ticker.now()), "expires": iso(version.expires), "areas": [town], "text": text, "level": int(version.level), "repeat": 3,
-        "key": key,
+        "sent": iso(job.ticker.now()), "expires": iso(version.expires), "areas": [town], "text": text, "repeat": 3, "key": key,
+        "level": max(int(was), int(says)) or int(version.level),
     }
     return fields, frames.seal(fields, job.keyring.private(key))

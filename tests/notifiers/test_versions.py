@@ -17,6 +17,10 @@ import notify_world as nw
 from core import alerts
 from core.ledger import tables as t
 from core.times import iso
+from notifiers.broadcast.compose import compose
+from notifiers.job import Job, Parts
+from notifiers.outbox import Ticker
+from notifiers.stages import authorise
 
 d = t.delivery.c
 
@@ -180,3 +184,30 @@ def test_a_renewal_speaks_again_through_loudspeakers(tmp_path: Path) -> None:
     place.later(hours=23, minutes=10)
     ref = place.draft(haimen=3)
     assert place.address(ref).by_channel == {"broadcast": len(speakers_of(place, first))} and speakers_of(place, ref) == speakers_of(place, first)
+
+
+def test_who_was_reached_at_a_later_try_while_the_end_was_being_signed_hears_the_end(tmp_path: Path, gateway: nw.Gateway) -> None:
+    place = nw.make(tmp_path, sms_url=gateway.url, people=120)
+    first = place.publish(haimen=3)
+    place.dispatch()
+    with place.ledger.begin() as tx:
+        late, never = tx.execute(select(d.delivery_id, d.recipient).order_by(d.delivery_id).limit(2)).all()
+        for row, code in ((late, "30003"), (never, "30006")):
+            tx.execute(update(t.delivery).where(d.delivery_id == row.delivery_id).values(state="undelivered", code=code, finished_at=iso(place.now)))
+    place.later(minutes=10)
+    end = alerts.cancel(now=place.now, alert_id=first.alert_id, reason="误报", county=place.county, ledger=place.ledger)
+    place.address(end)
+    place.dispatch()
+    place.issue(end)
+    place.dispatch()
+    assert late.recipient in sent(place, 1) & sent(place, 2) and never.recipient not in sent(place, 2)
+
+
+def test_a_frame_says_the_level_of_its_town(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=20, speakers=True)
+    place.publish(haimen=2, yuelai=4)
+    job = Job(county=place.county, ledger=place.ledger, settings=place.settings, keyring=place.keyring, ticker=Ticker(place.now), deadline_s=1.0,
+              shard=(0, 1), parts=Parts())
+    authorise(job)
+    (version,) = job.versions.values()
+    assert [compose(job, version, town)[0]["level"] for town in ("haimen", "yuelai")] == [2, 4], "the loudspeaker itself keeps the quiet hours by it"
