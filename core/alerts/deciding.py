@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from core.alerts import authority
 from core.alerts.authority import DUTY_SYSTEM, STANDING_ORDER, Signature
-from core.alerts.states import UNDECIDED, S, VersionRef, body_of, find, move, versions
+from core.alerts.states import UNDECIDED, S, VersionRef, body_of, changing, find, move, versions
 from core.county import County
 from core.errors import AuthorityError, LifeCycleError
 from core.keyring import Keyring
@@ -74,7 +74,7 @@ def decide(
     AuthorityError when the signature, the role or the person does not fit; LifeCycleError when the version cannot take it
     (wrong state, run out, no audience snapshot yet).
     """
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         row = find(tx, ref)
         signed = approvals(tx, ref)
         if any(_same(old, signature) for old in signed):
@@ -173,7 +173,7 @@ def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledg
     `hold` leaves the version waiting and rings the duty desk. `issue` approves it under the standing order's key, but only what raises
     a level and rests on two independent rules or an official signal (R21); else it holds as well. LifeCycleError before the deadline.
     """
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         row = find(tx, ref)
         if row["state"] not in UNDECIDED or row["state"] == S.APPROVED:
             return AlertState(row["state"])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from core.alerts.body import Change, compose
-from core.alerts.states import ID_LETTERS, S, VersionRef, body_of, close, in_force, move, threads, undecided, versions
+from core.alerts.states import ID_LETTERS, S, VersionRef, body_of, changing, close, in_force, move, threads, undecided, versions
 from core.county import County
 from core.errors import FengsuiError, LifeCycleError
 from core.ledger import Ledger
@@ -54,8 +54,7 @@ def draft(*, now: datetime, county: County, ledger: Ledger, status: Status) -> D
     assessed = scores[0].time
     step = Step(now=now, county=county, ledger=ledger, status=status, assessed=assessed, reading=ledger.newest_reading(assessed))
     withdrawn: list[VersionRef] = []
-    with ledger.begin() as tx:
-        ledger.next_sequence(tx, "draft")  # its row lock lets drafters queue on PostgreSQL too: the second one sees the first one's thread
+    with changing(ledger) as tx:
         for hazard in Hazard:
             of_hazard = {score.town: score for score in scores if score.hazard is hazard}
             if of_hazard:
@@ -222,7 +221,7 @@ def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger:
     What waited in the thread is superseded.
     """
     refuse_links(reason)
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         thread = next((row for row in threads(tx) if row["alert_id"] == alert_id), None)
         rows = versions(tx, alert_id)
         current = in_force(rows)

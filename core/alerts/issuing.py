@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, select
 from core import cap
 from core.alerts.authority import verify_authority
 from core.alerts.deciding import approvals
-from core.alerts.states import UNDECIDED, S, VersionRef, body_of, close, find, in_force, move, threads, undecided, versions
+from core.alerts.states import UNDECIDED, S, VersionRef, body_of, changing, close, find, in_force, move, threads, undecided, versions
 from core.county import County
 from core.errors import LifeCycleError
 from core.keyring import Keyring
@@ -28,7 +28,7 @@ def issue(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledge
     A repeat returns the same path and changes nothing. AuthorityError when a signature does not hold, LifeCycleError when the version
     is not approved, has run out, belongs to another world than this installation (`settings.status`), or its CAP breaks a rule.
     """
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         row = find(tx, ref)
         if row["cap_path"] and row["issued_at"]:
             return Path(row["cap_path"])
@@ -73,7 +73,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def expire(*, now: datetime, ledger: Ledger) -> list[VersionRef]:
     """End every version whose time has run out, decided or not, and every thread in which nothing is left; returns what ended now."""
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         v = t.alert_version.c
         query = select(t.alert_version).where(v.state.in_([*UNDECIDED, S.ISSUED]), v.expires <= iso(now)).order_by(v.alert_id, v.version)
         ended = list(tx.execute(query).mappings())

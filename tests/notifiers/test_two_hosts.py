@@ -71,6 +71,22 @@ def test_a_row_is_claimed_by_one_of_them(postgres: str, tmp_path: Path) -> None:
     assert not set(claimed[0]) & set(claimed[1]) and len(claimed[0]) + len(claimed[1]) == 52 * EACH
 
 
+def test_two_that_issue_at_once_both_say_it_is_issued(postgres: str, tmp_path: Path) -> None:  # noqa: F811
+    places = two(postgres, tmp_path)
+    places[0].publish(haimen=2)
+    for place in places:
+        place.later(minutes=31)
+    ref = places[0].draft(haimen=3)
+    places[0].address(ref)
+    for officer, role in (("duty-1", "author"), ("chief-1", "approver")):
+        nw.officers.sign_as(officer, role, ref, now=places[0].now, county=places[0].county, ledger=places[0].ledger, keyring=places[0].keyring,
+                            settings=places[0].settings)
+    issued: list[Path] = []
+    one_home = places[0].settings  # keys and CAP files lie on a disk that they share
+    at_once(lambda n: issued.append(alerts.issue(now=places[n].now, ref=ref, county=places[n].county, ledger=places[n].ledger, settings=one_home)))
+    assert len(issued) == 2 and len(set(issued)) == 1
+
+
 def test_two_that_draft_at_once_open_one_thread(postgres: str, tmp_path: Path) -> None:  # noqa: F811
     for n in range(3):
         places = two(postgres, tmp_path / str(n))
