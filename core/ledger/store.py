@@ -147,9 +147,9 @@ class Ledger:
         """Move a consumer's position."""
         self._upsert(tx, t.watermark, [{"consumer": consumer, "source": source, "position": position}])
 
-    def next_sequence(self, tx: Connection, name: str) -> int:
-        """The next number of a sequence that only grows."""
-        return next_value(tx, name)
+    def next_sequence(self, tx: Connection, name: str, floor: int = 1) -> int:
+        """The next number of a sequence that only grows, at least `floor`."""
+        return next_value(tx, name, floor)
 
     def _upsert(self, tx: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows of one shape, or replace those whose primary key is there."""

@@ -153,7 +153,7 @@ def test_a_silent_loudspeaker_is_called_again_and_not_for_ever(tmp_path: Path) -
             place.dispatch()
             calls.append(sequence(place))
             place.later(minutes=2)
-        assert calls == [1, 2, 3, 4, 5, 6, 6, 6, 6] and len(desk(place, "not_reached")) == 1
+        assert [n - calls[0] for n in calls] == [0, 1, 2, 3, 4, 5, 5, 5, 5] and len(desk(place, "not_reached")) == 1
     finally:
         broker.stop()
 
