@@ -36,7 +36,7 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "now": iso(now),
             "status": str(ctx.settings.status),
             "feeds": feeds(tx, ctx, now),
-            "towns": towns(tx, ctx),
+            "towns": towns(tx, ctx, now),
             "alerts": alerts(tx, ctx, now),
             "sms": sms(tx, ctx),
             "broadcast": broadcast(tx),
@@ -67,22 +67,23 @@ def audience(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
     return rows
 
 
-def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
-    """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling now."""
+def towns(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
+    """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling at `now`."""
     from rules import priority
 
     a = t.assessment.c
-    latest = tx.execute(select(func.max(a.at))).scalar()
+    past = a.at <= iso(now)
+    latest = tx.execute(select(func.max(a.at)).where(past)).scalar()
     if latest is None:
         return []
     order = (a.level.desc(), a.score.desc(), a.at)
     ranked = select(
         a.town, a.hazard, a.at, a.level, a.floor, a.proved, a.body,
         func.row_number().over(partition_by=(a.town, a.hazard), order_by=order).label("rank"),
-    ).subquery()
+    ).where(past).subquery()
     peaks = {(r.town, r.hazard): r for r in tx.execute(select(ranked).where(ranked.c.rank == 1))}
     current = {(r.town, r.hazard): r for r in tx.execute(select(t.assessment).where(a.at == latest))}
-    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).group_by(a.town, a.hazard)).all())
+    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).where(past).group_by(a.town, a.hazard)).all())
     rows = []
     for town in ctx.county.towns:
         for hazard in ctx.county.hazards:

@@ -48,7 +48,7 @@ class Step:
 
 def draft(*, now: datetime, county: County, ledger: Ledger, status: Status) -> DraftReport:
     """Draft what the newest assessment makes material, per hazard, in one transaction; idempotent for the same `now` (aware)."""
-    scores = [score for score in ledger.scores() if score.time <= now]
+    scores = ledger.scores(until=now)  # one made while the clock was wrong, hours ahead, must not silence all that follow
     if not scores:
         return DraftReport(at=now)
     assessed = scores[0].time

@@ -115,10 +115,11 @@ class Ledger:
         if rows:
             tx.execute(insert(t.assessment), rows)
 
-    def scores(self, at: datetime | None = None) -> list[RiskScore]:
-        """The scores of the assessment at `at`, or of the newest one; empty when there is none."""
+    def scores(self, at: datetime | None = None, *, until: datetime | None = None) -> list[RiskScore]:
+        """The scores of the assessment at `at`, or of the newest one (not later than `until`); empty when there is none."""
+        newest = select(sa.func.max(t.assessment.c.at)).where(t.assessment.c.at <= iso(until) if until else sa.true())
         with self.read() as tx:
-            when = iso(at) if at else tx.execute(select(sa.func.max(t.assessment.c.at))).scalar()
+            when = iso(at) if at else tx.execute(newest).scalar()
             query = select(t.assessment.c.body).where(t.assessment.c.at == when).order_by(t.assessment.c.town, t.assessment.c.hazard)
             return [score_from_json(body) for (body,) in tx.execute(query)]
 

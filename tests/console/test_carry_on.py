@@ -83,6 +83,14 @@ def test_an_assessment_that_stopped_is_not_shown_as_calm(world: WORLD) -> None:
     assert "研判停在 3.0 小时前" in old and "数据足以排除" not in old and "均未达到预警级别" not in old
 
 
+def test_the_board_shows_the_newest_assessment_of_the_past(world: WORLD) -> None:
+    world.later(hours=8)
+    world.assess()
+    world.later(hours=-7)
+    world.assess(haimen=3)
+    assert [row["level"] for row in collect(context(world), world.now)["towns"] if row["town"] == "haimen"] == [3], "the clock had been wrong for a while"
+
+
 def test_an_alert_that_ran_out_is_not_shown_in_force(world: WORLD) -> None:
     world.publish(haimen=3)
     states = [collect(context(world), world.now + timedelta(hours=hours))["alerts"][0]["state"] for hours in (1, 24)]

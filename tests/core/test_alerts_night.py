@@ -168,3 +168,12 @@ def test_an_outline_with_a_bay_or_with_many_corners_keeps_no_alert_back(world: W
         world.approve(ref)
         message = world.issue(ref).read_text(encoding="utf-8")
         assert message.count("<polygon>") // 2 in rings and message.count("<geocode>") == 24, "every town by its code, the sound rings beside it"
+
+
+def test_an_assessment_made_while_the_clock_was_wrong_silences_nothing(world: World) -> None:
+    world.later(hours=8)
+    world.assess()
+    world.later(hours=-7)
+    world.assess(haimen=3)
+    (ref,) = world.draft()
+    assert ref.level is Level.ORANGE
