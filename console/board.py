@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from console.context import edge_now
+from console.context import STALE_S, edge_now
 from console.report import collect
 from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, local
 from core.model import Level
@@ -33,8 +33,6 @@ ALERT_ZH = {
     "cancelled": "已解除", "expired": "已到期",
 }
 MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
-#: An assessment older than this is no longer that of now: three passes of its cron net were missed.
-STALE_S = 1800.0
 WAITING, OPEN = ("draft", "review", "approved"), ("draft", "review", "approved", "issued")
 WIDTH = 640.0
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from console.context import Context
+from sqlalchemy import func, select
+
+from console.context import STALE_S, Context
 from console.steps import TickReport, dispatch, issue
 from core import alerts
 from core.errors import AuthorityError, LifeCycleError
+from core.ledger import tables as t
 from core.model import AlertState, Level
 from core.times import iso, parse_iso, people
 
@@ -186,13 +189,19 @@ def _sign(ctx: Context, ref: str, now: datetime, answer: dict[str, Any]) -> Aler
 
 
 def tell_silence(now: datetime, ctx: Context) -> list[str]:
-    """Tell the duty desk, once each, what is silent: feeds without fresh readings and drafts past their deadline. What was told now or before."""
+    """Tell the duty desk, once each, what is silent: feeds without fresh readings, drafts past their deadline, and the assessment itself where it
+    has stopped. What was told now or before."""
     from connectors import health
 
-    told = []
+    told, a = [], t.assessment.c
     with_feeds = health(now=now, county=ctx.county, ledger=ctx.ledger)
     overdue = [w for w in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger) if w.overdue]
     with ctx.ledger.begin() as tx:
+        assessed = tx.execute(select(func.max(a.at)).where(a.at <= iso(now))).scalar()
+        if assessed is None or (now - parse_iso(assessed)).total_seconds() > STALE_S:
+            told.append("assess")
+            since = people(parse_iso(assessed)) if assessed else "从未有过"
+            ctx.ledger.duty(tx, now, "assess", f"研判停了（最近一次 {since}），级别不是此刻的 / no assessment", ref=f"assess/{assessed}")
         for row in with_feeds:
             if row.state != "ok":
                 told.append(row.feed)

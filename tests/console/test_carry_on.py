@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import notify_world as nw
 
 from console import board
 from console.context import Context
-from console.decide import carry_on
+from console.decide import carry_on, tell_silence
 from console.report import collect
 from console.steps import draft_and_address
 from core import alerts
@@ -95,6 +96,18 @@ def test_an_alert_that_ran_out_is_not_shown_in_force(world: WORLD) -> None:
     world.publish(haimen=3)
     states = [collect(context(world), world.now + timedelta(hours=hours))["alerts"][0]["state"] for hours in (1, 24)]
     assert states == ["issued", "expired"]
+
+
+def test_the_desk_is_told_once_what_is_silent(world: WORLD) -> None:
+    (ref,) = drafted(world, Hazard.FLOOD)
+    first = tell_silence(world.now, context(world))
+    assert first and str(ref) not in first and "assess" not in first, "feeds that were never pulled"
+    world.later(hours=1)
+    second = tell_silence(world.now, context(world))
+    assert second == ["assess", *first, str(ref)] and tell_silence(world.now, context(world)) == second
+    with world.ledger.read() as tx:
+        kinds = Counter(tx.execute(select(t.duty_log.c.kind)).scalars())
+    assert kinds == {"feed": len(first), "assess": 1, "overdue": 1}
 
 
 def test_the_board_looks_at_the_clock_and_not_at_the_last_assessment(world: WORLD) -> None:

@@ -126,6 +126,18 @@ def test_a_fault_of_our_account_loses_nobody(tmp_path: Path, gateway: nw.Gateway
     assert place.dispatch().sent == len(place.recipients(ref))
 
 
+@pytest.mark.parametrize("sealed", [b"", b"short", b"x" * 40])
+def test_a_number_that_does_not_open_costs_the_others_nothing(tmp_path: Path, gateway: nw.Gateway, sealed: bytes) -> None:
+    place = nw.make(tmp_path, sms_url=gateway.url, people=60)
+    ref = place.publish(haimen=3)
+    who = min(row[1] for row in place.recipients(ref))
+    with place.ledger.begin() as tx:
+        tx.execute(update(t.resident).where(t.resident.c.resident_id == who).values(phone=sealed))
+    assert place.dispatch().sent == len(place.recipients(ref)) - 1 and place.states()["refused"] == 1
+    with place.ledger.read() as tx:
+        assert any(who in text for text in tx.execute(select(t.duty_log.c.text)).scalars())
+
+
 def test_a_spoilt_version_costs_the_others_nothing(tmp_path: Path, gateway: nw.Gateway) -> None:
     place = nw.make(tmp_path, sms_url=gateway.url, people=60)
     place.publish(haimen=2)
