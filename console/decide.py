@@ -142,7 +142,7 @@ def _try(ctx: Context, now: datetime, ref: alerts.VersionRef, act: Callable[[ale
     """Do it; where it cannot be done the desk is told, once an hour."""
     try:
         act(ref)
-    except (LifeCycleError, AuthorityError) as error:
+    except (LifeCycleError, AuthorityError, OSError) as error:  # also a folder that takes no CAP file
         with ctx.ledger.begin() as tx:
             ctx.ledger.duty(tx, now, "stuck", f"{ref} 停在半路，请处理：{error}", ref=f"{ref}/{iso(now)[:13]}")
         return False

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
@@ -141,3 +141,14 @@ def test_the_register_is_synthetic_and_sealed(tmp_path: Path) -> None:
     with place.ledger.read() as tx:
         rows = tx.execute(select(t.resident)).all()
     assert len(rows) == 500 and all(r.synthetic for r in rows) and len({r.phone_index for r in rows}) == 500
+
+
+def test_a_live_installation_without_a_register_invents_nobody_and_rings(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=60)
+    with place.ledger.begin() as tx:
+        tx.execute(delete(t.resident))
+    place.settings = place.settings.model_copy(update={"mode": "live"})
+    ref = place.draft(haimen=3)
+    assert place.address(ref).count == 0 and place.recipients(ref) == set()
+    with place.ledger.read() as tx:
+        assert "register" in tx.execute(select(t.duty_log.c.kind)).scalars().all() and not tx.execute(select(t.resident)).all()
