@@ -38,12 +38,15 @@ def describe(partition_key: str) -> str:
         row = alerts.find(tx, split(partition_key)[0])
     body, audience = json.loads(row["body"]), json.loads(row["audience"])
     names = {town["key"]: town["name"] for town in body["towns"]}
-    first = next(iter(body["texts"].values()), {"sms": ""})
     lines = [f"**{body['headline']}**", "", f"有效至 {people(parse_iso(row['expires']))}，对象 {audience.get('count', 0)} 个", "",
              "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
     lines += [f"| {names[key]} | {Level(level).zh} | {audience.get('by_town', {}).get(key, 0)} | {body['reasons'].get(key, '')} |"
               for key, level in body["levels"].items()]
-    return "\n".join([*lines, "", f"短信：{first['sms']}", "", f"正文哈希 {row['body_hash'][:16]}"])
+    for level in sorted(set(body["levels"].values()), reverse=True):  # the words differ by level: nobody signs what he was not shown
+        town = next(key for key, n in body["levels"].items() if n == level)
+        for name, title in (("sms", "短信"), ("broadcast", "喇叭")):
+            lines += ["", f"{title}（{Level(level).zh if level else '解除'}，{names[town]}）：{body['texts'][town].get(name, '')}"]
+    return "\n".join([*lines, "", f"正文哈希 {row['body_hash'][:16]}"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
-"""The net under the bell, after a crash or a lost run: past a deadline the policy's default acts, what is approved is issued, what is issued
-and not yet sent is handed over, what has run out is ended. 补发网。
+"""The net under the bell, after a crash or a lost run: what has run out is ended, past a deadline the policy's default acts, what is approved is
+issued, what is issued and not yet sent is handed over. 补发网。
 
 **红了怎么办**：短信或大喇叭通道不可用。看日志里的错误码，先打电话通知各镇街值班员，再联系运营商；恢复后“清除”重跑，不会重发。
 """
@@ -25,9 +25,9 @@ def dispatch_dag() -> None:
         if not publishes(dag_run):
             return 0
         report, ctx = TickReport(at=run_now(dag_run)), Context.load()
+        expire(report.at, ctx, report)
         carry_on(report.at, ctx)
         dispatch(report.at, ctx, report)
-        expire(report.at, ctx, report)
         return sum(report.dispatch.outcomes.values())
 
     hand_over()

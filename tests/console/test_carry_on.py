@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ import notify_world as nw
 
 from console import board
 from console.context import Context
-from console.decide import carry_on, tell_silence
+from console.decide import carry_on, describe, tell_silence
 from console.report import collect
 from console.steps import draft_and_address
 from core import alerts
@@ -108,6 +109,18 @@ def test_the_desk_is_told_once_what_is_silent(world: WORLD) -> None:
     with world.ledger.read() as tx:
         kinds = Counter(tx.execute(select(t.duty_log.c.kind)).scalars())
     assert kinds == {"feed": len(first), "assess": 1, "overdue": 1}
+
+
+def test_an_officer_is_shown_the_words_of_every_level_and_of_the_end(world: WORLD, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.publish(haimen=2, linjiang=2)
+    world.later(minutes=31)
+    world.assess(haimen=4, baochang=2)
+    (ref,) = world.draft()
+    monkeypatch.setattr(Context, "load", lambda: context(world))
+    with world.ledger.read() as tx:
+        texts = json.loads(alerts.find(tx, ref)["body"])["texts"]
+    shown = describe(f"{ref}@{world.now.isoformat()}")
+    assert all(texts[town][channel] in shown for town in ("haimen", "baochang", "linjiang") for channel in ("sms", "broadcast"))
 
 
 def test_the_board_looks_at_the_clock_and_not_at_the_last_assessment(world: WORLD) -> None:
