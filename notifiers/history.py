@@ -20,10 +20,8 @@ d, v = t.delivery.c, t.alert_version.c
 TOLD = (D.ACCEPTED, D.SENT, D.DELIVERED, D.UNKNOWN)
 #: It may still come into them; what did not arrive may be tried again (again.py) while the next version is being signed.
 OPEN = (D.PLANNED, D.PENDING, D.SENDING, D.UNDELIVERED)
-#: Codes of frames that the broker refused begin so; they are tried again too.
-BROKER = "broker_"
-#: A loudspeaker that did not answer may have played, or may yet play what the broker keeps for it: no proof, but its end must be told.
-MAY_PLAY = "no_ack"
+#: A loudspeaker that did not answer may have played, or may yet play: no proof, but its end must be told. Codes of frames that the broker refused begin so.
+MAY_PLAY, BROKER = "no_ack", "broker_"
 #: Codes of rows that were passed over: the recipient holds exactly this already, or holds nothing that could end.
 SAME, NOTHING = "told", "never_told"
 

@@ -36,7 +36,6 @@ class SmsStage:
             try:
                 while self.job.in_time() and not any(w.done() for w in workers) and await self._turn():  # noqa: ASYNC110  (a beat, not a wait)
                     await asyncio.sleep(BEAT_S)
-                # claimed but never called: back, with certainty
                 self.done += [Outcome(delivery_id=self.todo.get_nowait().delivery_id, state=D.PENDING, code="not_called") for _ in range(self.todo.qsize())]
                 while self.busy and self.job.ticker.elapsed() < self.job.deadline_s + self.job.settings.http_deadline_s:  # noqa: ASYNC110
                     await asyncio.sleep(BEAT_S)
