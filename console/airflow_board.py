@@ -6,15 +6,14 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from console.board import render
-from console.context import Context, edge_now
+from console.board import as_of, render
+from console.context import Context
 
 app = FastAPI(title="烽燧值守看板", docs_url=None, redoc_url=None, openapi_url=None)
 
 
 @app.get("/board", response_class=HTMLResponse)
 def board(user: GetUserDep) -> str:
-    """The duty board as of the newest assessment (the wall clock before the first one)."""
+    """The duty board as of now."""
     ctx = Context.load()
-    scores = ctx.ledger.scores()
-    return render(ctx, scores[0].time if scores else edge_now(None))
+    return render(ctx, as_of(ctx))

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from console.context import STALE_S, edge_now
 from console.report import collect
 from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, local
 from core.model import Level
+from core.times import parse_iso
 from rules.explain import LABELS
 
 if TYPE_CHECKING:
@@ -53,6 +55,12 @@ def render(ctx: Context, now: datetime) -> str:
     )
 
 
+def as_of(ctx: Context) -> datetime:
+    """Now by the wall clock, so that whatever stopped grows old in sight; in a sandbox, whose clock is the scenario's, the newest assessment."""
+    scores = ctx.ledger.scores() if ctx.settings.mode == "sandbox" else []
+    return scores[0].time if scores else edge_now(None)
+
+
 def write_board(ctx: Context, now: datetime, path: Path) -> Path:
     """Write the page to `path`, whole or not at all, and return it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +76,10 @@ def overview(data: dict[str, Any]) -> dict[str, Any]:
     worst = [row for row in data["towns"] if row["level"] == top and top]
     ceiling = max((row["ceiling"] for row in data["towns"]), default=None)
     feeds = data["feeds"]
+    assessed = max((row["at"] for row in data["towns"]), default=None)
+    old = (parse_iso(data["now"]) - parse_iso(assessed)).total_seconds() if assessed else None
     return {
+        "stale_s": old if old is not None and old > STALE_S else None,
         "level": top, "ceiling": ceiling, "hazards": list(dict.fromkeys(row["hazard_zh"] for row in worst)),
         "towns": list(dict.fromkeys(row["name"] for row in worst)),
         "open": list(dict.fromkeys(row["name"] for row in data["towns"] if row["ceiling"] > row["level"])),

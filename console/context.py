@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from core.lake import Lake
 
 
+#: Seconds after which an assessment is no longer that of now: three passes of its cron net were missed.
+STALE_S = 1800.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The county and the stores of one installation."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from console.context import Context
+from sqlalchemy import func, select
+
+from console.context import STALE_S, Context
 from console.steps import TickReport, dispatch, issue
 from core import alerts
 from core.errors import AuthorityError, LifeCycleError
+from core.ledger import tables as t
 from core.model import AlertState, Level
 from core.times import iso, parse_iso, people
 
@@ -34,12 +38,15 @@ def describe(partition_key: str) -> str:
         row = alerts.find(tx, split(partition_key)[0])
     body, audience = json.loads(row["body"]), json.loads(row["audience"])
     names = {town["key"]: town["name"] for town in body["towns"]}
-    first = next(iter(body["texts"].values()), {"sms": ""})
     lines = [f"**{body['headline']}**", "", f"有效至 {people(parse_iso(row['expires']))}，对象 {audience.get('count', 0)} 个", "",
              "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
     lines += [f"| {names[key]} | {Level(level).zh} | {audience.get('by_town', {}).get(key, 0)} | {body['reasons'].get(key, '')} |"
               for key, level in body["levels"].items()]
-    return "\n".join([*lines, "", f"短信：{first['sms']}", "", f"正文哈希 {row['body_hash'][:16]}"])
+    for level in sorted(set(body["levels"].values()), reverse=True):  # the words differ by level: nobody signs what he was not shown
+        town = next(key for key, n in body["levels"].items() if n == level)
+        for name, title in (("sms", "短信"), ("broadcast", "喇叭")):
+            lines += ["", f"{title}（{Level(level).zh if level else '解除'}，{names[town]}）：{body['texts'][town].get(name, '')}"]
+    return "\n".join([*lines, "", f"正文哈希 {row['body_hash'][:16]}"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +131,27 @@ def carry_out(partition_key: str) -> dict[str, Any]:
     return {"ref": ref, "state": str(alerts.state(ref=ref, ledger=ctx.ledger))}
 
 
+def carry_on(now: datetime, ctx: Context) -> list[str]:
+    """The net under the issue runs, for when a bell was lost, a task failed or Airflow is down: past its deadline the policy's default acts, and
+    what is approved is issued. One version that cannot go on costs the others nothing. The versions issued."""
+    for waiting in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger):
+        if waiting.overdue:
+            _try(ctx, now, waiting.ref, lambda ref: alerts.decide_silence(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring))
+    approved = [ref for ref in alerts.pending(ledger=ctx.ledger, status=ctx.settings.status) if alerts.state(ref=ref, ledger=ctx.ledger) is AlertState.APPROVED]
+    return [str(ref) for ref in approved if _try(ctx, now, ref, lambda ref: issue(now, ctx, ref))]
+
+
+def _try(ctx: Context, now: datetime, ref: alerts.VersionRef, act: Callable[[alerts.VersionRef], object]) -> bool:
+    """Do it; where it cannot be done the desk is told, once an hour."""
+    try:
+        act(ref)
+    except (LifeCycleError, AuthorityError, OSError) as error:  # also a folder that takes no CAP file
+        with ctx.ledger.begin() as tx:
+            ctx.ledger.duty(tx, now, "stuck", f"{ref} 停在半路，请处理：{error}", ref=f"{ref}/{iso(now)[:13]}")
+        return False
+    return True
+
+
 def _clock(ctx: Context, scenario: datetime) -> datetime:
     """The wall clock, in whole seconds; in a sandbox, whose clock is the scenario's, the time given."""
     return scenario if ctx.settings.mode == "sandbox" else datetime.now(UTC).replace(microsecond=0)
@@ -134,7 +162,7 @@ def _asked_at(ctx: Context, ref: str, drafted: datetime, turn: int) -> datetime:
     at = drafted
     for _ in range(turn):
         found = alerts.waiting_for(now=at, ref=ref, county=ctx.county, ledger=ctx.ledger)
-        at = found.until if found is not None else at
+        at = max(at, found.until) if found is not None else at
     with ctx.ledger.begin() as tx:
         signed = [parse_iso(row["at"]) for row in alerts.approvals(tx, ref)]
     return _clock(ctx, max([at, *signed]))
@@ -164,13 +192,19 @@ def _sign(ctx: Context, ref: str, now: datetime, answer: dict[str, Any]) -> Aler
 
 
 def tell_silence(now: datetime, ctx: Context) -> list[str]:
-    """Tell the duty desk, once each, what is silent: feeds without fresh readings and drafts past their deadline. What was told now or before."""
+    """Tell the duty desk, once each, what is silent: feeds without fresh readings, drafts past their deadline, and the assessment itself where it
+    has stopped. What was told now or before."""
     from connectors import health
 
-    told = []
+    told, a = [], t.assessment.c
     with_feeds = health(now=now, county=ctx.county, ledger=ctx.ledger)
     overdue = [w for w in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger) if w.overdue]
     with ctx.ledger.begin() as tx:
+        assessed = tx.execute(select(func.max(a.at)).where(a.at <= iso(now))).scalar()
+        if assessed is None or (now - parse_iso(assessed)).total_seconds() > STALE_S:
+            told.append("assess")
+            since = people(parse_iso(assessed)) if assessed else "从未有过"
+            ctx.ledger.duty(tx, now, "assess", f"研判停了（最近一次 {since}），级别不是此刻的 / no assessment", ref=f"assess/{assessed}")
         for row in with_feeds:
             if row.state != "ok":
                 told.append(row.feed)

@@ -30,7 +30,7 @@ from core.settings import Settings
 from core.times import parse_iso
 from notifiers.receipts import Callback, record_many
 
-PATH, MAX_BYTES, FLUSH_S, BATCH = "/receipts/twilio", 16_384, 0.2, 2000
+PATH, MAX_BYTES, FLUSH_S, BATCH, MAX_SID = "/receipts/twilio", 16_384, 0.2, 2000, 64
 log = logging.getLogger("fengsui.receipts")
 
 
@@ -58,7 +58,9 @@ class Receiver:
             signed = len(form) == len(pairs) and hmac.compare_digest(self._signature(f"{address}?{query}" if query else address, form), given.encode())
             told = request.headers.get("X-Sandbox-Now", "") if self.sandbox else ""
             at = _instant(told) if told else datetime.now(UTC)
-            callback = Callback(int(asked["d"]) if "d" in asked else None, form, at, int(asked.get("a", 0)))
+            if len(form.get("MessageSid", "")) > MAX_SID or any("\0" in value for value in form.values()):
+                raise ValueError
+            callback = Callback(_count(asked["d"]) if "d" in asked else None, form, at, _count(asked.get("a", "0")))
         except (ValueError, TypeError, KeyError):
             signed = False
         if not signed:
@@ -85,6 +87,13 @@ class Receiver:
         while batch := self.waiting[:BATCH]:
             record_many(self.ledger, batch)
             del self.waiting[: len(batch)]
+
+
+def _count(text: str) -> int:
+    """A row's number or an attempt; ValueError for what no ledger can hold: one callback that cannot be written must not keep the others from being."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ValueError
+    return int(text)
 
 
 @lru_cache(maxsize=256)

@@ -36,8 +36,8 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "now": iso(now),
             "status": str(ctx.settings.status),
             "feeds": feeds(tx, ctx, now),
-            "towns": towns(tx, ctx),
-            "alerts": alerts(tx, ctx),
+            "towns": towns(tx, ctx, now),
+            "alerts": alerts(tx, ctx, now),
             "sms": sms(tx, ctx),
             "broadcast": broadcast(tx),
             "duty": duty(tx),
@@ -67,22 +67,23 @@ def audience(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
     return rows
 
 
-def towns(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
-    """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling now."""
+def towns(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
+    """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling at `now`."""
     from rules import priority
 
     a = t.assessment.c
-    latest = tx.execute(select(func.max(a.at))).scalar()
+    past = a.at <= iso(now)
+    latest = tx.execute(select(func.max(a.at)).where(past)).scalar()
     if latest is None:
         return []
     order = (a.level.desc(), a.score.desc(), a.at)
     ranked = select(
         a.town, a.hazard, a.at, a.level, a.floor, a.proved, a.body,
         func.row_number().over(partition_by=(a.town, a.hazard), order_by=order).label("rank"),
-    ).subquery()
+    ).where(past).subquery()
     peaks = {(r.town, r.hazard): r for r in tx.execute(select(ranked).where(ranked.c.rank == 1))}
     current = {(r.town, r.hazard): r for r in tx.execute(select(t.assessment).where(a.at == latest))}
-    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).group_by(a.town, a.hazard)).all())
+    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).where(past).group_by(a.town, a.hazard)).all())
     rows = []
     for town in ctx.county.towns:
         for hazard in ctx.county.hazards:
@@ -109,7 +110,7 @@ def _synthetic(body: str) -> bool:
     return any(item.get("synthetic") for item in json.loads(body).get("evidence", ()) if item.get("values"))
 
 
-def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
+def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     """One row an alert version, oldest first, with its time line and where its CAP file lies."""
     rows = []
     approvals = defaultdict(list)
@@ -120,7 +121,8 @@ def alerts(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
         audience = json.loads(row["audience"] or "{}")
         rows.append({
             "alert_id": row["alert_id"], "version": row["version"], "hazard": body.get("hazard", ""), "msg_type": row["msg_type"],
-            "state": row["state"], "level": row["level"], "levels": body.get("levels", {}), "headline": body.get("headline", ""),
+            "state": "expired" if row["state"] == "issued" and row["expires"] <= iso(now) else row["state"], "level": row["level"],
+            "levels": body.get("levels", {}), "headline": body.get("headline", ""),
             "texts": body.get("texts", {}), "audience": {k: v for k, v in audience.items() if k in ("count", "by_town", "by_group", "hash")},
             "approvals": approvals[row["alert_id"], row["version"]], "expires": row["expires"], "cap_path": row["cap_path"],
             "body_hash": row["body_hash"], **{name: row[name] for name in TIME_LINE},

@@ -55,14 +55,16 @@ def draft(now: datetime, ctx: Context, report: TickReport) -> None:
 
 
 def draft_and_address(now: datetime, ctx: Context) -> list[VersionRef]:
-    """Draft alert versions from the newest scores and snapshot the audience of each; return their references."""
+    """Draft alert versions from the newest scores and snapshot the audience of each; return their references, and those of drafts that a
+    process left without an audience when it died."""
     import notifiers
     from core import alerts
 
     drafted = alerts.draft(now=now, county=ctx.county, ledger=ctx.ledger, status=ctx.settings.status).versions
-    for ref in drafted:
+    left = [ref for ref in alerts.unaddressed(ledger=ctx.ledger, status=ctx.settings.status) if ref not in drafted]
+    for ref in [*drafted, *left]:
         notifiers.address(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, settings=ctx.settings)
-    return drafted
+    return [*drafted, *left]
 
 
 def issue(now: datetime, ctx: Context, ref: VersionRef) -> None:

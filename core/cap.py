@@ -24,7 +24,8 @@ from core.times import SHANGHAI, parse_iso
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SCHEMA = Path(__file__).parent / "schema" / "CAP-v1.2.xsd"
 GEOCODE = "CPEAS Geographic Code"
-MAX_BYTES = 2_000_000
+#: More than any county's message: 600 towns are 1 MB, an outline of 50,000 corners 2 MB. A message is never held back for the length of its outline.
+MAX_BYTES = 20_000_000
 #: Parameters whose name begins so are the Chinese sentences of a town ("fengsui:reason:baochang"); they stand in the Chinese info alone.
 TOLD = "fengsui:"
 
@@ -154,7 +155,7 @@ def _check_areas(body: dict[str, Any]) -> Iterator[str]:
                 yield f"area {key} is not among the towns"
             elif not _CODE.fullmatch(known[key]["code"]):
                 yield f"{known[key]['name']}: the area code is not 12 digits"
-            elif not _sound(known[key]["cell"]):
+            elif not sound(known[key]["cell"]):
                 yield f"{known[key]['name']}: the cell is not a simple closed ring"
 
 
@@ -171,9 +172,10 @@ def _check_status(body: dict[str, Any]) -> Iterator[str]:
         yield f"status {body['status']} without saying so in the headline"
 
 
-def _sound(cell: list[list[float]]) -> bool:
+def sound(cell: list[list[float]]) -> bool:
+    """Whether a ring of [lon, lat] may stand in a message: simple and closed, or empty (the town is named by its code alone)."""
     if not cell:
-        return True  # a town without a cell is named by its code alone
+        return True
     return len(cell) >= 4 and cell[0] == cell[-1] and Polygon(cell).is_valid
 
 

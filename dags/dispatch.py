@@ -1,4 +1,5 @@
-"""The net under the bell: hand over whatever is issued and not yet sent, after a crash or a lost run. 补发网。
+"""The net under the bell, after a crash or a lost run: what has run out is ended, past a deadline the policy's default acts, what is approved is
+issued, what is issued and not yet sent is handed over. 补发网。
 
 **红了怎么办**：短信或大喇叭通道不可用。看日志里的错误码，先打电话通知各镇街值班员，再联系运营商；恢复后“清除”重跑，不会重发。
 """
@@ -13,17 +14,20 @@ from fengsui_dags import COUNTY, START, defaults, publishes, run_now
      schedule=CronTriggerTimetable("*/5 * * * *", timezone="Asia/Shanghai") if COUNTY.live else None, max_active_runs=1,
      is_paused_upon_creation=False, default_args=defaults())
 def dispatch_dag() -> None:
-    """One call of the dispatch step; a backfill sends nothing."""
+    """One call of each step of the net; a backfill sends nothing."""
 
     @task(task_display_name="交付未送出的")
     def hand_over(dag_run=None) -> int:
         from console.context import Context
-        from console.steps import TickReport, dispatch
+        from console.decide import carry_on
+        from console.steps import TickReport, dispatch, expire
 
         if not publishes(dag_run):
             return 0
-        report = TickReport(at=run_now(dag_run))
-        dispatch(report.at, Context.load(), report)
+        report, ctx = TickReport(at=run_now(dag_run)), Context.load()
+        expire(report.at, ctx, report)
+        carry_on(report.at, ctx)
+        dispatch(report.at, ctx, report)
         return sum(report.dispatch.outcomes.values())
 
     hand_over()

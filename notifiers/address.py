@@ -19,7 +19,7 @@ from notifiers.snapshot import AudienceReport, snapshot, told
 
 def address(*, now: datetime, ref: alerts.VersionRef | str, county: County, ledger: Ledger, settings: Settings | None = None) -> AudienceReport:
     """Plan the deliveries of a draft and record the snapshot; a repeat changes nothing. `now` aware. LifeCycleError for an unknown version."""
-    ensure_register(county, ledger, settings or Settings.load())
+    residents = ensure_register(county, ledger, settings or Settings.load())
     with ledger.begin() as tx:
         version = alerts.find(tx, ref)
         known = json.loads(version["audience"] or "{}")
@@ -30,6 +30,8 @@ def address(*, now: datetime, ref: alerts.VersionRef | str, county: County, ledg
             tx.execute(insert(t.delivery), rows)
         made = snapshot(rows, same, unknown)
         alerts.record_audience(tx, ref, made)
+        if not residents:
+            ledger.duty(tx, now, "register", f"{ref} 居民登记册是空的，短信不会发给任何人 / nobody is registered: no SMS reaches anybody", str(ref))
         if not rows or unknown:
             who = "、".join(unknown) or "空"
             ledger.duty(tx, now, "audience", f"{ref} 受众为空或有无法识别的区域（{who}），这些区域不发送 / reaches nobody there", str(ref))

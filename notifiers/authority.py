@@ -40,8 +40,11 @@ def untold_ends(tx: Connection, row: RowMapping) -> frozenset[str]:
     if not (open_towns and row["issued_at"]):
         return frozenset()
     later = select(v.body).where(v.alert_id == row["alert_id"], v.version > row["version"], v.issued_at.is_not(None))
-    spoken = {town for body in tx.execute(later).scalars() for town in json.loads(body)["levels"]}
-    ended = {town for town, level in json.loads(row["body"])["levels"].items() if row["msg_type"] == MsgType.CANCEL or int(level) == 0}
+    try:
+        spoken = {town for body in tx.execute(later).scalars() for town in json.loads(body)["levels"]}
+        ended = {town for town, level in json.loads(row["body"])["levels"].items() if row["msg_type"] == MsgType.CANCEL or int(level) == 0}
+    except (ValueError, KeyError, TypeError, AttributeError):  # spoilt in the ledger: whether it may go is for `verified` to say, the others go on
+        return frozenset()
     return frozenset(open_towns & ended - spoken)
 
 

@@ -1,4 +1,4 @@
-"""The step after issue: verify, release, send, take receipts, write the time line. Reading STAGES is reading what happens.
+"""The step after issue: verify, release, send, take receipts, write the time line. Reading SENDING and AFTER is reading what happens.
 
 A second call sends nothing: a row is claimed once, and what is not known is looked up, not sent again.
 """
@@ -16,9 +16,14 @@ from notifiers.job import Job, Parts
 from notifiers.lock import one_sender
 from notifiers.outbox import Ticker
 from notifiers.report import DispatchReport, report
+from notifiers.restored import notice_restore
 from notifiers.stages import authorise, await_receipts, release, send, sweep, write_times
+from notifiers.versions import in_force
 
-STAGES: tuple[Callable[[Job], None], ...] = (sweep, authorise, release, send, sweep, await_receipts, write_times)
+Stages = tuple[Callable[[Job], None], ...]
+#: SENDING begins anew when something is issued meanwhile, so that a red alert or a recall does not wait until a long orange one is out.
+SENDING: Stages = (sweep, authorise, release, notice_restore, send, sweep)
+AFTER: Stages = (await_receipts, write_times)
 
 
 def dispatch(
@@ -26,11 +31,25 @@ def dispatch(
     progress: Callable[[str, int], None] | None = None, shard: tuple[int, int] = (0, 1), parts: Parts | None = None,
 ) -> DispatchReport:
     """Serve every issued version at `now` (aware) within `deadline_s`; `busy` when another process holds the shard all that time."""
-    with one_sender(settings.home, shard, deadline_s) as held:
+    ticker = Ticker(now)  # it runs while this process waits for the lock: what runs out meanwhile is not sent
+    with one_sender(ledger, settings.home, shard, deadline_s) as held:
         if not held:
             return DispatchReport(at=now, busy=True)
-        job = Job(county=county, ledger=ledger, settings=settings, keyring=keyring, ticker=Ticker(now), deadline_s=deadline_s, shard=shard,
+        job = Job(county=county, ledger=ledger, settings=settings, keyring=keyring, ticker=ticker, deadline_s=deadline_s, shard=shard,
                   parts=parts or Parts(), progress=progress)
-        for stage in STAGES:
-            stage(job)
+        _run(job, SENDING)
+        while job.in_time() and _news(job):
+            _run(job, SENDING)
+        _run(job, AFTER)
         return report(job, now)
+
+
+def _run(job: Job, stages: Stages) -> None:
+    for stage in stages:
+        stage(job)
+
+
+def _news(job: Job) -> bool:
+    """Whether something has been issued that this dispatch has not looked at."""
+    with job.ledger.read() as tx:
+        return not in_force(tx, job.ticker.now()) <= job.seen()

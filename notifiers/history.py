@@ -18,10 +18,10 @@ from core.model import DeliveryState as D
 d, v = t.delivery.c, t.alert_version.c
 #: The message is in the recipient's hands, or may be and nobody can tell any more.
 TOLD = (D.ACCEPTED, D.SENT, D.DELIVERED, D.UNKNOWN)
-#: It may still come into them.
-OPEN = (D.PLANNED, D.PENDING, D.SENDING)
-#: A loudspeaker that did not answer may have played, or may yet play what the broker keeps for it: no proof, but its end must be told.
-MAY_PLAY = "no_ack"
+#: It may still come into them; what did not arrive may be tried again (again.py) while the next version is being signed.
+OPEN = (D.PLANNED, D.PENDING, D.SENDING, D.UNDELIVERED)
+#: A loudspeaker that did not answer may have played, or may yet play: no proof, but its end must be told. Codes of frames that the broker refused begin so.
+MAY_PLAY, BROKER = "no_ack", "broker_"
 #: Codes of rows that were passed over: the recipient holds exactly this already, or holds nothing that could end.
 SAME, NOTHING = "told", "never_told"
 
@@ -52,7 +52,7 @@ def holdings(tx: Connection, alert_id: str, below: int) -> dict[Key, Holding]:
     said, r = levels_said(tx, alert_id, below), t.resident.c
     query = (
         select(d.channel, d.recipient, d.town, d.groups, d.version, d.state).select_from(t.delivery.outerjoin(t.resident, r.resident_id == d.recipient))
-        .where(d.alert_id == alert_id, d.version < below, or_(d.state.in_((*TOLD, *OPEN)), d.code == MAY_PLAY), r.opted_out.is_not(True))
+        .where(d.alert_id == alert_id, d.version < below, or_(d.state.in_((*TOLD, *OPEN)), d.code.startswith(BROKER, autoescape=True)), r.opted_out.is_not(True))
         .order_by(d.version)
     )
     out: dict[Key, Holding] = {}

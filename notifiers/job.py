@@ -52,6 +52,10 @@ class Job:
         """Whether the deadline is still ahead."""
         return self.ticker.elapsed() < self.deadline_s
 
+    def seen(self) -> set[str]:
+        """Names of the versions that were looked at, served or refused."""
+        return {version.name for version in self.versions.values()} | self.refused.keys()
+
     def serves(self, ref: Ref, town: str) -> bool:
         """Whether a row of this version and town may still go out."""
         return ref in self.versions and self.versions[ref].serves(town)

@@ -7,6 +7,7 @@ Groups that groups.yaml calls on duty are never put off by a level, because they
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select, true, update
 
@@ -16,8 +17,12 @@ from core.model import DeliveryState as D
 from core.model import Level, Status
 from core.times import iso, people
 from notifiers.job import Job
+from notifiers.outbox import Item, Outcome
 from notifiers.outbox.rows import d, of
 from notifiers.versions import Version
+
+#: After how long a loudspeaker is asked again that keeps quiet outside our quiet hours.
+AGAIN = timedelta(minutes=30)
 
 
 def put_off(job: Job, channel: str) -> None:
@@ -38,6 +43,14 @@ def put_off(job: Job, channel: str) -> None:
         for name, n in counts.items():
             text = f"{name} 有 {n} 个对象在免扰时段，{people(until)} 再发 / wait until the quiet hours end"
             job.ledger.duty(tx, now, "quiet_hours", text, ref=f"{name}.{channel}.{iso(until)}")
+
+
+def quiet_there(job: Job, item: Item) -> Outcome:
+    """A loudspeaker that kept quiet though we did not: its clock or its hours are not quite ours. It is asked again when ours end, or soon."""
+    quiet, now, name = job.county.policy.quiet, job.ticker.now(), job.versions[item.ref].name
+    until = quiet.ends(now) if quiet is not None and quiet.covers(now) else now + AGAIN
+    job.alarm("quiet_hours", f"{name} {item.recipient} 等大喇叭在免扰时段没有播出，{people(until)} 再播 / kept quiet, asked again", f"{name}.{item.town}.quiet")
+    return Outcome(delivery_id=item.delivery_id, state=D.PENDING, code="quiet_hours", wait_s=(until - now).total_seconds())
 
 
 def _refused(job: Job, channel: str, version: Version, quiet: QuietHours) -> ColumnElement[bool]:

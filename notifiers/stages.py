@@ -1,4 +1,4 @@
-"""The stages of one dispatch, in the order of dispatch.STAGES."""
+"""The stages of one dispatch, in the order of dispatch.SENDING and dispatch.AFTER."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def sweep(job: Job) -> None:
 
 def authorise(job: Job) -> None:
     """Keep only versions that two officers signed exactly as they are; the rest is held and the desk is rung."""
+    job.versions.clear()
     with job.ledger.begin() as tx:
         for row in issued(tx, job.ticker.now()):
             name = f"{row['alert_id']}.v{row['version']}"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from core.ledger import tables as t
 from core.model import AlertState, Level, Status
+from core.times import iso
 
 Ref = tuple[str, int]
 Seal = tuple[str, str, str, int]
@@ -48,3 +49,10 @@ def newest(tx: Connection) -> dict[str, int]:
     """The last issued version of each thread."""
     v = t.alert_version.c
     return dict(tx.execute(select(v.alert_id, func.max(v.version)).where(v.issued_at.is_not(None)).group_by(v.alert_id)).tuples().all())
+
+
+def in_force(tx: Connection, now: datetime) -> set[str]:
+    """Names of the versions that are issued and have not run out."""
+    v = t.alert_version.c
+    query = select(v.alert_id, v.version).where(v.state == AlertState.ISSUED, v.issued_at.is_not(None), v.expires > iso(now))
+    return {f"{alert_id}.v{number}" for alert_id, number in tx.execute(query)}

@@ -39,12 +39,15 @@ def board(out: Annotated[Path, typer.Option(help="写到哪个文件 / the file 
 
 
 def tick(now: Now = "") -> None:
-    """Airflow 停摆时走一遍全链条，草稿等人签发 / one pass through the chain without Airflow; drafts wait for a person."""
+    """Airflow 停摆时走一遍全链条，草稿等人签发，逾时按政策 / one pass through the chain without Airflow; drafts wait for a person, then for the policy."""
     from console.context import Context, edge_now
+    from console.decide import carry_on
     from console.replay import line
     from console.steps import tick as one
 
-    typer.echo(line(one(edge_now(now or None), Context.load())))
+    ctx, at = Context.load(), edge_now(now or None)
+    carry_on(at, ctx)
+    typer.echo(line(one(at, ctx)))
 
 
 def resume(

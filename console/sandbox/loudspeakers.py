@@ -60,7 +60,7 @@ class Speaker:
             self.refusals.append(str(error))
             return None
         name, quiet = f"{branch}/{frame['alert_id']}.v{frame['version']}", frames.quiet(frame, now)
-        if name not in self.memory.played:
+        if self.memory.played.get(name, {}).get("reason") != "":  # never heard of, or not played for the hour
             spoken = timedelta(seconds=len(frame["text"]) / CHARACTERS_PER_S * frame["repeat"])
             times = ("", "") if quiet else (iso(now), iso(now + spoken))
             self.plays += not quiet

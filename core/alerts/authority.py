@@ -26,8 +26,8 @@ STANDING_ORDER = "standing-order"
 DUTY_SYSTEM = "duty-system"
 MACHINES = {DUTY_SYSTEM: "author", STANDING_ORDER: "approver"}
 ROLES = ("author", "approver")
-#: Reasons of a version that the standing order may issue: it may warn, never soothe (a downgrade needs a person).
-RAISING = frozenset({"open", "up", "renew"})
+#: Reasons of a version that the standing order may issue: it may warn, never soothe (a downgrade needs a person; a town that leaves is "down" too).
+RAISING = frozenset({"open", "up", "towns", "renew"})
 
 Row = Mapping[Any, Any]
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.alerts.states import body_of
-from core.cap import TOLD, reference
+from core.cap import TOLD, reference, sound
 from core.county import County, Town
+from core.county.texts import without_links
 from core.model import Evidence, Hazard, Level, MsgType, RiskScore, Status
 from core.times import iso
 from core.wording import Message
@@ -100,7 +101,7 @@ def compose(
         "channels": list(county.policy.channels[top]),
         "channels_by_level": {str(int(level)): list(county.policy.channels[level]) for level in _colours(change)},
         "audience_groups": {str(int(level)): list(county.policy.audience[level]) for level in _colours(change)},
-        "reasons": {key: score.reason for key, score in used.items()},
+        "reasons": {key: without_links(score.reason) for key, score in used.items()},
         "scores": {key: round(score.score, 1) for key, score in used.items()},
         "ceilings": {key: int(score.ceiling) for key, score in used.items()},
         "corroboration": corroboration(scores, change.levels),
@@ -179,7 +180,7 @@ def _parameters(level: Level, towns: list[Town], used: dict[str, RiskScore], evi
             score = used[town.key]
             out.append([f"score:{town.key}", f"{score.score:.1f}"])
             out.append([f"interval:{town.key}", f"{score.level.en}..{score.ceiling.en}, official floor {score.floor.en}"])
-            out += [[f"{TOLD}{name}:{town.key}", text] for name, text in score.told().items()]
+            out += [[f"{TOLD}{name}:{town.key}", without_links(text)] for name, text in score.told().items()]
     for key, e in evidence:
         values = ", ".join(f"{n}={_number(v)} {e.units.get(n, '')}".rstrip() for n, v in sorted(e.values.items()))
         out.append([f"rule:{key}:{e.rule}", f"{e.level.en}; {values}"])
@@ -200,11 +201,12 @@ def _strongest(score: RiskScore) -> list[Evidence]:
 
 
 def _what(used: dict[str, RiskScore], key: str) -> str:
-    return used[key].reason if key in used else ""
+    return without_links(used[key].reason) if key in used else ""
 
 
 def _town(town: Town) -> dict[str, Any]:
+    """A town as the message names it. A bay in the outline can cut a cell in two: such a ring is left out, the code names the town and the alert goes."""
     cell = [[round(lon, 5), round(lat, 5)] for lon, lat in town.cell]
     if cell and cell[0] != cell[-1]:
         cell.append(cell[0])
-    return {"key": town.key, "code": town.code, "name": town.name, "name_en": town.name_en, "cell": cell}
+    return {"key": town.key, "code": town.code, "name": town.name, "name_en": town.name_en, "cell": cell if sound(cell) else []}

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from core.alerts import authority
 from core.alerts.authority import DUTY_SYSTEM, STANDING_ORDER, Signature
-from core.alerts.states import UNDECIDED, S, VersionRef, find, move
+from core.alerts.states import UNDECIDED, S, VersionRef, body_of, changing, find, move, versions
 from core.county import County
 from core.errors import AuthorityError, LifeCycleError
 from core.keyring import Keyring
 from core.ledger import Ledger
 from core.ledger import tables as t
-from core.model import AlertState, Level
+from core.model import AlertState, Level, MsgType
 from core.signing import canonical
 from core.times import iso, parse_iso
 
@@ -74,7 +74,7 @@ def decide(
     AuthorityError when the signature, the role or the person does not fit; LifeCycleError when the version cannot take it
     (wrong state, run out, no audience snapshot yet).
     """
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         row = find(tx, ref)
         signed = approvals(tx, ref)
         if any(_same(old, signature) for old in signed):
@@ -129,19 +129,19 @@ def waiting(*, now: datetime, county: County, ledger: Ledger) -> list[Waiting]:
         v = t.alert_version.c
         query = select(t.alert_version).where(v.state.in_([S.DRAFT, S.REVIEW]))
         query = query.order_by(v.level.desc(), v.drafted_at, v.alert_id, v.version)
-        return [_waiting(row, now, county) for row in tx.execute(query).mappings()]
+        return [_waiting(tx, row, now, county) for row in tx.execute(query).mappings()]
 
 
 def waiting_for(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger) -> Waiting | None:
     """The same of one version; None when it waits for nobody."""
     with ledger.begin() as tx:
         row = find(tx, ref)
-    return _waiting(row, now, county) if row["state"] in (S.DRAFT, S.REVIEW) else None
+        return _waiting(tx, row, now, county) if row["state"] in (S.DRAFT, S.REVIEW) else None
 
 
-def _waiting(row: RowMapping, now: datetime, county: County) -> Waiting:
+def _waiting(tx: Connection, row: RowMapping, now: datetime, county: County) -> Waiting:
     rule = county.policy.approvals[Level(row["level"])]
-    start = parse_iso(row["drafted_at"])
+    start = parse_iso(_asked_since(tx, row))
     roles = rule.author_roles if row["state"] == S.DRAFT else rule.approver_roles
     people = [o.officer for o in county.policy.asked(roles)]
     share = rule.deadline_s / max(1, len(people))
@@ -151,17 +151,33 @@ def _waiting(row: RowMapping, now: datetime, county: County) -> Waiting:
                    until=min(deadline, start + timedelta(seconds=share * steps)), deadline=deadline, overdue=now >= deadline)
 
 
+def _asked_since(tx: Connection, row: RowMapping) -> str:
+    """When people were first asked for what this version asks, ISO UTC: a storm that spreads replaces an unsigned draft by a larger one again
+    and again, and that must not start the clock anew (R10). It reaches back while some town that is raised here has stood at this colour."""
+    body = body_of(row)
+    raised = [town for town, (_, new) in body["changed"].items() if new >= row["level"]]
+    a, start = t.assessment.c, str(row["drafted_at"])
+    stood = a.hazard == body["hazard"], a.town.in_(raised), a.at <= start
+    fell = tx.execute(select(a.at).where(*stood).group_by(a.at).having(func.max(a.level) < row["level"]).order_by(a.at.desc()).limit(1)).scalar() or ""
+    for former in reversed([old for old in versions(tx, row["alert_id"]) if old["version"] < row["version"]]):
+        unsigned = former["state"] == S.SUPERSEDED and not former["issued_at"] and former["msg_type"] != MsgType.CANCEL
+        if not (raised and unsigned and former["level"] >= row["level"] and former["drafted_at"] > fell):
+            break
+        start = former["drafted_at"]
+    return start
+
+
 def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger, keyring: Keyring) -> AlertState:
     """Nobody answered by the deadline: apply the policy's default (R10) and record it as such; returns the state after it.
 
     `hold` leaves the version waiting and rings the duty desk. `issue` approves it under the standing order's key, but only what raises
     a level and rests on two independent rules or an official signal (R21); else it holds as well. LifeCycleError before the deadline.
     """
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         row = find(tx, ref)
         if row["state"] not in UNDECIDED or row["state"] == S.APPROVED:
             return AlertState(row["state"])
-        if not _waiting(row, now, county).overdue:
+        if not _waiting(tx, row, now, county).overdue:
             raise LifeCycleError(f"{ref}: 时限未到 / the deadline has not passed")
         try:
             authority.check_frozen(row, county)

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from core.alerts.body import Change, compose
-from core.alerts.states import ID_LETTERS, S, VersionRef, body_of, close, in_force, move, threads, undecided, versions
+from core.alerts.states import ID_LETTERS, S, VersionRef, body_of, changing, close, in_force, move, threads, undecided, versions
 from core.county import County
-from core.errors import LifeCycleError
+from core.errors import FengsuiError, LifeCycleError
 from core.ledger import Ledger
 from core.ledger import tables as t
-from core.model import Hazard, MsgType, RiskScore, Status
+from core.model import Hazard, Level, MsgType, RiskScore, Status
+from core.pii import mask
 from core.signing import canonical, digest
 from core.times import iso, parse_iso
 from core.wording import refuse_links
@@ -47,21 +48,32 @@ class Step:
 
 def draft(*, now: datetime, county: County, ledger: Ledger, status: Status) -> DraftReport:
     """Draft what the newest assessment makes material, per hazard, in one transaction; idempotent for the same `now` (aware)."""
-    scores = [score for score in ledger.scores() if score.time <= now]
+    scores = ledger.scores(until=now)  # one made while the clock was wrong, hours ahead, must not silence all that follow
     if not scores:
         return DraftReport(at=now)
     assessed = scores[0].time
     step = Step(now=now, county=county, ledger=ledger, status=status, assessed=assessed, reading=ledger.newest_reading(assessed))
     withdrawn: list[VersionRef] = []
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         for hazard in Hazard:
             of_hazard = {score.town: score for score in scores if score.hazard is hazard}
             if of_hazard:
-                withdrawn += _draft_hazard(tx, step, hazard, of_hazard)
+                withdrawn += _draft_alone(tx, step, hazard, of_hazard)
         v = t.alert_version.c
         query = select(t.alert_version).join(t.alert, t.alert.c.alert_id == v.alert_id).where(
             v.drafted_at == iso(now), v.state == S.DRAFT, t.alert.c.status == str(status)).order_by(v.level.desc(), v.alert_id, v.version)
         return DraftReport(at=now, versions=[VersionRef.of(row) for row in tx.execute(query).mappings()], withdrawn=withdrawn)
+
+
+def _draft_alone(tx: Connection, step: Step, hazard: Hazard, scores: dict[str, RiskScore]) -> list[VersionRef]:
+    """Draft one hazard; what cannot be written for it (a text, a rule of policy) rings the desk and costs the other hazards nothing."""
+    try:
+        with tx.begin_nested():
+            return _draft_hazard(tx, step, hazard, scores)
+    except (FengsuiError, KeyError, ValueError) as error:
+        text = f"{hazard.zh}预警拟稿失败，请人工处理：{type(error).__name__} {mask(str(error))} / could not be drafted"
+        step.ledger.duty(tx, step.now, "draft", text, f"{hazard}/{digest(text)[:12]}/{step.now:%Y%m%d%H}")
+        return []
 
 
 def _draft_hazard(tx: Connection, step: Step, hazard: Hazard, scores: dict[str, RiskScore]) -> list[VersionRef]:
@@ -69,11 +81,11 @@ def _draft_hazard(tx: Connection, step: Step, hazard: Hazard, scores: dict[str, 
     thread = next(iter(threads(tx, hazard=hazard, status=step.status)), None)
     rows = versions(tx, thread["alert_id"]) if thread else []
     waiting = undecided(rows)
-    if any("manual" in body_of(row)["why"] for row in waiting):
-        return []  # a person is ending this thread; the machine does not talk across them
     current = in_force(rows)
     before = {k: n for k, n in body_of(current)["levels"].items() if n} if current else {}
     levels = _levels(step, scores, before)
+    if any(_by_hand(row, step, grown=_grown(levels, before)) for row in waiting):
+        return []
     change = _change(step, levels, before, current)
     if change is None:
         gone = _withdraw(tx, step, waiting)
@@ -104,7 +116,7 @@ def _change(step: Step, levels: dict[str, int], before: dict[str, int], current:
     if current is None:
         return Change(MsgType.ALERT, levels, {}, ("open",)) if levels else None
     why = []
-    if any(n > before.get(k, 0) for k, n in levels.items()):
+    if _grown(levels, before):
         why.append("up")
     if any(levels.get(k, 0) < n for k, n in before.items()):
         why.append("down")
@@ -119,6 +131,19 @@ def _change(step: Step, levels: dict[str, int], before: dict[str, int], current:
     if not levels:
         return Change(MsgType.CANCEL, {}, before, ("cancel",))
     return Change(MsgType.UPDATE, levels, before, tuple(why))
+
+
+def _grown(levels: dict[str, int], before: dict[str, int]) -> bool:
+    return any(n > before.get(k, 0) for k, n in levels.items())
+
+
+def _by_hand(row: RowMapping, step: Step, *, grown: bool = False) -> bool:
+    """Whether a person's Cancel is waiting: the machine does not talk across them. Not for ever: not when it has run out, nor, where the
+    risk has `grown`, when nobody has signed it within its own deadline."""
+    if "manual" not in body_of(row)["why"] or parse_iso(row["expires"]) <= step.now:
+        return False
+    signing = timedelta(seconds=step.county.policy.approvals[Level(row["level"])].deadline_s)
+    return not grown or step.now < parse_iso(row["drafted_at"]) + signing
 
 
 def _says(row: RowMapping, change: Change) -> bool:
@@ -196,18 +221,18 @@ def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger:
     What waited in the thread is superseded.
     """
     refuse_links(reason)
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         thread = next((row for row in threads(tx) if row["alert_id"] == alert_id), None)
         rows = versions(tx, alert_id)
         current = in_force(rows)
         if thread is None or current is None:
             raise LifeCycleError(f"{alert_id}: 没有生效中的预警可解除 / nothing in force to cancel")
         waiting = undecided(rows)
-        for row in waiting:
-            if "manual" in body_of(row)["why"]:
-                return VersionRef.of(row)
         step = Step(now=now, county=county, ledger=ledger, status=Status(thread["status"]),
                     assessed=parse_iso(current["assessed_at"]), reading=parse_iso(current["reading_at"]) if current["reading_at"] else None)
+        for row in waiting:
+            if _by_hand(row, step):
+                return VersionRef.of(row)
         _withdraw(tx, step, waiting)
         before = {k: n for k, n in body_of(current)["levels"].items() if n}
         change = Change(MsgType.CANCEL, {}, before, ("cancel", "manual"))

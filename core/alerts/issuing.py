@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, select
 from core import cap
 from core.alerts.authority import verify_authority
 from core.alerts.deciding import approvals
-from core.alerts.states import UNDECIDED, S, VersionRef, body_of, close, find, in_force, move, threads, undecided, versions
+from core.alerts.states import UNDECIDED, S, VersionRef, body_of, changing, close, find, in_force, move, threads, undecided, versions
 from core.county import County
 from core.errors import LifeCycleError
 from core.keyring import Keyring
@@ -28,7 +28,7 @@ def issue(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledge
     A repeat returns the same path and changes nothing. AuthorityError when a signature does not hold, LifeCycleError when the version
     is not approved, has run out, belongs to another world than this installation (`settings.status`), or its CAP breaks a rule.
     """
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         row = find(tx, ref)
         if row["cap_path"] and row["issued_at"]:
             return Path(row["cap_path"])
@@ -40,11 +40,12 @@ def issue(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledge
         if row["state"] != S.APPROVED:
             raise LifeCycleError(f"{ref}: {row['state']}，未获批准 / not approved")
         verify_authority(row, approvals(tx, ref), county, Keyring(settings.home / "keys"))
-        path = _write(settings.home / "cap" / str(body["status"]).lower() / f"{VersionRef.of(row)}.xml", cap.build(body))
+        data, path = cap.build(body), (settings.home / "cap" / str(body["status"]).lower() / f"{VersionRef.of(row)}.xml").resolve()
         _replace(tx, row, now)
         move(tx, row, S.ISSUED, issued_at=iso(now), cap_path=str(path))
         ledger.audit(tx, now, "issue", "alert.issue", str(ref),
                      {"msg_type": row["msg_type"], "level": row["level"], "body_hash": row["body_hash"]})
+        _write(path, data)
         return path
 
 
@@ -62,19 +63,17 @@ def _replace(tx: Connection, row: RowMapping, now: datetime) -> None:
         close(tx, row["alert_id"], iso(now))
 
 
-def _write(path: Path, data: bytes) -> Path:
-    """Write by rename, so that nobody reads half a message. Written before the ledger commits: a repeat writes the same bytes again."""
-    path = path.resolve()
+def _write(path: Path, data: bytes) -> None:
+    """Write by rename, so that nobody reads half a message. The last act before the ledger commits: a repeat writes the same bytes again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_bytes(data)
     part.replace(path)
-    return path
 
 
 def expire(*, now: datetime, ledger: Ledger) -> list[VersionRef]:
     """End every version whose time has run out, decided or not, and every thread in which nothing is left; returns what ended now."""
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:
         v = t.alert_version.c
         query = select(t.alert_version).where(v.state.in_([*UNDECIDED, S.ISSUED]), v.expires <= iso(now)).order_by(v.alert_id, v.version)
         ended = list(tx.execute(query).mappings())
@@ -107,6 +106,13 @@ def pending(*, ledger: Ledger, status: Status | None = None) -> list[VersionRef]
     """The versions that wait for a person or for being issued, oldest first."""
     with ledger.begin() as tx:
         return [VersionRef.of(row) for thread in threads(tx, status=status) for row in undecided(versions(tx, thread["alert_id"]))]
+
+
+def unaddressed(*, ledger: Ledger, status: Status) -> list[VersionRef]:
+    """Drafts whose audience was not written down yet, oldest first: new ones, and those of a process that died in between."""
+    with ledger.read() as tx:
+        rows = (row for thread in threads(tx, status=status) for row in undecided(versions(tx, thread["alert_id"])))
+        return [VersionRef.of(row) for row in rows if row["state"] == S.DRAFT and row["audience"] == "{}"]
 
 
 def state(*, ref: VersionRef | str, ledger: Ledger) -> AlertState:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 from sqlalchemy import Connection, RowMapping, select, update
 
 from core.errors import LifeCycleError
+from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import AlertState, Hazard, Level, MsgType, Status
 
@@ -55,6 +57,14 @@ class VersionRef:
     def of(cls, row: Mapping[Any, Any]) -> Self:
         """The reference of an alert_version row."""
         return cls(alert_id=row["alert_id"], version=row["version"], level=Level(row["level"]), msg_type=MsgType(row["msg_type"]))
+
+
+@contextmanager
+def changing(ledger: Ledger) -> Iterator[Connection]:
+    """A transaction that changes alerts, one at a time also on PostgreSQL (the row of a counter is the lock): the second sees what the first did."""
+    with ledger.begin() as tx:
+        ledger.next_sequence(tx, "alerts")
+        yield tx
 
 
 def issuer_key(status: Status | str) -> str:

@@ -27,6 +27,13 @@ def has_link(text: str) -> bool:
     return bool(_URL.search(text) or _PHONE.search(text))
 
 
+def without_links(text: str) -> str:
+    """`text` with every web address and telephone number taken out; what others wrote is quoted so (an official signal's title)."""
+    while (shorter := _PHONE.sub("", _URL.sub("", text))) != text:  # what is left over may close up into a new one
+        text = shorter
+    return text
+
+
 def read_templates(problems: Problems) -> dict[str, dict[str, str]]:
     """templates.yaml: for each hazard that the county scores its texts and an advice per colour; a county scores at least one."""
     root = Node.read(problems, "templates.yaml")

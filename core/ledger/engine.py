@@ -64,6 +64,27 @@ def reading(engine: Engine) -> Iterator[Connection]:
         raise told("台账读不出来 / the ledger cannot be read", error) from error
 
 
+@contextmanager
+def alone(engine: Engine, name: str, wait_s: float) -> Iterator[bool]:
+    """Hold `name` against every process on any machine that works on this ledger; False when another one holds it for longer than `wait_s`.
+
+    PostgreSQL: a lock of a session of its own, which a paused process keeps and a dead one loses. SQLite: always True, because all its
+    processes are on one machine and can lock a file.
+    """
+    if engine.dialect.name != "postgresql":
+        yield True
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()  # closed and not given back: with the session ends the lock
+        try:
+            connection.execute(sa.text(f"set lock_timeout = {max(1, int(wait_s * 1000))}"))
+            connection.execute(sa.text("select pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name})
+        except OperationalError:
+            yield False
+            return
+        yield True
+
+
 def told(what: str, error: Exception) -> StoreError:
     """A StoreError that says what the driver said, without statement or parameters."""
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)

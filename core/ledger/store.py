@@ -15,7 +15,7 @@ from core.ledger import audit as chain
 from core.ledger import tables as t
 from core.ledger.codec import finite, score_from_json, score_to_json
 from core.ledger.counters import next_value
-from core.ledger.engine import connect, reading, writing
+from core.ledger.engine import alone, connect, reading, writing
 from core.model import RiskScore
 from core.signing import canonical, digest
 from core.times import iso, parse_iso
@@ -75,6 +75,10 @@ class Ledger:
         """One consistent view that waits for nobody, for wherever nothing is changed; it does not see what an open begin() changed."""
         return reading(self.engine)
 
+    def alone(self, name: str, wait_s: float) -> AbstractContextManager[bool]:
+        """Whether this process alone, among those of all machines on a PostgreSQL ledger, holds `name` now; waits for it up to `wait_s` seconds."""
+        return alone(self.engine, name, wait_s)
+
     def audit(self, tx: Connection, at: datetime, actor: str, action: str, subject: str, payload: dict[str, Any]) -> None:
         """Add one row to the hash chain."""
         chain.append(tx, at, actor, action, subject, payload)
@@ -111,10 +115,11 @@ class Ledger:
         if rows:
             tx.execute(insert(t.assessment), rows)
 
-    def scores(self, at: datetime | None = None) -> list[RiskScore]:
-        """The scores of the assessment at `at`, or of the newest one; empty when there is none."""
+    def scores(self, at: datetime | None = None, *, until: datetime | None = None) -> list[RiskScore]:
+        """The scores of the assessment at `at`, or of the newest one (not later than `until`); empty when there is none."""
+        newest = select(sa.func.max(t.assessment.c.at)).where(t.assessment.c.at <= iso(until) if until else sa.true())
         with self.read() as tx:
-            when = iso(at) if at else tx.execute(select(sa.func.max(t.assessment.c.at))).scalar()
+            when = iso(at) if at else tx.execute(newest).scalar()
             query = select(t.assessment.c.body).where(t.assessment.c.at == when).order_by(t.assessment.c.town, t.assessment.c.hazard)
             return [score_from_json(body) for (body,) in tx.execute(query)]
 
@@ -143,9 +148,9 @@ class Ledger:
         """Move a consumer's position."""
         self._upsert(tx, t.watermark, [{"consumer": consumer, "source": source, "position": position}])
 
-    def next_sequence(self, tx: Connection, name: str) -> int:
-        """The next number of a sequence that only grows."""
-        return next_value(tx, name)
+    def next_sequence(self, tx: Connection, name: str, floor: int = 1) -> int:
+        """The next number of a sequence that only grows, at least `floor`."""
+        return next_value(tx, name, floor)
 
     def _upsert(self, tx: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows of one shape, or replace those whose primary key is there."""

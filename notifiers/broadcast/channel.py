@@ -12,8 +12,10 @@ from notifiers import frames
 from notifiers.broadcast.compose import Fields, compose
 from notifiers.broadcast.publisher import TAKEN, Publisher
 from notifiers.broadcast.unreached import tell_desk
+from notifiers.history import BROKER
 from notifiers.job import Job
 from notifiers.outbox import Again, Item, Outcome
+from notifiers.quiet import quiet_there
 from notifiers.versions import Ref
 
 LIMIT = 10_000
@@ -64,7 +66,7 @@ def _publish(job: Job, publisher: Publisher, targets: list[Target]) -> tuple[dic
         code = publisher.codes.get(number, 0)
         if code not in TAKEN:
             name = job.versions[ref].name
-            refused[ref, town] = f"broker_{code}"
+            refused[ref, town] = f"{BROKER}{code}"
             sent.pop((ref, town))
             job.alarm("broadcast", f"{name} {town} 消息代理拒收 {code} / broker refused", f"{name}.{town}.{code}")
     return sent, refused
@@ -79,6 +81,8 @@ def _outcome(job: Job, item: Item, sent: dict[Target, Fields], refused: dict[Tar
     if ack["content"] != frames.content(sent[target]):
         job.stop(job.versions[item.ref], "broadcast", f"{item.recipient} 收到的与签发的不同 / it holds something else")
         return Outcome(delivery_id=item.delivery_id, state=D.UNDELIVERED, code="read_back")
+    if ack["reason"] == "quiet_hours":
+        return quiet_there(job, item)
     if ack["verified"] and ack["played_to"]:
         return Outcome(delivery_id=item.delivery_id, state=D.DELIVERED, provider_id=f"seq-{ack['seq']}")
     return Outcome(delivery_id=item.delivery_id, state=D.UNDELIVERED, code=ack["reason"][:32])

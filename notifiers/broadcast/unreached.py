@@ -17,7 +17,7 @@ def tell_desk(job: Job, pairs: list[tuple[Item, Outcome]]) -> None:
     """Once a version and town: who did not answer or was refused, and how many are written to by SMS there."""
     missing: dict[tuple[Ref, str], list[str]] = defaultdict(list)
     for item, outcome in pairs:
-        if outcome.state is not D.DELIVERED and outcome.code != "quiet_hours":
+        if outcome.state not in (D.DELIVERED, D.PENDING):  # pending: it keeps quiet hours and is asked again
             missing[item.ref, item.town].append(f"{item.recipient}（{outcome.code}）")
     names, d = {town.key: town.name for town in job.county.towns}, t.delivery.c
     with job.ledger.begin() as tx:

@@ -12,10 +12,10 @@ from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
-from notifiers import stops
 from notifiers.outbox import rows as r
 from notifiers.outbox.items import Item, Outcome, Ticker
 from notifiers.outbox.passing import needed
+from notifiers.outbox.sight import Sight
 from notifiers.versions import Ref, Version
 
 d = t.delivery.c
@@ -24,11 +24,11 @@ SOON_S = 15.0
 
 
 class Outbox:
-    """The rows of one channel and shard (number, of how many). `stopped` names the versions that the desk was rung for, as of the last claim."""
+    """The rows of one channel and shard (number, of how many)."""
 
     def __init__(self, ledger: Ledger, ticker: Ticker, channel: str, shard: tuple[int, int] = (0, 1)) -> None:
         self.ledger, self.ticker, self.channel = ledger, ticker, channel
-        self.stopped = frozenset[str]()
+        self.sight = Sight(ledger, ticker, channel)
         self._said: dict[Ref, dict[int, dict[str, int]]] = {}
         self._mine = (d.channel == channel) & (d.delivery_id % shard[1] == shard[0])
 
@@ -45,21 +45,20 @@ class Outbox:
         """
         now = self.ticker.now()
         with self.ledger.begin() as tx:
-            self.stopped = stops.stopped(tx, self.channel)
-            going = [version for version in r.live(tx, versions, now) if version.name not in self.stopped]
+            going = self.sight.look(tx, versions, now)
             if not going:
                 return []
             query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.due(now))
             if any(version.ref[1] > 1 for version in going):
-                query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(self._mine, d.state == D.SENDING)))
+                query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(d.channel == self.channel, d.state == D.SENDING)))
             # newest rows first: the one order that the index has, so that a claim does not sort all that wait
             found = list(tx.execute(query.order_by(d.priority.desc(), d.delivery_id.desc()).limit(limit)).mappings())
             r.in_order(tx, {row["delivery_id"] for row in found})
             found = needed(tx, versions, self._said, found, iso(now))
-            if found:
-                mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)
-                tx.execute(mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1), [{"i": row["delivery_id"]} for row in found])
-        return [r.item(row, iso(now), row["attempt"] + 1) for row in found]
+            mark = update(t.delivery).where(d.delivery_id.in_([row["delivery_id"] for row in found]), d.state == D.PENDING)
+            won = mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1).returning(d.delivery_id, d.attempt)
+            attempts: dict[int, int] = dict(tx.execute(won).tuples().all())
+        return [r.item(row, iso(now), attempts[row["delivery_id"]]) for row in found if row["delivery_id"] in attempts]
 
     def sending(self) -> list[Item]:
         """Rows whose outcome is not known: a process died, or the provider did not say."""
@@ -69,7 +68,7 @@ class Outbox:
 
     def waiting(self, versions: Mapping[Ref, Version]) -> bool:
         """Whether rows of these versions get their turn soon; what is put off for longer is for a later dispatch."""
-        going = [r.of(version) for version in versions.values() if version.name not in self.stopped]
+        going = [r.of(version) for version in versions.values() if version.name not in self.sight.barred]
         query = select(d.delivery_id).where(self._mine, d.state == D.PENDING, r.due(self.ticker.now() + timedelta(seconds=SOON_S)), or_(False, *going))
         with self.ledger.read() as tx:
             return tx.execute(query.limit(1)).first() is not None

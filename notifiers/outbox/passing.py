@@ -22,7 +22,10 @@ def needed(
     over: dict[int, str] = {}
     for ref in {(row["alert_id"], row["version"]) for row in found if row["version"] > 1}:
         if ref not in said:
-            said[ref] = levels_said(tx, *ref)
+            try:
+                said[ref] = levels_said(tx, *ref)
+            except (ValueError, KeyError, TypeError, AttributeError):  # a former version is spoilt: better heard twice than not at all
+                continue
         over |= pass_over(tx, versions[ref].body, said[ref], [row for row in found if (row["alert_id"], row["version"]) == ref])
     if over:
         mark = update(t.delivery).where(d.delivery_id == bindparam("i"), d.state == D.PENDING)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select
 
 from core.ledger import tables as t
-from core.model import AlertState
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers.outbox.items import Item
-from notifiers.versions import REPLACED, Ref, Version, newest, seal_of
+from notifiers.versions import Version
 
 d = t.delivery.c
 #: The states that an outcome may leave, where it is not `sending` alone (an answer never overtakes a later callback).
@@ -40,14 +39,6 @@ def with_resident() -> Any:
     """Rows with the sealed number and the opt-out of their resident."""
     return select(t.delivery, t.resident.c.phone, t.resident.c.opted_out).select_from(
         t.delivery.outerjoin(t.resident, t.resident.c.resident_id == d.recipient))
-
-
-def live(tx: Connection, versions: Mapping[Ref, Version], now: datetime) -> list[Version]:
-    """Those of `versions` that are still, byte for byte, what was verified."""
-    v, last = t.alert_version.c, newest(tx)
-    query = select(t.alert_version).where(v.state.in_((AlertState.ISSUED, *REPLACED)), v.issued_at.is_not(None), v.expires > iso(now))
-    seals = {(row["alert_id"], row["version"]): seal_of(row, last[row["alert_id"]]) for row in tx.execute(query).mappings()}
-    return [version for ref, version in versions.items() if seals.get(ref) == version.seal]
 
 
 def item(row: Any, claimed_at: str, attempt: int) -> Item:

@@ -23,10 +23,9 @@ class SmsStage:
 
     def __init__(self, job: Job, outbox: Outbox, channel: TwilioSms) -> None:
         self.job, self.outbox, self.channel, self.letters = job, outbox, channel, Letters(job)
-        self.todo, self.done = asyncio.Queue[Item](), list[Outcome]()
+        self.todo, self.done, self.busy, self.pause_until, self.flushed = asyncio.Queue[Item](), list[Outcome](), 0, 0.0, 0.0
         self.unknown, self.read_back = LookUp(job, channel, self.letters), ReadBack(job, channel, self.letters)
-        self.hand_over = HandOver(job, channel, self.letters, lambda: outbox.stopped | self.read_back.stopped)
-        self.busy, self.pause_until, self.flushed = 0, 0.0, 0.0
+        self.hand_over = HandOver(job, channel, self.letters, lambda: outbox.sight.barred | self.read_back.stopped)
 
     async def run(self) -> None:
         """Until nothing is left that can be done before the deadline."""
@@ -37,8 +36,7 @@ class SmsStage:
             try:
                 while self.job.in_time() and not any(w.done() for w in workers) and await self._turn():  # noqa: ASYNC110  (a beat, not a wait)
                     await asyncio.sleep(BEAT_S)
-                while not self.todo.empty():  # claimed but never called: back, with certainty
-                    self.done.append(Outcome(delivery_id=self.todo.get_nowait().delivery_id, state=D.PENDING, code="deadline"))
+                self.done += [Outcome(delivery_id=self.todo.get_nowait().delivery_id, state=D.PENDING, code="not_called") for _ in range(self.todo.qsize())]
                 while self.busy and self.job.ticker.elapsed() < self.job.deadline_s + self.job.settings.http_deadline_s:  # noqa: ASYNC110
                     await asyncio.sleep(BEAT_S)
             finally:
@@ -52,9 +50,11 @@ class SmsStage:
             await poll(self.job, self.channel)
 
     async def _turn(self) -> bool:
-        """One beat: write, claim, look up; False when nothing is left."""
+        """One beat: write, claim, look up; False when nothing is left, or when something was issued that is to be verified first."""
         if len(self.done) >= GROUP or self.job.ticker.elapsed() - self.flushed >= GROUP_S or not self.busy:
             self._flush()
+        if not self.outbox.sight.now(self.job.versions) <= self.job.seen():
+            return False
         if self.todo.qsize() < self.job.settings.sms_in_flight:
             for item in (fresh := self.outbox.claim(self.job.versions, BATCH)):
                 self.todo.put_nowait(item)

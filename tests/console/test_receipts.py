@@ -45,6 +45,8 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
                            await post(form | {"MessageStatus": "sent"}), await post(form, good, url.replace(f"d={one}", "d=9")),
                            await post(b"{}"), await post(b"\xff"), await post(b""), await post(form, signature(url, form, "other"))]:
                 assert status == 403
+            for at, odd in ((url.replace(f"d={one}", f"d={2**70}"), form), (url, form | {"MessageSid": "S" * 65}), (url, form | {"ErrorCode": "\0"})):
+                assert await post(odd, signature(at, odd, "t" * 32), at) == 403, "what no ledger can hold would keep the others from being written"
             assert await post(b"x" * 20_000) == 403 and await post(form, good, url.replace("twilio", "other")) == 403
             async with session.get(url) as answer:
                 assert answer.status == 403

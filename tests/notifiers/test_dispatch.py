@@ -112,9 +112,45 @@ def test_refusals_stay_refused(tmp_path: Path, gateway: nw.Gateway) -> None:
     assert place.dispatch().sent == 0
 
 
+@pytest.mark.parametrize("code", ["20003", "20005", "21606"])
+def test_a_fault_of_our_account_loses_nobody(tmp_path: Path, gateway: nw.Gateway, code: str) -> None:
+    gateway.faults(codes={code: 1.0})
+    place = nw.make(tmp_path, sms_url=gateway.url, people=60)
+    ref = place.publish(haimen=3)
+    place.dispatch()
+    assert set(place.states()) == {"pending"}
+    with place.ledger.read() as tx:
+        assert "sms" in tx.execute(select(t.duty_log.c.kind)).scalars().all()
+    gateway.faults(codes={})
+    place.later(minutes=1)
+    assert place.dispatch().sent == len(place.recipients(ref))
+
+
+@pytest.mark.parametrize("sealed", [b"", b"short", b"x" * 40])
+def test_a_number_that_does_not_open_costs_the_others_nothing(tmp_path: Path, gateway: nw.Gateway, sealed: bytes) -> None:
+    place = nw.make(tmp_path, sms_url=gateway.url, people=60)
+    ref = place.publish(haimen=3)
+    who = min(row[1] for row in place.recipients(ref))
+    with place.ledger.begin() as tx:
+        tx.execute(update(t.resident).where(t.resident.c.resident_id == who).values(phone=sealed))
+    assert place.dispatch().sent == len(place.recipients(ref)) - 1 and place.states()["refused"] == 1
+    with place.ledger.read() as tx:
+        assert any(who in text for text in tx.execute(select(t.duty_log.c.text)).scalars())
+
+
+def test_a_spoilt_version_costs_the_others_nothing(tmp_path: Path, gateway: nw.Gateway) -> None:
+    place = nw.make(tmp_path, sms_url=gateway.url, people=60)
+    place.publish(haimen=2)
+    place.later(minutes=31)
+    ref = place.publish(haimen=3)
+    with place.ledger.begin() as tx:
+        tx.execute(update(t.alert_version).where(t.alert_version.c.version == 1).values(body="{not json"))
+    assert place.dispatch().sent == len(place.recipients(ref))
+
+
 def test_a_second_sender_waits_outside(tmp_path: Path) -> None:
     place = nw.make(tmp_path)
-    with one_sender(tmp_path, (0, 1), 0.0) as held:
+    with one_sender(place.ledger, tmp_path, (0, 1), 0.0) as held:
         assert held and place.dispatch(deadline_s=0.2).busy
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, text, update
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
@@ -57,6 +58,25 @@ def test_shards_share_every_row_and_none_twice(tmp_path: Path) -> None:
     boxes = [Outbox(place.ledger, Ticker(place.now), "sms", (n, 3)) for n in range(3)]
     claimed = [{item.delivery_id for item in box.claim(versions, 5000)} for box in boxes]
     assert sum(map(len, claimed)) == len(set().union(*claimed)) == 52 * EACH and all(claimed)
+
+
+def test_what_another_shard_has_on_the_way_is_waited_for(tmp_path: Path) -> None:
+    place, d = nw.make(tmp_path, people=20), t.delivery.c
+    first = place.publish(haimen=3)
+    place.later(minutes=31)
+    second = place.publish(haimen=4)
+    with place.ledger.begin() as tx:
+        who, before, after = tx.execute(text("select a.recipient, a.delivery_id, b.delivery_id from delivery a join delivery b using (recipient) "
+                                             "where a.version = 1 and b.version = 2 limit 1")).one()
+        tx.execute(update(t.delivery).where(d.version == second.version).values(state="pending"))
+        row = tx.execute(select(t.alert_version).where(t.alert_version.c.version == second.version)).mappings().one()
+    version = Version(ref=(first.alert_id, 2), body=json.loads(row["body"]), seal=seal_of(row, 2), status=Status.EXERCISE, level=Level(4), expires=place.now)
+    shards = after - before + 1  # so many that the two messages to one person are not in one shard
+    for state, waits in (("sending", True), ("cancelled", False)):
+        with place.ledger.begin() as tx:
+            tx.execute(update(t.delivery).where(d.delivery_id == before).values(state=state))
+        claimed = Outbox(place.ledger, Ticker(place.now), "sms", (after % shards, shards)).claim({version.ref: version}, 500)
+        assert (who not in {item.recipient for item in claimed}) is waits
 
 
 def test_a_version_that_changed_since_it_was_verified_is_not_claimed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from core.ledger import tables as t
 from notifiers.job import Parts
 from notifiers.outbox import Item, Outcome
 from notifiers.receipts import record
-from notifiers.sms.codes import AGAIN, AT_HANDOVER, outcome
+from notifiers.sms.codes import AGAIN, AT_HANDOVER, OUR_CODES, outcome
 from notifiers.sms.polling import LIMIT
 from notifiers.sms.twilio import TwilioSms
 
@@ -199,10 +199,12 @@ def test_refused_credentials_wait_and_ring_once(tmp_path: Path, gateway: nw.Gate
 def test_codes_mean_what_the_protocol_says() -> None:
     item = Item(delivery_id=1, ref=("A", 1), recipient="r", town="haimen", attempt=1, claimed_at="")
     got = {code: str(outcome(item, 400, code).state) for code in AT_HANDOVER}
-    assert Counter(got.values()) == {"pending": 3, "refused": 4}
+    assert Counter(got.values()) == {"pending": 2, "refused": 4}
     assert not {str(c) for c in (21211, 21614, 30005, 30006, 21610, 30007)} & AGAIN.keys()
-    for status, state in ((500, "sending"), (503, "sending"), (408, "sending"), (302, "sending"), (429, "pending"), (400, "refused"), (404, "refused")):
+    for status, state in ((500, "sending"), (503, "sending"), (408, "sending"), (302, "sending"), (429, "pending"), (400, "refused"), (410, "refused"),
+                          (401, "pending"), (403, "pending"), (404, "pending")):
         assert outcome(item, status, 0).state == state, status
+    assert all(outcome(item, 400, code).state == "pending" and outcome(item, 400, code).alarm for code in OUR_CODES)
     assert outcome(item, 400, 99999).alarm and not outcome(item, 400, 21610).alarm
 
 

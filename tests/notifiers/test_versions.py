@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
 
+from console.sandbox.clock import Clock
+from console.sandbox.loudspeakers import Speaker
 from core import alerts
 from core.ledger import tables as t
 from core.times import iso
+from notifiers.broadcast.compose import compose
+from notifiers.job import Job, Parts
+from notifiers.outbox import Ticker
+from notifiers.stages import authorise
 
 d = t.delivery.c
 
@@ -180,3 +186,54 @@ def test_a_renewal_speaks_again_through_loudspeakers(tmp_path: Path) -> None:
     place.later(hours=23, minutes=10)
     ref = place.draft(haimen=3)
     assert place.address(ref).by_channel == {"broadcast": len(speakers_of(place, first))} and speakers_of(place, ref) == speakers_of(place, first)
+
+
+def test_who_was_reached_at_a_later_try_while_the_end_was_being_signed_hears_the_end(tmp_path: Path, gateway: nw.Gateway) -> None:
+    place = nw.make(tmp_path, sms_url=gateway.url, people=120)
+    first = place.publish(haimen=3)
+    place.dispatch()
+    with place.ledger.begin() as tx:
+        late, never = tx.execute(select(d.delivery_id, d.recipient).order_by(d.delivery_id).limit(2)).all()
+        for row, code in ((late, "30003"), (never, "30006")):
+            tx.execute(update(t.delivery).where(d.delivery_id == row.delivery_id).values(state="undelivered", code=code, finished_at=iso(place.now)))
+    place.later(minutes=10)
+    end = alerts.cancel(now=place.now, alert_id=first.alert_id, reason="误报", county=place.county, ledger=place.ledger)
+    place.address(end)
+    place.dispatch()
+    place.issue(end)
+    place.dispatch()
+    assert late.recipient in sent(place, 1) & sent(place, 2) and never.recipient not in sent(place, 2)
+
+
+def framed(place: nw.Place, *towns: str) -> list[tuple[dict[str, Any], bytes]]:
+    """What the loudspeakers of these towns would be sent of the one version in force."""
+    job = Job(county=place.county, ledger=place.ledger, settings=place.settings, keyring=place.keyring, ticker=Ticker(place.now), deadline_s=1.0,
+              shard=(0, 1), parts=Parts())
+    authorise(job)
+    (version,) = job.versions.values()
+    return [compose(job, version, town) for town in towns]
+
+
+def test_a_frame_says_the_level_of_its_town(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=20, speakers=True)
+    place.publish(haimen=2, yuelai=4)
+    assert [fields["level"] for fields, _ in framed(place, "haimen", "yuelai")] == [2, 4], "the loudspeaker itself keeps the quiet hours by it"
+
+
+def test_loudspeakers_still_listen_after_an_older_ledger_was_restored(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=20, speakers=True)
+    place.publish(haimen=3)
+    (spec, *_) = (s for s in place.county.loudspeakers if s.town == "haimen")
+    place.keyring.ensure(spec.speaker)
+    device = Speaker(spec, place.keyring, {"exercise": place.keyring.ensure("issuer-exercise")}, Clock(place.now), tmp_path / "spk.json")
+    for _ in range(50):
+        ((_, payload),) = framed(place, "haimen")
+        device.handle("exercise/broadcast/haimen", payload)
+    with place.ledger.begin() as tx:  # the backup knows nothing of what was said since
+        for table in (t.sequence, t.audit, t.delivery, t.approval, t.alert_version, t.alert):
+            tx.execute(delete(table))
+    place.later(hours=1)
+    device.clock.set(place.now)  # type: ignore[attr-defined]
+    place.publish(haimen=4)
+    ((_, payload),) = framed(place, "haimen")
+    assert device.handle("exercise/broadcast/haimen", payload) and device.plays == 2 and not device.refusals

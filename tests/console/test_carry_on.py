@@ -1,0 +1,130 @@
+"""What a lost bell, a failed task or a stopped scheduler leaves behind is carried on, and the board shows what has grown old."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
+import alerts_world
+import notify_world as nw
+
+from console import board
+from console.context import Context
+from console.decide import carry_on, describe, tell_silence
+from console.report import collect
+from console.steps import draft_and_address
+from core import alerts
+from core.lake import Lake
+from core.ledger import tables as t
+from core.model import AlertState, Hazard
+
+WORLD = alerts_world.World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> WORLD:
+    return alerts_world.make(tmp_path)
+
+
+def context(world: WORLD | nw.Place) -> Context:
+    return Context(settings=world.settings, county=world.county, lake=Lake(world.settings.lake_root), ledger=world.ledger, keyring=world.keyring)
+
+
+def drafted(world: WORLD, *hazards: Hazard) -> list[alerts.VersionRef]:
+    """An orange alert a hazard, corroborated, with its audience."""
+    with world.ledger.begin() as tx:
+        world.ledger.save_scores(tx, world.now, [alerts_world.score("haimen", hazard, 3, world.now, floor=3) for hazard in hazards], world.now)
+    refs = world.draft()
+    for ref in refs:
+        world.address(ref)
+    return refs
+
+
+def test_what_is_approved_is_issued_though_its_run_died(world: WORLD) -> None:
+    (ref,) = drafted(world, Hazard.FLOOD)
+    world.approve(ref)
+    world.later(minutes=5)
+    assert carry_on(world.now, context(world)) == [str(ref)] and world.state(ref) is AlertState.ISSUED
+    assert carry_on(world.now, context(world)) == []
+
+
+def test_the_policys_default_acts_though_nobody_was_ever_asked_and_one_bad_version_costs_the_other_nothing(world: WORLD) -> None:
+    flood, typhoon = drafted(world, Hazard.FLOOD, Hazard.TYPHOON)
+    world.later(minutes=4)
+    assert carry_on(world.now, context(world)) == []
+    world.sign(flood, "duty-1", "author")
+    world.sign(flood, "chief-1", "approver")
+    with world.ledger.begin() as tx:
+        tx.execute(delete(t.approval).where(t.approval.c.role == "approver"))
+    world.later(minutes=1)
+    assert carry_on(world.now, context(world)) == [str(typhoon)] and world.state(flood) is AlertState.APPROVED
+    with world.ledger.read() as tx:
+        assert str(flood) in tx.execute(select(t.duty_log.c.text).where(t.duty_log.c.kind == "stuck")).scalar_one()
+
+
+def test_a_draft_without_an_audience_gets_one_from_the_next_pass(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=60)
+    ref = place.draft(haimen=3)  # and here the process died
+    place.later(minutes=1)
+    assert draft_and_address(place.now, context(place)) == [ref] and place.recipients(ref)
+    assert draft_and_address(place.now, context(place)) == []
+
+
+def test_an_assessment_that_stopped_is_not_shown_as_calm(world: WORLD) -> None:
+    world.assess()
+    fresh, old = board.render(context(world), world.now), board.render(context(world), world.now + timedelta(hours=3))
+    assert "研判停在" not in fresh and "数据足以排除" in fresh
+    assert "研判停在 3.0 小时前" in old and "数据足以排除" not in old and "均未达到预警级别" not in old
+
+
+def test_the_board_shows_the_newest_assessment_of_the_past(world: WORLD) -> None:
+    world.later(hours=8)
+    world.assess()
+    world.later(hours=-7)
+    world.assess(haimen=3)
+    assert [row["level"] for row in collect(context(world), world.now)["towns"] if row["town"] == "haimen"] == [3], "the clock had been wrong for a while"
+
+
+def test_an_alert_that_ran_out_is_not_shown_in_force(world: WORLD) -> None:
+    world.publish(haimen=3)
+    states = [collect(context(world), world.now + timedelta(hours=hours))["alerts"][0]["state"] for hours in (1, 24)]
+    assert states == ["issued", "expired"]
+
+
+def test_the_desk_is_told_once_what_is_silent(world: WORLD) -> None:
+    (ref,) = drafted(world, Hazard.FLOOD)
+    first = tell_silence(world.now, context(world))
+    assert first and str(ref) not in first and "assess" not in first, "feeds that were never pulled"
+    world.later(hours=1)
+    second = tell_silence(world.now, context(world))
+    assert second == ["assess", *first, str(ref)] and tell_silence(world.now, context(world)) == second
+    with world.ledger.read() as tx:
+        kinds = Counter(tx.execute(select(t.duty_log.c.kind)).scalars())
+    assert kinds == {"feed": len(first), "assess": 1, "overdue": 1}
+
+
+def test_an_officer_is_shown_the_words_of_every_level_and_of_the_end(world: WORLD, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.publish(haimen=2, linjiang=2)
+    world.later(minutes=31)
+    world.assess(haimen=4, baochang=2)
+    (ref,) = world.draft()
+    monkeypatch.setattr(Context, "load", lambda: context(world))
+    with world.ledger.read() as tx:
+        texts = json.loads(alerts.find(tx, ref)["body"])["texts"]
+    shown = describe(f"{ref}@{world.now.isoformat()}")
+    assert all(texts[town][channel] in shown for town in ("haimen", "baochang", "linjiang") for channel in ("sms", "broadcast"))
+
+
+def test_the_board_looks_at_the_clock_and_not_at_the_last_assessment(world: WORLD) -> None:
+    world.assess()
+    assert board.as_of(context(world)) == world.now, "a sandbox has the scenario's clock"
+    world.settings = world.settings.model_copy(update={"mode": "live"})
+    assert datetime.now(UTC) - board.as_of(context(world)) < timedelta(minutes=1)
