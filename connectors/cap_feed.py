@@ -49,8 +49,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
     for link in addresses[:MAX_DOCUMENTS]:
         answer = http.get(feed, urljoin(feed.url(settings), link), settings=settings)
         documents[link] = answer.body.decode(errors="replace") if answer else ""
-    joined = {"documents": documents, "index": index.body.decode(errors="replace")}
-    return Payload(body=canonical(joined).encode(), content_type="application/json")
+    return Payload(body=canonical({"documents": documents, "index": index.body.decode(errors="replace")}).encode(), content_type="application/json")
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
@@ -66,6 +65,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         texts = {"document": body.decode(errors="replace")}
 
     def read(fields: Fields) -> Iterator[OfficialSignal]:
+        """One document by its place: the signals of its alert; ParseError where it is no sound XML or fails `checked`."""
         place, text = fields.text("place"), str(fields.take("text"))
         yield from _signals(gather, place, checked(load_xml(text.encode(), feed=place), feed=feed, county=county, received=received))
 

@@ -39,6 +39,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather = Gather(feed=feed, received=received, raw=raw)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One earthquake, Beijing time, as felt at the county's points; Refused without place or magnitude, or with an AUTO_FLAG but A and M."""
         time, auto = fields.beijing("O_TIME", *CLOCK), fields.maybe("AUTO_FLAG")
         lat, lon, magnitude = fields.number("EPI_LAT"), fields.number("EPI_LON"), fields.number("M")
         if lat is None or lon is None or magnitude is None:

@@ -49,6 +49,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def one(fields: Fields, measure: str) -> Iterator[Observation]:
+        """One reading of the measure named: rain over its interval, a stage settled on the station's datum; Refused where we do not read the measure."""
         named = MEASURE.fullmatch(measure.rpartition("/")[2])
         if named is None:
             raise Refused(f"measure {measure[-60:]!r} is not named as it should be")
@@ -67,6 +68,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         gather.unread |= fields.unread.difference(READING)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One item of the answer: a reading, or a station with the latest reading of each of its measures."""
         if "measures" not in fields.unread and "stationReference" in fields.unread and "measure" not in fields.unread:
             fields.drop()  # a station that measures nothing
             return

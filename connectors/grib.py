@@ -53,6 +53,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     synthetic = {s.station: s.synthetic for s in county.stations_of(feed.feed)}
 
     def emit(cell: Cell, name: str, value: float, interval_s: int = 0) -> None:
+        """Keep one value of a cell, set aside alone where a check refuses it: the message's other cells still count."""
         try:
             item = gather.observation(
                 cell.station, name, cell.time, round(value, 4), interval_s=interval_s, issued=cell.issued, reasons=(f"centre {cell.centre}",),

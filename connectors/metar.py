@@ -48,6 +48,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One report: each value of VALUES that it holds, and a missing one where the station observes what the report left out."""
         report = fields.text("report")
         head = _HEAD.match(report)
         if head is None or len(report) > MAX_REPORT:

@@ -53,6 +53,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(envelope: Fields) -> Iterator[Observation]:
+        """One message of a sensor, in its envelope; Refused where topic and body differ or the unit does not fit the property."""
         topic, text = envelope.text("topic"), envelope.text("text")
         if len(text) > MAX_MESSAGE:
             raise Refused(f"a message of over {MAX_MESSAGE} characters")

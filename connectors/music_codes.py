@@ -50,10 +50,12 @@ def clock_of(text: str) -> datetime:
 
 
 def flag_of(code: int) -> Flag:
+    """The flag a source quality code stands for; UNKNOWN for a code of no table, GOOD for 'not checked', for our own tests follow."""
     return Flag.GOOD if code == NOT_CHECKED else QUALITY.get(code, Flag.UNKNOWN)  # our own tests still are to come
 
 
 def reasons_of(code: int) -> tuple[str, ...]:
+    """Why a reading with this source quality code is not plainly good; nothing where it is."""
     if code == NOT_CHECKED:
         return ("not checked by the source",)
     return () if flag_of(code) is Flag.GOOD else (f"source quality code {code}",)

@@ -28,6 +28,7 @@ def by_columns(body: bytes, *, feed: Feed, county: County, received: datetime, r
     stations = Stations(county, feed)
 
     def build(plain: Plain) -> Batch:
+        """One block of rows: its readings, a row a record and element, and the rows of unknown stations set aside."""
         answered(plain.around, plain.size, feed)
         plain, number, aside = plain.of_known(stations, "Station_Id_C", "DS")
         records = Records.of(stations, number, plain.texts["Datetime"], read=clock_of, received=received)

@@ -57,6 +57,7 @@ def by_record(body: bytes, *, feed: Feed, county: County, received: datetime, ra
     stations, elements = Stations(county, feed), best_first(feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One record: an observation a property, the best element that has a value; a missing one only where the station observes it."""
         station = stations.known(fields.text("Station_Id_C"))
         stations.in_place(station, fields.maybe("Lat"), fields.maybe("Lon"))
         time, synthetic = clock_of(fields.text("Datetime")) if fields.has("Datetime") else _split_time(fields), fields.yes("synthetic")

@@ -70,6 +70,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         gather.refuse("data.page", f"{pages[0][1]} warnings announced, {len(rows)} came")
 
     def read(fields: Fields) -> Iterator[OfficialSignal]:
+        """One alarm of the county's own province; those of others are known and passed over."""
         identifier = fields.text("alertid")
         match = _ID.match(identifier)
         if match is None:

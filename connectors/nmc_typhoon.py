@@ -85,6 +85,7 @@ def _storm(gather: Gather, storm: list[Any]) -> None:
     newest = max((p for p in points if isinstance(p, dict) and p.get("forecasts")), key=lambda p: str(p.get("time")), default={})
 
     def read(fields: Fields) -> Iterator[TrackPoint]:
+        """One analysed point, UTC, m/s, hPa, km; Refused where the row's two times differ."""
         time = fields.utc("time", *STAMP)
         epoch = fields.number("epoch_ms")
         if epoch is not None and datetime.fromtimestamp(epoch / 1000, tz=UTC) != time:
@@ -99,6 +100,7 @@ def _storm(gather: Gather, storm: list[Any]) -> None:
         )
 
     def ahead(fields: Fields) -> Iterator[TrackPoint]:
+        """One forecast point: issue and lead time (0 < h <= 240, else Refused) give its time."""
         issued, lead, agency = fields.utc("issued", *STAMP), fields.number("lead_h"), fields.text("agency")
         if lead is None or not 0 < lead <= 240:
             raise Refused(f"lead time {lead} h")

@@ -59,6 +59,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(row: Fields, station: Station, product: str, datum: str) -> Iterator[Observation]:
+        """One row of the product, UTC, a level settled on the station's datum; a mark of doubt makes it SUSPECT with its reason."""
         time, value = row.utc("t", *CLOCK), row.number("v")
         value, named, flag, reasons = settle(value, datum, station, county)
         doubts = tuple(doubt for doubt, mark in zip(DOUBTS, str(row.maybe("f") or "").split(","), strict=False) if doubt and mark.strip() == "1")

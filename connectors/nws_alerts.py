@@ -50,6 +50,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         gather.refuse("pagination", "the list goes on at another page that is not read")
 
     def read(fields: Fields) -> Iterator[OfficialSignal]:
+        """One warning for the public with its area codes; Refused where it is a test, or of no known kind or severity."""
         status, word, severity = fields.text("status"), fields.text("messageType"), fields.text("severity")
         if status != "Actual" or word not in KINDS or severity not in SEVERITY:
             raise Refused(f"status {status[:12]!r}, messageType {word[:12]!r}, severity {severity[:12]!r}: no warning for the public")

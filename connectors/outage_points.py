@@ -53,6 +53,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     own = str(feed.options.get("id") or (isinstance(document, dict) and document.get("objectIdFieldName")) or "")
 
     def read(fields: Fields) -> Iterator[Any]:
+        """Add one outage to the sums of the town its point lies in; the same point twice counts once, and is Refused if it says two things."""
         key = fields.maybe("id") if fields.has("geometry") else None
         lon, lat = _place(fields, feed, wkid)
         attributes = Fields(_attributes(fields))

@@ -71,6 +71,7 @@ def _read(rows: list[Any], time: datetime | None, *, feed: Feed, county: County,
     station_of = {station.town: station for station in county.stations_of(feed.feed)}
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One town's row: customers and areas without power, with the total they are of; Refused where more are out than there are."""
         town = _town(county, fields.text("town_code"), fields.text("town"))
         station = station_of.get(town.key)
         if station is None:

@@ -57,6 +57,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     names = dict(pair.split("=", 1) for pair in str(feed.options.get("properties", "")).split(",") if "=" in pair)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One Observation with its Datastream expanded; Refused where its property is not mapped or its unit does not fit."""
         stream = Fields(fields.take("Datastream"))
         station, given = _station(Fields(stream.take("Thing")), stations, feed), Fields(stream.take("ObservedProperty")).text("name")
         name = names.get(given, given)

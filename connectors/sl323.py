@@ -71,6 +71,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     datums = {str(row.get("STCD")): row for row in tables[STATIONS.name] if isinstance(row, dict)}
 
     def read(fields: Fields, columns: dict[str, tuple[str, str]]) -> Iterator[Observation]:
+        """One row of a table, Beijing time: each of `columns` (name, unit), a missing one only where the station observes it."""
         station = stations.known(fields.text("STCD"))
         own = datums.get(station.station, {})
         stations.in_place(station, own.get("LTTD"), own.get("LGTD"))

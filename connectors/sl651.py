@@ -63,6 +63,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One report, its frames joined: what read_body finds; Refused where it is damaged, ours, or of no kind that holds readings."""
         if damaged := fields.maybe("damaged"):
             raise Refused(f"spool file {str(damaged)[:60]} is damaged and was set aside as .bad")
         frame, text = _joined(fields.take("frames"))

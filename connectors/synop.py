@@ -48,6 +48,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     known = {station.station for station in county.stations_of(feed.feed)}
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One report of a known station; nothing for others, Refused where the station sent NIL or the head is not SYNOP's."""
         head, groups, time = fields.text("head"), fields.text("report").split(), fields.take("time")
         match = _HEAD.match(head)
         if match is None or len(groups) > MAX_GROUPS:

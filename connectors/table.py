@@ -64,6 +64,7 @@ def by_record(text: str, *, feed: Feed, county: County, received: datetime, raw:
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(fields: Fields) -> Iterator[Observation]:
+        """One row of the table by its declared columns; a missing value only where the station observes the property."""
         station = stations.known(fields.text(table.station))
         time = time_of(fields.text(table.time), table) if table.time else received
         issued = time_of(fields.text(table.issued), table) if table.issued else None

@@ -48,6 +48,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather, stations = Gather(feed=feed, received=received, raw=raw), Stations(county, feed)
 
     def read(one: Fields, station: Station, code: str, missing: float) -> Iterator[Observation]:
+        """One value of the parameter `code`, in the property's unit; `missing` is the source's own number for none, a mark makes it SUSPECT."""
         name, unit, datum = PARAMETERS[code]
         time, given = one.zoned("dateTime"), one.number("value", missing=(missing,))
         given_marks = one.maybe("qualifiers") or []

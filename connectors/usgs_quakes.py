@@ -44,6 +44,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     gather = Gather(feed=feed, received=received, raw=raw)
 
     def read(feature: Fields) -> Iterator[Observation]:
+        """One feature as felt at the county's points; Refused where deleted or of unknown state, nothing for what is no earthquake."""
         fields, geometry = Fields(feature.take("properties")), Fields(feature.take("geometry"))
         state, kind = fields.maybe("status"), fields.maybe("type")
         if state == "deleted":

@@ -87,6 +87,7 @@ def _storm(gather: Gather, storm: str, name: str, points: list[object], quadrant
     newest: list[tuple[datetime, list[object]]] = []
 
     def read(fields: Fields) -> Iterator[TrackPoint]:
+        """One analysed point, Beijing time, m/s, hPa, km; the newest that carries forecasts is remembered, a bare landfall mark dropped."""
         wind, landfall = fields.number("speed"), fields.maybe("type") == "DL"
         if landfall and wind is None:
             fields.drop()  # marks the place of landfall; the hour itself has a row of its own
@@ -119,6 +120,7 @@ def _forecasts(gather: Gather, storm: str, name: str, based_on: datetime, agenci
             continue
 
         def read(point: Fields, who: str = who, built: bool = built) -> Iterator[TrackPoint]:
+            """One point of an agency's forecast, later than its issue; the first, which is the analysis again, is dropped."""
             said = point.maybe("ybsj")
             issued = Fields({"ybsj": said}).zoned("ybsj") if said else based_on
             time = point.beijing("time", *CLOCK)

@@ -111,6 +111,7 @@ def town_map(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
     scale = WIDTH / (((east - west) or 0.1) * squeeze)
 
     def place(lon: float, lat: float) -> tuple[float, float]:
+        """Degrees to the drawing's pixels, y downwards, longitudes drawn together by the cosine of the county's latitude."""
         return round((lon - west) * squeeze * scale, 1), round((north - lat) * scale, 1)
 
     shapes = []

@@ -274,6 +274,7 @@ def check_neighbours(name: str, values: Floats, near: Near, since: int = 0) -> l
     single = (own >= agreement.alone[0]) & (high <= agreement.alone[1])
 
     def doubt(hit: Bools, reason: str) -> Doubt:
+        """SUSPECT, for this reason, at those of the compared readings that `hit` (a flag each) marks."""
         where = np.zeros(values.shape, dtype=bool)
         where[rows[hit], stations[hit]] = True
         return Doubt(where, Flag.SUSPECT, reason)

@@ -61,6 +61,7 @@ def load(path: Path) -> tuple[dict[str, Any], Where]:
         raise ConfigError("应为 键: 值 的映射 / a mapping is expected", path=path, line=1, hint="每行写 键: 值 / write key: value lines")
 
     def where(*keys: str | int) -> int:
+        """The line (from 1) of the key or item that `keys` lead to; where the path ends early, of the last that is there."""
         node: Any = data
         line = 0
         for key in keys:

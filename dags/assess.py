@@ -21,6 +21,7 @@ def assess_dag() -> None:
 
     @task(task_display_name="研判并拟稿", outlets=[DRAFTED])
     def score_and_draft(dag_run=None, outlet_events=None) -> list[str]:
+        """Score every town, then draft what the scores ask for and ring for each draft; drafts nothing in a backfill."""
         from console.context import Context
         from console.steps import TickReport, assess, draft_and_address
 

@@ -25,6 +25,7 @@ def assess_counties_dag() -> None:
 
     @task(task_display_name="研判一县", map_index_template="{{ county }}")
     def score(county: str, dag_run=None) -> dict:
+        """Score one county's towns; drafts nothing."""
         from console.context import Context
         from console.steps import TickReport, assess
         from core.settings import Settings

@@ -18,6 +18,7 @@ def dispatch_dag() -> None:
 
     @task(task_display_name="交付未送出的")
     def hand_over(dag_run=None) -> int:
+        """Send what is due in the outbox; the number of outcomes, 0 in a backfill."""
         from console.context import Context
         from console.decide import carry_on
         from console.steps import TickReport, dispatch, expire

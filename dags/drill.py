@@ -19,6 +19,7 @@ def drill_dag() -> None:
 
     @task(task_display_name="演练一次并报告")
     def exercise(dag_run=None) -> dict:
+        """Hold the exercise; its report as plain values."""
         from dataclasses import asdict
 
         from console.context import Context

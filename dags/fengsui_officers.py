@@ -25,6 +25,7 @@ class Question(HITLOperator, BranchMixIn):
         self.role, self.turn = role, turn
 
     def execute(self, context: Any) -> Any:
+        """Ask the role's people on duty and wait, no longer than the policy allows; go on at once where there is nobody to ask."""
         from console.decide import ask
 
         asked = ask(version_of(context["dag_run"]), self.role, self.turn)
@@ -35,6 +36,7 @@ class Question(HITLOperator, BranchMixIn):
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Take the answer into the ledger, which judges whether it counts, and go on."""
         from console.decide import take
 
         answer = super().execute_complete(context, event)

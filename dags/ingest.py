@@ -21,8 +21,11 @@ def make(feed_id: str, title: str, cron: str) -> None:
     @dag(dag_id=f"ingest_{feed_id}", dag_display_name=f"接入 · {title}", doc_md=DOC.format(title=title), tags=["烽燧", "接入"],
          schedule=cron if COUNTY.live else None, start_date=START, catchup=False, max_active_runs=1, is_paused_upon_creation=False, default_args=defaults())
     def ingest_dag() -> None:
+        """Pull one feed on its cron."""
+
         @task(task_display_name="拉取一次", outlets=[READINGS])
         def pull(dag_run=None) -> dict:
+            """Pull once; the outcome and the number of records, never a reading."""
             from connectors import ingest
             from console.context import Context
 

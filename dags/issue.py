@@ -26,12 +26,14 @@ def issue_dag() -> None:
 
     @task(task_display_name="出示草稿")
     def show(dag_run=None) -> str:
+        """The draft as the officers are to read it."""
         from console.decide import describe
 
         return describe(version_of(dag_run))
 
     @task(task_display_name="发布、送达", trigger_rule=TriggerRule.ALL_DONE)
     def decide_and_send(dag_run=None) -> dict:
+        """Let the ledger decide by the answers it holds, and send what was issued."""
         from console.decide import carry_out
 
         return carry_out(version_of(dag_run))

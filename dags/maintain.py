@@ -16,6 +16,7 @@ def maintain_dag() -> None:
 
     @task(task_display_name="结束过期预警")
     def expire(dag_run=None) -> int:
+        """End alerts past their time; how many."""
         from console.context import Context
         from core.alerts import expire as end
 
@@ -23,12 +24,14 @@ def maintain_dag() -> None:
 
     @task(task_display_name="压缩数据湖")
     def compact(dag_run=None) -> int:
+        """Join the lake's small files of past days; how many files were joined."""
         from console.context import Context
 
         return Context.load().lake.compact(run_now(dag_run).date())
 
     @task(task_display_name="核对审计链")
     def verify() -> int:
+        """Check the audit chain; its rows, StoreError where a link is broken."""
         from console.context import Context
         from core.errors import StoreError
         from core.ledger import verify_audit

@@ -16,6 +16,7 @@ def watchdog_dag() -> None:
 
     @task(task_display_name="巡视")
     def look(dag_run=None) -> list[str]:
+        """Tell the duty desk which feeds are silent; the feeds told of."""
         from console.context import Context
         from console.decide import tell_silence
 

@@ -72,6 +72,7 @@ def stored(county: County, lake: Lake, ledger: Ledger, rules: tuple[Rule, ...]) 
     that was lifted since must still count for the steps before."""
 
     def known(ticks: list[datetime]) -> Sources:
+        """What was known over these ticks, of one county's lake; several ticks see each listing as it grew."""
         found = read(ticks[-1], county, lake, ledger, rules=rules, since=ticks[0])
         if len(ticks) == 1:
             return found

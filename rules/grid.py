@@ -340,6 +340,7 @@ def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) ->
     empty = -np.inf if highest else np.inf
 
     def known(part: Floats) -> Floats:
+        """The readings, with what is no number put where it can never be the extreme."""
         return np.where(np.isfinite(part), part, empty)
 
     if _close(end):

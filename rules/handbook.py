@@ -137,6 +137,7 @@ def _explained(rule: Rule, catalogue: Catalogue) -> Explained | None:
 def _in_town(rule: Rule, town: Town) -> Rule:
     """The rule as it reads in one town."""
     def number(word: Indicator) -> float:
+        """The town's mark that the indicator compares with, else the county's usual one, else NaN."""
         return word.mark.towns.get(town.key, word.mark.usual) if word.mark else nan
 
     return replace(rule, conditions={k: (text, localized(tree, rule, number)) for k, (text, tree) in rule.conditions.items()}) if rule.own else rule

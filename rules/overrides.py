@@ -63,6 +63,7 @@ def check(rules: Iterable[Rule], county: County) -> None:
 def in_force(rows: Iterable[Override], day: date) -> list[Override]:
     """The newest row of each number on a day."""
     def key(row: Override) -> tuple[str, ...]:
+        """What an override replaces: rows of one key are versions of each other."""
         return (row.rule, row.level, row.parameter, row.town, row.station)
 
     there = sorted((row for row in rows if row.counts_on(day)), key=lambda row: (key(row), row.valid_from or date.min))
@@ -89,6 +90,7 @@ def _with_own(rule: Rule, rows: list[Override], county: County, errors: list[Con
     own: list[Indicator] = []
 
     def key(row: Override) -> tuple[bool, str, str]:
+        """Thresholds before the parameters they may be written with; rows of one number together."""
         return (row.parameter in rule.parameters, row.parameter, row.level)
 
     for _, group in groupby(sorted(rows, key=key), key=key):
@@ -235,6 +237,7 @@ def _unsound(rule: Rule, changed: Rule) -> list[ConfigError]:
         mine = [row for row in rows if where in (row.town, row.station)]
 
         def at(level: Level, mine: list[Override] = mine) -> Place:
+            """Where the row stands that set this level, for the error's place."""
             return place(next((row for row in mine if row.level in ("", level.en)), mine[0]), "value")
 
         here = {level: (text, localized(tree, changed, functools.partial(_at, where))) for level, (text, tree) in changed.conditions.items()}

@@ -124,6 +124,7 @@ def _longer(name: str) -> tuple[str, ...]:
         return ()
 
     def bare(indicator: Indicator) -> Indicator:
+        """The indicator without its name, its window and its lead: what two of one kind share."""
         return replace(indicator, name="", title="", title_en="", window_h=0.0, lead_h=0.0, baseline=0.0)
 
     return tuple(other.name for other in known.values() if other.window_h + other.lead_h > one.window_h + one.lead_h and bare(other) == bare(one))

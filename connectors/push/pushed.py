@@ -74,6 +74,7 @@ def pointed(batch: Batch) -> Batch:
     """The batch with every place as a JSON pointer."""
 
     def point(rejected: Rejected) -> Rejected:
+        """The same refusal with its place as a JSON Pointer, as the answer to a sender names it."""
         name = _FIELD.match(rejected.reason)
         where = re.sub(r"\[(\d+)\]", r"/\1", rejected.where)
         return replace(rejected, where=f"/{where}" + (f"/{name[1]}" if name and where.count("/") == 1 else ""))

@@ -64,6 +64,7 @@ class Taker:
         text = _text(body)
 
         def message(at: str) -> list[dict[str, Any]]:
+            """The body as the spool's one message if received `at`; the same time gives the same file."""
             return [{"at": at, "by": entry.by, "kind": entry.kind, "body": text, "receipt": said[:16]}]
 
         at = parse_iso(iso(self.clock()))

@@ -39,9 +39,11 @@ class _Bytes:
 
     @property
     def left(self) -> int:
+        """Bytes not yet taken."""
         return len(self.body) - self.at
 
     def take(self, count: int) -> bytes:
+        """The next `count` bytes; Refused where the body ends before."""
         if count > self.left:
             raise Refused(f"the body ends at byte {len(self.body)} in the middle of an element")
         self.at += count

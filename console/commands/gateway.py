@@ -91,6 +91,7 @@ async def _run(ctx: Context, feed: str, centre: Gateway | None, host: str, port:
     server, writer = await _listen(ctx, centre, host, port) if centre else (None, None)
 
     async def drain() -> None:
+        """Pull once what is spooled, off the loop; says so where something came or the pull failed."""
         if centre is None or centre.spool.waiting():
             report = await asyncio.to_thread(ingest, feed, now=edge_now(None), county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, settings=ctx.settings)
             if report.records or report.outcome == "failed":

@@ -70,6 +70,7 @@ class FeedSimulator:
 
     def _serve(self, page: Callable[[web.Request], Body]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.StreamResponse:
+            """The page, or what its fault of the moment makes of it: 503, the last page again, a slow or a broken one."""
             kind = self.fault_of(request.path)
             if kind == "off":
                 return web.Response(status=503, text="Service Unavailable")

@@ -117,10 +117,12 @@ class Fleet:
         client = Client(CallbackAPIVersion.VERSION2, speaker.spec.speaker, protocol=protocol, **({} if self.v5 else {"clean_session": False}))
 
         def on_connect(client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            """Subscribe, at each connection again, to the broadcasts of the speaker's town on its issuers' branches."""
             if not reason.is_failure:
                 client.subscribe([(f"{branch}/broadcast/{speaker.spec.town}", 1) for branch in speaker.issuers])
 
         def on_message(client: Client, _data: Any, message: MQTTMessage) -> None:
+            """Let the speaker act on one message and publish its answer, if it gives one."""
             answer = speaker.handle(message.topic, message.payload)
             if answer is not None:
                 client.publish(answer[0], answer[1], qos=1)

@@ -195,6 +195,7 @@ class SmsGateway:
         path, rest = request.path, {k: v for k, v in q.items() if k not in ("Page", "PageToken")}
 
         def uri(n: int) -> str:
+            """Where page `n` of the same list is."""
             return f"{path}?{urlencode(rest | {'PageSize': size, 'Page': n})}"
 
         cut = found[page * size:(page + 1) * size]

@@ -85,9 +85,11 @@ class _Reader:
         before, at = len(self._problems.errors), dict(zip(self._header, _starts(self._lines[row.line - 1]), strict=False))
 
         def refuse(column: str, message: str, hint: str) -> None:
+            """Note an error at a column of this row."""
             self._problems.errors.append(ConfigError(message, path=self._path, line=row.line, column=at.get(column), hint=hint))
 
         def word(column: str, known: Mapping[str, object] | tuple[str, ...], what: str) -> None:
+            """Note an error where the column's word is not a `known` one; the hint is the nearest, else the first twelve."""
             if row[column] not in known:
                 near = get_close_matches(row[column], list(known), 1, 0.5)
                 hint = f"是不是 {near[0]}？/ did you mean {near[0]}?" if near else f"可用 / known: {', '.join(list(known)[:12])}"

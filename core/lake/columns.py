@@ -21,6 +21,7 @@ def of_readings(readings: Readings) -> pa.Table:
     import pyarrow as pa
 
     def column(name: str, kind: pa.DataType) -> pa.Array:
+        """One column as Arrow: numbers as they are, words by code over the sorted words that are used, reasons joined by ';'."""
         held = getattr(readings, name)
         if not isinstance(held, Words):
             return pa.array(held, type=kind, from_pandas=True)

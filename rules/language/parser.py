@@ -44,6 +44,7 @@ class _Parser:
 
     @property
     def now(self) -> Token:
+        """The token to be read next; at the end the end's own token."""
         return self._tokens[self._next]
 
     def _take(self) -> Token:
@@ -63,11 +64,13 @@ class _Parser:
         return depth + 1
 
     def finish(self) -> None:
+        """Refuse what is left over: an expression is one sentence."""
         if self.now.kind != "end":
             hint = "比较只能有一个，用 and 连接 / one comparison at a time, join with and" if self._is(*_COMPARISONS) else ""
             raise self._fail(f"此处多出“{self.now.text}”", f"unexpected {self.now.text!r}", hint=hint)
 
     def expression(self, depth: int) -> Node:
+        """An expression from its weakest operator, `or`; `depth` is how deep in parentheses it stands."""
         return self._joined("or", depth)
 
     def _joined(self, op: str, depth: int) -> Node:

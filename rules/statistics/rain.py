@@ -34,6 +34,7 @@ def antecedent(w: Window, indicator: Indicator) -> StationValues:
     day, days = w.grid.slots(DAY_H), max(1, round(indicator.window_h / DAY_H))
 
     def index(rain: Running, end: Ints) -> Floats:
+        """mm: the sum over the days before `end` of the day's rain by decay to the power of its age."""
         weighted = [indicator.decay**i * rain.trailing(end - i * day, day) for i in range(days)]
         return np.asarray(np.round(np.sum(weighted, axis=0), 6))
 
@@ -46,6 +47,7 @@ def intensity_duration(w: Window, indicator: Indicator) -> StationValues:
     spans = [hours for hours in DURATIONS_H if hours <= indicator.window_h]
 
     def ratio(rain: Running, end: Ints) -> Floats:
+        """The largest share, over the spans, of the rain that its threshold intensity allows; 1 is the threshold."""
         ratios = [rain.trailing(end, w.grid.slots(hours)) / threshold_mm(hours, a, b) for hours in spans]
         return np.asarray(np.round(np.max(ratios, axis=0), 6))
 

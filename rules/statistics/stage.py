@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def projected(w: Window, indicator: Indicator) -> StationValues:
     """Newest reading carried on by `lead_h` hours at its last rate of rise; a fall is not counted on."""
     def ahead(at: Window) -> Floats:
+        """m: the newest stage and what the present rise adds in the lead time; a fall is not carried on."""
         return np.asarray(np.round(newest(at) + np.maximum(rate(at), 0.0) * indicator.lead_h, 6))
 
     return _read(w, ahead(w), lambda lost: ahead(lost) + np.maximum(rate(lost), 0.0) * silent_h(lost))
@@ -30,6 +31,7 @@ def projected(w: Window, indicator: Indicator) -> StationValues:
 def hours_to(w: Window, _: Indicator) -> StationValues:
     """Hours until the mark (`above`) is reached at the last rate of rise, upside down (the fewer, the worse); 0 when over it."""
     def by_now(lost: Window) -> Floats:
+        """Hours to the mark from where the lost gauge would stand by now, had it gone on rising; below 0 is past it."""
         climb = rate(lost)
         return -_hours(newest(lost) + np.maximum(climb, 0.0) * silent_h(lost), climb, lost.mark)
 
@@ -39,6 +41,7 @@ def hours_to(w: Window, _: Indicator) -> StationValues:
 def hours_above(w: Window, _: Indicator) -> StationValues:
     """Hours that a stage over its mark (`above`) stays there by its recession, at most LONGEST_H; 0 when under it."""
     def hours(at: Window) -> Floats:
+        """Hours until the stage is back below the mark, by the recession since the reading CARRY_H before."""
         base = trailing_extreme(at.grid.value, at.position.known, at.width, highest=False)
         before = take(held(at.grid), at.position.known - at.grid.slots(CARRY_H), np.nan)
         return recession_hours(newest(at), before, base, at.mark)

@@ -83,6 +83,7 @@ def timeline(warned: Sequence[Span], happened: Sequence[Span], outcomes: Sequenc
     left, width, row = 120, 760, 34
 
     def x(at: datetime) -> float:
+        """px from the left of a moment."""
         return left + width * (at - start) / (end - start)
 
     parts = [text(left, 18, people(start)), text(left + width, 18, people(end), anchor="end")]
@@ -111,6 +112,7 @@ def lead_times(rows: Sequence[tuple[str, Sequence[float]]]) -> str:
     low, high = min(0.0, *(min(hours) for _, hours in rows)), max(1.0, *(max(hours) for _, hours in rows))
 
     def x(hours: float) -> float:
+        """px from the left of a lead time in hours."""
         return left + width * (hours - low) / (high - low)
 
     bottom = 40 + row * len(rows)

@@ -215,6 +215,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop every table: what they hold is lost."""
     op.drop_table('alert_version')
     op.drop_table('watermark')
     op.drop_table('sequence')
