@@ -1,12 +1,14 @@
-"""One word of a pack changed where it stands; comments, order and everything else stay as the analyst wrote them (ruamel's round trip)."""
+"""One word of a pack changed where it stands; every other byte stays as the analyst wrote it, comments and line breaks included."""
 
 from __future__ import annotations
 
-import io
+import json
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from core.errors import ConfigError
 from core.yamlfile import read_text
@@ -14,20 +16,32 @@ from rules.packs import load_pack
 
 
 def with_value(path: Path, rule: str, keys: tuple[str, ...], value: str) -> str:
-    """The pack's text with rules[rule][keys...] = value; ConfigError when there is no such rule."""
-    yaml = YAML(typ="rt")
-    yaml.width, yaml.preserve_quotes = 4096, True
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    data: Any = yaml.load(read_text(path))
-    node = next((r for r in data["rules"] if r["id"] == rule), None)
+    """The pack's text with rules[rule][keys...], which stands there as a text, replaced by `value` on one line; ConfigError where it does not stand."""
+    text = read_text(path)
+    rules = _value(YAML(typ="rt").compose(text), "rules")
+    node = next((each for each in rules.value if _value(each, "id").value == rule), None)
     if node is None:
         raise ConfigError(f"包里没有规则 {rule} / no such rule in the pack", path=path)
-    for key in keys[:-1]:
-        node = node[key]
-    node[keys[-1]] = value
-    out = io.StringIO()
-    yaml.dump(data, out)
-    return out.getvalue()
+    for key in keys:
+        node = _value(node, key)
+    if not isinstance(node, ScalarNode):
+        raise ConfigError(f"规则 {rule} 里没有 {'.'.join(keys)} / it does not stand in the rule", path=path)
+    start, after = node.start_mark.index, node.end_mark.index
+    end = start + len(text[start:after].rstrip())  # a folded block ends where the next line begins
+    return text[:start] + (value if _plain(value) else json.dumps(value, ensure_ascii=False)) + text[end:]
+
+
+def _value(node: Any, key: str) -> Any:
+    """The node under a key of a mapping; None where there is none."""
+    return next((value for name, value in node.value if name.value == key), None) if isinstance(node, MappingNode) else None
+
+
+def _plain(value: str) -> bool:
+    """Whether YAML reads the text without quotes as that text, wherever it stands."""
+    try:
+        return bool(YAML(typ="safe", pure=True).load(f"[{value}]") == [value])
+    except YAMLError:
+        return False
 
 
 def write(path: Path, text: str) -> None:

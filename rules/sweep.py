@@ -66,7 +66,7 @@ def condition(pack: Path, rule: str, level: Level, indicator: str, value: float)
     found = next((r for r in load_pack(pack).rules if r.id == rule), None)
     if found is None or level not in found.conditions:
         raise ConfigError(f"包里没有规则 {rule} 的{level.zh} / no such rule or level", path=pack, hint="请对照包文件 / compare with the pack")
-    text, times = re.subn(rf"(\b{re.escape(indicator)}\s*(?:>=|<=|>|<)\s*)-?\d+(?:\.\d+)?", rf"\g<1>{value:g}", found.conditions[level][0])
+    text, times = re.subn(rf"(\b{re.escape(indicator)}\s*(?:>=|<=|>|<)\s*)-?\d+(?:\.\d+)?", rf"\g<1>{value:.15g}", found.conditions[level][0])
     if times != 1:
         raise ConfigError(f"条件里与 {indicator} 比较的数应恰有一个，却有 {times} 个 / exactly one number is compared with it: {found.conditions[level][0]}", path=pack)
     return text
