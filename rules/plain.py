@@ -9,7 +9,7 @@ from core.model import Level
 from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
 from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Not, Number, names
-from rules.scoring import amount
+from rules.scoring import amount, bracketed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +101,18 @@ class _Speaker:
                 indicator = self._known[node.name]
                 return indicator.title_en if self._tongue.english else indicator.title
             case Negative():
-                return f"-{self._number(node.operand, within)}"
+                return f"-{self._part(node.operand, node, within)}"
             case Arithmetic():
                 sign = {"*": "×", "/": "÷"}.get(node.op, node.op)
-                return f"{self._number(node.left, None)} {sign} {self._number(node.right, None)}"
+                return f"{self._part(node.left, node)} {sign} {self._part(node.right, node)}"
             case Call():
                 words = {"min": "least of", "max": "greatest of"} if self._tongue.english else {"min": "其中最小", "max": "其中最大"}
                 return f"{words[node.function]}({', '.join(self._number(a, None) for a in node.arguments)})"
         return self.say(node)
+
+    def _part(self, node: Node, of: Node, within: Compare | None = None) -> str:
+        text = self._number(node, within)
+        return text if not bracketed(node, of) else f"({text})" if self._tongue.english else f"（{text}）"
 
     def _constant(self, node: Number, within: Compare | None) -> str:
         """A number with its unit; a level by its colour, a share in per cent, a wind speed on the Beaufort scale with its force."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.model import Level
 from rules.language import Columns, Interval, evaluate, number
-from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Number
+from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Not, Number
 
 Floats = NDArray[np.float64]
 STEP = 25.0
@@ -145,21 +145,34 @@ def usual_name(name: str) -> str:
 
 
 def spell(node: Node) -> str:
-    """A node as an analyst would write it."""
+    """A node as an analyst would write it; read again it is the same node."""
     match node:
         case Number():
             return f"{node.value:g}" + (f" {node.unit}" if node.unit not in ("1", "level") else "")
         case Name():
             return usual_name(node.name)
         case Negative():
-            return f"-{spell(node.operand)}"
+            return f"-{_part(node.operand, node)}"
         case Call():
             return f"{node.function}({', '.join(spell(a) for a in node.arguments)})"
         case Arithmetic() | Compare():
-            return f"{spell(node.left)} {node.op} {spell(node.right)}"
+            return f"{_part(node.left, node)} {node.op} {_part(node.right, node)}"
         case Logic():
-            return f" {node.op} ".join(f"({spell(t)})" if isinstance(t, Logic) else spell(t) for t in node.terms)
-    return f"not {spell(node.operand)}"
+            return f" {node.op} ".join(_part(term, node) for term in node.terms)
+    return f"not {_part(node.operand, node)}"
+
+
+def _part(node: Node, of: Node) -> str:
+    return f"({spell(node)})" if bracketed(node, of) else spell(node)
+
+
+def bracketed(node: Node, of: Node) -> bool:
+    """Whether a node stands in brackets within another, so that it is read there as it is meant."""
+    if isinstance(node, Logic):
+        return isinstance(of, Logic | Not)
+    if not isinstance(node, Arithmetic) or not isinstance(of, Arithmetic):
+        return isinstance(node, Arithmetic) and isinstance(of, Negative)
+    return (of.op in "*/" and (node.op in "+-" or node is of.right)) or (node.op in "+-" and node is of.right)
 
 
 def baseline_columns(baselines: Mapping[str, float | Floats]) -> Columns:
