@@ -231,9 +231,13 @@ def _yes(document: Document, problems: Problems, value: Any, *keys: str | int) -
 def _parameters(document: Document, problems: Problems, catalogue: Catalogue) -> dict[str, Symbol]:
     """Named numbers of the pack: "0.7" or "10.8 m/s"."""
     found: dict[str, Symbol] = {}
-    for name, value in dict(document.data.get("parameters") or {}).items():
+    given = document.data.get("parameters") or {}
+    if not isinstance(given, dict):
+        problems.add("parameters 应为 名: 数", "parameters must map names to numbers", document.place("parameters"))
+        return found
+    for name, value in given.items():
         match = _NUMBER.match(str(value).strip())
-        if match is None or name in catalogue.indicators or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
+        if match is None or name in catalogue.indicators or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", str(name)):
             problems.add(f"参数 {name} 应为未用过的名字和一个数，如 0.7 或 10.8 m/s", "a parameter is a new name and a number",
                          document.place("parameters", name))
         else:
@@ -349,7 +353,7 @@ def _hold(document: Document, problems: Problems, raw: Any, at: tuple[str | int,
 def _optional(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...], catalogue: Catalogue) -> frozenset[str]:
     given = raw if isinstance(raw, list) else [raw]
     for word in given:
-        if word not in catalogue.indicators:
+        if not isinstance(word, str) or word not in catalogue.indicators:
             problems.errors.append(unknown_word("指标", "indicator", str(word), catalogue.indicators, document.place(*at, "optional")))
     return frozenset(str(word) for word in given)
 

@@ -15,13 +15,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigError
-from core.model import Hazard, Level
+from core.model import Circle, Hazard, Level
 from core.reporting import KINDS as REPORTS
 from core.units import PROPERTIES
 from rules.catalogue import FIELDS
@@ -46,6 +47,12 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 STATION_KEYS = frozenset({"path", "km", "datum", "warning_stage", "guaranteed_stage", "record_stage"})
 TIMES = frozenset({"at", "from", "until", "issued"})
+TEXTS = frozenset({"event", "by", "agency", "path", "datum"})
+CIRCLES = ("r7", "r10", "r12")
+#: The words that a key allows, after how the key is called in Chinese and English.
+CHOICES: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
+    "level": (("级别", "level"), COLOURS), "hazard": (("灾种", "hazard"), tuple(map(str, Hazard))), "kind": (("灾情种类", "kind"), tuple(REPORTS)),
+}
 MAX_STEPS = 5_000
 
 
@@ -104,14 +111,18 @@ def _case(document: Document, problems: Problems, number: int, rules: tuple[str,
     _word(document, problems, "规则", "rule", raw.get("rule"), rules, *at, "rule")
     _word(document, problems, "种类", "kind", raw.get("kind"), KINDS, *at, "kind")
     _series(document, problems, raw.get("series", {}), *at, "series")
-    problems.unknown_keys(document, (*at, "town"), raw.get("town", {}), frozenset(FIELDS))
-    for name, station in raw.get("stations", {}).items():
-        problems.unknown_keys(document, (*at, "stations", name), station, STATION_KEYS)
-    for word in raw.get("silent", ()):
-        _word(document, problems, "数据源", "feed", word, FEEDS, *at, "silent")
+    _row(document, problems, raw.get("town", {}), (), frozenset(FIELDS), *at, "town")
+    stations = raw.get("stations", {})
+    if not isinstance(stations, dict):
+        problems.add("stations 应为 站: {…}", "stations must map each station to what it is", document.place(*at, "stations"))
+        stations = {}
+    for name, station in stations.items():
+        _row(document, problems, station, (), STATION_KEYS, *at, "stations", name)
+    for n, word in enumerate(_rows(document, problems, raw, *at, "silent")):
+        _word(document, problems, "数据源", "feed", word, FEEDS, *at, "silent", n)
     for part, (needed, also) in PARTS.items():
-        for n, row in enumerate(raw.get(part, ())):
-            _part(document, problems, row, needed, frozenset((*needed, *also)), *at, part, n)
+        for n, row in enumerate(_rows(document, problems, raw, *at, part)):
+            _row(document, problems, row, needed, frozenset((*needed, *also)), *at, part, n)
     given = raw.get("expect")
     if not isinstance(given, list) or not given:
         problems.add("没有 expect", "nothing is expected", document.place(*at))
@@ -121,19 +132,43 @@ def _case(document: Document, problems: Problems, number: int, rules: tuple[str,
                 expected=tuple(expected), place=document.place(*at))
 
 
-def _part(document: Document, problems: Problems, row: Any, needed: tuple[str, ...], known: frozenset[str], *at: str | int) -> None:
-    """One storm position, signal, report or forecast issue."""
-    if not isinstance(row, dict) or any(key not in row for key in needed):
-        problems.add(f"{at[-2]} 的一行要有 {'、'.join(needed)}", f"a row needs {', '.join(needed)}", document.place(*at))
+def _rows(document: Document, problems: Problems, raw: dict[str, Any], *at: str | int) -> list[Any]:
+    """The rows of one part of a case, [] where it has none."""
+    rows = raw.get(str(at[-1]), [])
+    if not isinstance(rows, list):
+        problems.add(f"{at[-1]} 应为列表", "a list is expected", document.place(*at))
+    return rows if isinstance(rows, list) else []
+
+
+def _row(document: Document, problems: Problems, row: Any, needed: tuple[str, ...], known: frozenset[str], *at: str | int) -> None:
+    """One storm position, signal, report or forecast issue, a station or the town: the keys it needs, none that is unknown, values of the right kind."""
+    if not isinstance(row, dict):
+        problems.add("应为 键: 值", "a mapping is expected", document.place(*at))
         return
+    if any(key not in row for key in needed):
+        problems.add(f"{at[-2]} 的一行要有 {'、'.join(needed)}", f"a row needs {', '.join(needed)}", document.place(*at))
     problems.unknown_keys(document, at, row, known)
-    for key in TIMES & set(row):
-        _span(document, problems, row[key], *at, key)
-    for key, words in (("level", COLOURS), ("hazard", [str(h) for h in Hazard]), ("kind", tuple(REPORTS))):
-        if key in row:
-            _word(document, problems, {"level": "级别", "hazard": "灾种", "kind": "灾情种类"}[key], key, row[key], words, *at, key)
-    if "series" in row:
-        _series(document, problems, row["series"], *at, "series")
+    for key, value in row.items():
+        if key in TIMES:
+            _span(document, problems, value, *at, key)
+        elif key in CHOICES:
+            _word(document, problems, *CHOICES[key][0], value, CHOICES[key][1], *at, key)
+        elif key == "series":
+            _series(document, problems, value, *at, key)
+        elif key in known and not _fits(key, value):
+            problems.add(f"{key} 的值不对：{str(value)[:40]}", f"{key} is not of the kind expected", document.place(*at, key))
+
+
+def _fits(key: str, value: Any) -> bool:
+    """Whether a value is of its key's kind: a text, a list of texts, a yes or no, a number, four of them for a circle."""
+    if key in TEXTS:
+        return isinstance(value, str) and bool(value)
+    if key == "areas":
+        return isinstance(value, list) and all(isinstance(code, str) and code for code in value)
+    if key in FIELDS and isinstance(value, bool):
+        return True
+    parts = value if key in CIRCLES and isinstance(value, list) and len(value) == len(Circle.__slots__) else [value]
+    return all(isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part) for part in parts)
 
 
 def _series(document: Document, problems: Problems, series: Any, *at: str | int) -> None:
@@ -141,8 +176,8 @@ def _series(document: Document, problems: Problems, series: Any, *at: str | int)
         problems.add("series 应为 要素@站: 序列", "series must map property@station to values", document.place(*at))
         return
     for key, text in series.items():
-        observed, _, station = key.partition("@")
-        if not station:
+        observed, _, station = str(key).partition("@")
+        if not station or "@" in station:
             problems.add(f"{key} 应为 要素@站，如 rain@M1", "property@station is expected", document.place(*at, key))
         elif observed not in PROPERTIES:
             problems.errors.append(unknown_word("要素", "property", observed, PROPERTIES, document.place(*at, key)))
@@ -177,7 +212,7 @@ def _expected(document: Document, problems: Problems, row: Any, interval: float,
 def _pieces(document: Document, problems: Problems, given: Any, *at: str | int) -> tuple[str, ...]:
     """A text or a list of texts; "" is nothing."""
     pieces = given if isinstance(given, list) else [given]
-    if not all(isinstance(piece, str) for piece in pieces):
+    if not all(isinstance(piece, str) and (piece or pieces is not given) for piece in pieces):
         problems.add(f"{at[-1]} 应为一段文字或文字的列表", "a text or a list of texts is expected", document.place(*at))
     return tuple(str(piece) for piece in pieces if piece != "")
 

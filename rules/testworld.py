@@ -47,7 +47,9 @@ def values(text: str) -> Iterator[tuple[float, bool]]:
 
 def world(case: dict[str, Any], interval_h: float) -> County:
     """The county of one case: town `t` with the case's attributes; stations with the case's paths, levels and distances (`km` northwards)."""
-    town: dict[str, Any] = {"river_front": False, "sea_front": False, "low_ground": False, "bank_section": 0} | dict(case.get("town", {}))
+    town: dict[str, Any] = {
+        "river_front": False, "sea_front": False, "low_ground": False, "bank_section": 0, "over60_share": 0.3, "population": 1000,
+    } | dict(case.get("town", {}))
     properties: dict[str, list[str]] = {}
     for key in (*case.get("series", {}), *(key for raw in case.get("forecasts", ()) for key in raw["series"])):
         observed, station = key.split("@")
@@ -58,8 +60,8 @@ def world(case: dict[str, Any], interval_h: float) -> County:
         _feed("readings", Sector.WEATHER, "music_surface", step, "reading"), _feed("tracks", Sector.WEATHER, "zj_typhoon", step, "fetch"),
         _feed("signals", Sector.OFFICIAL, "nmc_alarms", step, "fetch"),
     )
-    one = Town(key="t", code="320614100000", code_shared=False, name="试镇", name_en="Test", lat=LAT, lon=LON, point_verified=False, population=1000,
-               over60_share=0.3, villages=1, synthetic=(), **town)
+    one = Town(key="t", code="320614100000", code_shared=False, name="试镇", name_en="Test", lat=LAT, lon=LON, point_verified=False, villages=1,
+               synthetic=(), **town)
     policy = Policy(signing="officer", officers=(), approvals={}, validity_s={}, channels={}, audience={}, renew_before_s=0, min_update_s=0, keep_for_s=0)
     return County(code="320614", name="试县", name_en="Test", prefecture="3206", issuer="", signature="", datum="", root=Path(), version=str(case["name"]),
                   towns=(one,), stations=stations, feeds=feeds, policy=policy, groups=(), loudspeakers=(), templates={}, packs=())

@@ -105,7 +105,7 @@ class Problems:
         """Note every key of a mapping that is not known, with the nearest known one."""
         for key in mapping:
             if key not in known:
-                self.errors.append(unknown_word("键", "key", key, known, document.place(*keys, key)))
+                self.errors.append(unknown_word("键", "key", str(key), known, document.place(*keys, key)))
 
     def raise_any(self) -> None:
         """ConfigErrors if there was any, in the order of places."""
