@@ -18,7 +18,7 @@ from core.errors import ConfigError, ConfigErrors
 from core.model import Level
 from rules.catalogue import Indicator, load_catalogue
 from rules.language import Place, RuleError
-from rules.language.nodes import Compare, Logic, Name, Negative, Node, Not, Number
+from rules.language.nodes import Compare, Logic, Name, Node, Not, Number
 from rules.packs import Pack, Rule, load_pack, load_packs
 from rules.yamltext import Document, load
 
@@ -167,29 +167,21 @@ def _bounded(found: list[Box]) -> list[Box] | None:
     return found if len(found) <= MAX_BOXES else None
 
 
-def _constant(node: Node) -> float | None:
-    if isinstance(node, Negative):
-        inner = _constant(node.operand)
-        return None if inner is None else -inner
-    return node.value if isinstance(node, Number) else None
-
-
 def _comparison(node: Compare, negated: bool) -> list[Box] | None:
     op, left, right = node.op, node.left, node.right
     if not isinstance(left, Name):
         op, left, right = _FLIP.get(op, op), right, left
-    value = _constant(right)
     op = _AGAINST.get(op, "?") if negated else op
-    if not isinstance(left, Name) or value is None or op not in _FLIP:
+    if not isinstance(left, Name) or not isinstance(right, Number) or op not in _FLIP:
         return None
+    value = right.value
     if op == "==":
-        return _possible(left.name, (value, False, value, False), right)
-    return _possible(left.name, (value, op == ">", inf, False) if op[0] == ">" else (-inf, False, value, op == "<"), right)
+        return _possible(left.name, (value, False, value, False), right.unit)
+    return _possible(left.name, (value, op == ">", inf, False) if op[0] == ">" else (-inf, False, value, op == "<"), right.unit)
 
 
-def _possible(name: str, span: Range, literal: Node) -> list[Box]:
+def _possible(name: str, span: Range, unit: str) -> list[Box]:
     """One box, or none where the unit's own range (a flag, a colour) excludes it."""
-    unit = literal.unit if isinstance(literal, Number) else ""
     low, high = _UNIT_RANGE.get(unit, (-inf, inf))
     met = _overlap(span, (low, False, high, False))
     return [] if met is None else [{name: met}]

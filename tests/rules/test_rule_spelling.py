@@ -17,6 +17,7 @@ from rules.mutants import changes
 from rules.packs import load_pack, shipped
 from rules.plain import EN, plain
 from rules.scoring import spell
+from rules.validate import boxes
 
 KNOWN = load_catalogue().indicators
 WORDS = ("rain_1h", "rain_3h", "rain_6h")
@@ -32,14 +33,23 @@ AMOUNTS = st.recursive(
         st.tuples(st.sampled_from(["min", "max"]), st.lists(inner, min_size=2, max_size=3)).map(
             lambda t: tuple(f"{t[0]}({', '.join(side)})" for side in zip(*t[1], strict=True))),
     ), max_leaves=6)
-CONDITIONS = st.recursive(
-    st.just(("sea_front", "sea_front")) | st.tuples(AMOUNTS, st.sampled_from([">=", ">", "<=", "<", "==", "!="]), AMOUNTS).map(
-        lambda t: tuple(f"{a} {t[1]} {b}" for a, b in zip(t[0], t[2], strict=True))),
-    lambda inner: st.one_of(
+OPS = st.sampled_from([">=", ">", "<=", "<", "==", "!="])
+FRONT = st.just(("sea_front", "sea_front"))
+
+
+def joined(atoms: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Conditions of some atoms, denied and joined."""
+    return st.recursive(atoms, lambda inner: st.one_of(
         inner.map(lambda t: tuple(f"(not ({a}))" for a in t)),
         st.tuples(st.sampled_from([" and ", " or "]), st.lists(inner, min_size=2, max_size=3)).map(
             lambda t: tuple(f"({t[0].join(side)})" for side in zip(*t[1], strict=True))),
     ), max_leaves=4)
+
+
+CONDITIONS = joined(FRONT | st.tuples(AMOUNTS, OPS, AMOUNTS).map(lambda t: tuple(f"{a} {t[1]} {b}" for a, b in zip(t[0], t[2], strict=True))))
+#: A word against a number, on either side.
+PLAIN = joined(FRONT | st.tuples(st.sampled_from(WORDS), OPS, st.integers(-3, 3), st.booleans()).map(
+    lambda t: (f"{t[0]} {t[1]} {t[2]} mm", f"{t[0]} {t[1]} {t[2]}") if t[3] else (f"{t[2]} mm {t[1]} {t[0]}", f"{t[2]} {t[1]} {t[0]}")))
 
 
 def bare(node: Node) -> Node:
@@ -106,3 +116,24 @@ def test_every_spoiled_condition_differs_in_one_place_and_no_two_are_one(texts: 
     assert all(differences(tree, made) == 1 for made in trees) and len(set(trees)) == len(trees) and spoiled
     places = {node.at for node in walk(tree) if isinstance(node, Compare | Logic | Number)}
     assert places <= {c.at for c in spoiled}, "every comparison, join and number is tried"
+
+
+@settings(max_examples=300)
+@given(PLAIN, st.tuples(*[st.integers(-3, 3)] * 3), st.booleans(), st.booleans())
+def test_the_ranges_of_a_condition_hold_what_it_holds(texts: tuple[str, str], values: tuple[int, int, int], front: bool, negated: bool) -> None:
+    """`boxes` says either nothing or exactly where a condition, or its negation, holds."""
+    tree = compile_condition(texts[0], SYMBOLS)
+    found = boxes(tree, negated)
+    row = dict(zip(WORDS, map(float, values), strict=True)) | {"sea_front": float(front)}
+    within = [all((low < row[n] or (low == row[n] and not open_)) and (row[n] < high or (row[n] == high and not shut)) for n, (low, open_, high, shut) in box.items())
+              for box in found or ()]
+    assert found is None or any(within) == (bool(eval(texts[1], {}, row)) != negated), (texts[0], found)
+
+
+def test_ranges_too_many_to_say_are_not_said() -> None:
+    assert boxes(compile_condition("2 mm == rain_1h", SYMBOLS)) == [{"rain_1h": (2.0, False, 2.0, False)}]
+    many = " and ".join(f"(rain_1h >= {n} mm or rain_3h >= {n} mm)" for n in range(8))
+    assert boxes(compile_condition(many, SYMBOLS)) is None
+    assert boxes(compile_condition("rain_1h >= 5 mm and rain_1h < 5 mm and rain_3h * 2 > 1 mm", SYMBOLS)) is None
+    assert boxes(compile_condition("official_surge > red and rain_1h >= 5 mm", SYMBOLS | {"official_surge": Symbol("level")})) == []
+    assert boxes(compile_condition("official_surge > red and rain_3h * 2 >= 5 mm", SYMBOLS | {"official_surge": Symbol("level")})) == []
