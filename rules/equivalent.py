@@ -18,7 +18,7 @@ import numpy as np
 from core.model import Level
 from rules.catalogue import Catalogue, Indicator
 from rules.language import Columns, Interval, Truth, evaluate
-from rules.language.nodes import Compare, Name, Negative, Node, Number, names, walk
+from rules.language.nodes import Compare, Name, Node, Number, names, walk
 from rules.mutants import Change
 from rules.packs import Rule
 
@@ -43,10 +43,8 @@ def _part(before: Node, change: Change) -> tuple[Node, Node]:
     """The smallest condition that holds the change, as it was and as it is."""
     if change.before is not None and change.after is not None and not isinstance(change.before, Number):
         return change.before, change.after
-    for old, new in zip(walk(before), walk(change.rule.conditions[change.level or Level.NONE][1]), strict=True):
-        if isinstance(old, Compare) and old != new:
-            return old, new
-    return before, before
+    pairs = zip(walk(before), walk(change.rule.conditions[change.level or Level.NONE][1]), strict=True)
+    return next((old, new) for old, new in pairs if isinstance(old, Compare) and old != new)  # a number stands in a comparison
 
 
 def _differs(rule: Rule, level: Level, old: Node, new: Node, higher: dict[Level, Node], rows: Columns) -> bool:
@@ -68,9 +66,8 @@ def _strict(rule: Rule, level: Level) -> bool:
 
 def _plain(tree: Node) -> bool:
     """Only single indicators against numbers."""
-    return all(isinstance(side, Name | Number) or (isinstance(side, Negative) and isinstance(side.operand, Number))
-               for node in walk(tree) if isinstance(node, Compare) for side in (node.left, node.right)) and not any(
-               isinstance(node, Compare) and isinstance(node.left, Name) == isinstance(node.right, Name) for node in walk(tree))
+    sides = [{type(node.left), type(node.right)} for node in walk(tree) if isinstance(node, Compare)]
+    return all(pair == {Name, Number} for pair in sides)
 
 
 def _rows(trees: Iterable[Node], catalogue: Catalogue) -> Columns | None:
@@ -94,11 +91,9 @@ def _rows(trees: Iterable[Node], catalogue: Catalogue) -> Columns | None:
 def _named(node: Compare) -> tuple[str, float]:
     """Indicator and number of a plain comparison."""
     name, number = (node.left, node.right) if isinstance(node.left, Name) else (node.right, node.left)
-    sign = -1.0 if isinstance(number, Negative) else 1.0
-    number = number.operand if isinstance(number, Negative) else number
     if not isinstance(name, Name) or not isinstance(number, Number):
         raise TypeError("not a plain comparison")
-    return name.name, sign * number.value
+    return name.name, number.value
 
 
 def _intervals(indicator: Indicator, limits: set[float]) -> list[tuple[float, float]]:

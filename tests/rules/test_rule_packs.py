@@ -59,6 +59,7 @@ def test_a_good_pack_reads(tmp_path: Path) -> None:
     ("rain_12h >= 50 mm", "rain_12hr >= 50 mm", "13:13", ("rain_12hr", "rain_12h")),
     ("rain_12h >= 50 mm", "rain_12h >= 50", "13:22", ("mm",)),
     ("rain_6h >= 50 mm", "rain_12h >= 40 mm", "14:", ("rain_12h", "40")),
+    ("rain_6h >= 50 mm", "40 mm <= rain_12h", "14:", ("rain_12h", "40")),
     ("hazard: flood", "hazard: floods", "11:", ("floods", "flood")),
     ("blue:", "bleu:", "13:", ("bleu", "blue")),
     ("keep_for: 2 h", "keep_for: 2 hours", "15:", ("60 min",)),

@@ -133,3 +133,12 @@ def test_where_small_is_bad_a_hole_opens_the_small_side() -> None:
     values[20] = None
     assert told("min", "temperature", values, window_h=24) == (-math.inf, 5.0)
     assert told("last", "visibility", [3000.0] * 5 + [400.0], worse="low") == (400.0, 400.0)
+
+
+@given(st.lists(st.floats(0, 5).map(lambda v: round(v, 3)), min_size=7, max_size=12))
+def test_a_fall_is_a_rise_turned_over(values: list[float]) -> None:
+    lo, hi = told("fall", "stage", values, window_h=6.0)
+    assert lo == hi == pytest.approx(max(values[-7:]) - values[-1], abs=2e-6)
+    assert (lo, hi) == pytest.approx(told("rise", "stage", [9.0 - v for v in values], window_h=6.0), abs=2e-6)
+    holed = told("fall", "stage", [*values[:-3], None, *values[-2:]], window_h=6.0)
+    assert holed[0] <= lo + 2e-6 and holed[1] == math.inf, "a hole may hide a higher stage"
