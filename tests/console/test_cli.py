@@ -7,15 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
+from command_line import Call, one_line
 
-from console.cli import app, main
+from console.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("airflow", "pandas", "pyarrow", "numpy", "scipy", "sqlalchemy", "twilio", "aiohttp", "lxml", "jinja2")
@@ -32,43 +32,6 @@ def commands(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 COMMANDS = dict(commands(typer.main.get_command(app)))
 GROUPS = [(), *dict.fromkeys(path[:1] for path in COMMANDS if len(path) > 1)]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a call left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Call = Callable[..., Result]
-
-
-@pytest.fixture
-def fengsui(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
-    """Call the entry point as the installed command does, in this process: starting Python a dozen times would cost half a minute."""
-    def call(*words: str, home: Path, **more: str) -> Result:
-        for name in [name for name in os.environ if name.startswith("FENGSUI_")]:
-            monkeypatch.delenv(name)
-        for name, value in {"FENGSUI_HOME": str(home), "COLUMNS": "200", **more}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(ROOT)
-        monkeypatch.setattr(sys, "argv", ["fengsui", *words])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        out = capfd.readouterr()
-        return Result(int(left.value.code or 0), out.out, out.err)
-
-    return call
-
-
-def one_line(result: Result) -> str:
-    """The one line of an error; no traceback."""
-    assert "Traceback" not in result.stderr and "Traceback" not in result.stdout, result.stderr
-    return result.stderr.strip()
 
 
 @pytest.mark.parametrize("path", [*COMMANDS, *GROUPS], ids=" ".join)
