@@ -80,9 +80,13 @@ def packs_of(side: str) -> Iterator[Path | None]:
 def _unpack(revision: str, folder: Path) -> Path:
     if revision.startswith("-"):
         raise ConfigError(f"不是文件夹也不是版本：{revision} / neither a folder nor a revision")
-    done = subprocess.run(["git", "archive", "--format=tar", revision, str(SHIPPED)], capture_output=True, check=False)
+    wrong = f"不是文件夹，也不是 git 版本：{revision} / neither a folder nor a git revision"
+    try:
+        done = subprocess.run(["git", "archive", "--format=tar", revision, str(SHIPPED)], capture_output=True, check=False)
+    except OSError as error:
+        raise ConfigError(wrong, hint="没有 git / git is not installed") from error
     if done.returncode:
-        raise ConfigError(f"不是文件夹，也不是 git 版本：{revision} / neither a folder nor a git revision", hint=done.stderr.decode(errors="replace").strip()[:200])
+        raise ConfigError(wrong, hint=done.stderr.decode(errors="replace").strip()[:200])
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return folder / SHIPPED

@@ -21,6 +21,7 @@ from rules.language import Place
 from rules.packs import FOLDER, Pack, Rule, load_pack, shipped
 from rules.testcases import KINDS, Case, Expected, beside, read
 from rules.testworld import START, sources, world
+from rules.validate import files_of
 
 __all__ = ["KINDS", "CaseResult", "Laid", "laid_out", "run_all", "run_pack"]
 
@@ -48,8 +49,8 @@ class Laid:
 
 
 def run_all(folder: Path = FOLDER) -> list[CaseResult]:
-    """Run the tests of all packs under a folder; a pack without tests, or a rule without all three kinds, fails."""
-    packs = shipped() if folder == FOLDER else sorted(p for p in folder.rglob("*.yaml") if not p.name.endswith(".test.yaml"))
+    """Run the tests of all packs under a folder; a pack without tests, or a rule without all three kinds, fails. ConfigError where there is no pack."""
+    packs = shipped() if folder == FOLDER else files_of(folder)
     return [result for path in packs for result in run_pack(path)]
 
 

@@ -18,6 +18,7 @@ from command_line import Call, one_line
 from console.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
+RAIN = "rules/packs/cn/rainstorm.yaml"
 HEAVY = ("airflow", "pandas", "pyarrow", "numpy", "scipy", "sqlalchemy", "twilio", "aiohttp", "lxml", "jinja2")
 
 
@@ -107,11 +108,42 @@ def test_an_empty_audit_chain_is_intact(fengsui: Call, tmp_path: Path) -> None:
     (("explain", "--town", "包场镇", "--hazard", "tsunami", "--at", "2021-07-26T17:00:00+08:00"), "tsunami"),
     (("explain", "--town", "包场镇", "--hazard", "flood"), "make run"),
     (("county", "check", "no/such/folder"), "county.yaml"),
+    (("gateway", "weather"), "telemetry"),
+    (("gateway", "no-such-feed"), "no-such-feed"),
+    (("gateway", "push", "--host", "0.0.0.0"), "loopback"),
+    (("feeds", "test", "no-such-feed"), "no-such-feed"),
+    (("resume", "A.v1", "--officer", "nobody"), "nobody"),
+    (("backtest",), "--storm"),
+    (("backtest", "--storm", "no-such-storm"), "no-such-storm"),
+    (("backtest", "--from", "2021-07-26T00:00:00Z", "--to", "2021-07-25T00:00:00Z"), "period"),
+    (("backtest", "--from", "2021-07-25T00:00:00Z", "--to", "2021-07-26T00:00:00Z", "--step", "soon"), "soon"),
+    (("backtest", "--from", "2021-07-25T00:00:00Z", "--to", "2021-07-26T00:00:00Z", "--packs=no-such-revision"), "no-such-revision"),
+    (("backtest", "--from", "2021-07-25T00:00:00Z", "--to", "2021-07-26T00:00:00Z", "--packs=--output=x"), "nor a revision"),
+    (("rules", "diff", "one-side"), "A..B"),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "pink", "--indicator", "rain_3h"), "pink"),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain_3h"), "--values"),
+    (("rules", "sweep", "flood.nothing", RAIN, "--level", "red", "--indicator", "rain_3h", "--apply", "9"), "flood.nothing"),
+    (("rules", "promote", "flood.rainstorm", RAIN, "--by", "a", "--why", " "), "who"),
+    (("rules", "validate", "no/such/folder"), "no packs"),
+    (("rules", "test", "no/such/pack.yaml"), "no/such/pack.yaml"),
 ])
 def test_a_wrong_call_is_two_and_one_clear_line(fengsui: Call, tmp_path: Path, words: tuple[str, ...], says: str) -> None:
     result = fengsui(*words, home=tmp_path)
     assert result.returncode == 2, result.stderr
     assert says in one_line(result) and "\n" not in one_line(result)
+
+
+def test_a_machine_without_git_is_told_so(fengsui: Call, tmp_path: Path) -> None:
+    period = ("--from", "2021-07-25T00:00:00Z", "--to", "2021-07-26T00:00:00Z")
+    result = fengsui("backtest", *period, "--packs", "main", home=tmp_path, PATH=str(tmp_path))
+    assert result.returncode == 2 and "git is not installed" in one_line(result)
+
+
+@pytest.mark.parametrize(("rule", "says"), [("flood.rainstorm", "only a shadow rule"), ("flood.nothing", "not in the pack")])
+def test_what_is_no_shadow_rule_is_not_promoted_and_the_file_stays(fengsui: Call, tmp_path: Path, rule: str, says: str) -> None:
+    before = (ROOT / RAIN).read_bytes()
+    result = fengsui("rules", "promote", rule, RAIN, "--by", "a", "--why", "b", home=tmp_path)
+    assert result.returncode == 2 and says in one_line(result) and (ROOT / RAIN).read_bytes() == before and not list(tmp_path.glob("*.db"))
 
 
 @pytest.mark.parametrize("words", [("no-such-command",), ("summary", "--no-such-option"), ("replay",)])

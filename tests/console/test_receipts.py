@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from sqlalchemy import select, update
 from twilio.request_validator import RequestValidator
 
 from console.receipts import PATH, Receiver, running
 from console.sandbox.callbacks import signature
 from core.ledger import tables as t
+from notifiers.receipts import Callback
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
 import notify_world as nw
@@ -56,3 +59,31 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
     with place.ledger.read() as tx:
         assert tx.execute(select(d.state, d.provider_id).where(d.delivery_id == one)).one() == ("delivered", "SM1")
         assert len(tx.execute(select(t.receipt)).all()) == 1
+
+
+def test_what_the_ledger_does_not_take_is_told_and_written_when_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("core.ledger.engine.BUSY_TIMEOUT_S", 0.05)
+    place = nw.make(tmp_path, people=100)
+    place.publish(haimen=3)
+    d = t.delivery.c
+    with place.ledger.begin() as tx:
+        one = tx.execute(select(d.delivery_id).limit(1)).scalar_one()
+        tx.execute(update(t.delivery).where(d.delivery_id == one).values(state="sending"))
+    receiver = Receiver(place.ledger, place.settings)
+    receiver.waiting.append(Callback(one, {"MessageSid": "SM1", "MessageStatus": "delivered"}, nw.START, 0))
+    blocker = sqlite3.connect(str(place.ledger.engine.url.database), isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+
+    async def main() -> None:
+        writer = asyncio.create_task(receiver.write_on())
+        while "receipts_not_written" not in caplog.text:  # noqa: ASYNC110 - a line in a log
+            await asyncio.sleep(0.02)
+        assert len(receiver.waiting) == 1 and not writer.done()
+        blocker.execute("ROLLBACK")
+        while receiver.waiting:  # noqa: ASYNC110 - a list that empties
+            await asyncio.sleep(0.02)
+        writer.cancel()
+
+    asyncio.run(main())
+    with place.ledger.read() as tx:
+        assert tx.execute(select(d.state).where(d.delivery_id == one)).scalar_one() == "delivered"
