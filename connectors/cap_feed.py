@@ -1,7 +1,8 @@
 """Official warnings as CAP 1.2 documents behind an Atom or RSS index.
 
 An area counts by its Chinese administrative code alone. A polygon, a circle or a name without such a code concerns nobody here, and is
-counted as set aside: an area that cannot be resolved must never become everybody. An Update or Cancel ends what it refers to.
+counted as set aside: an area that cannot be resolved must never become everybody. An Update or Cancel ends what it refers to; a block that
+says AllClear is over for its areas, whatever the message does for others.
 """
 
 from __future__ import annotations
@@ -99,15 +100,14 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
     if not chosen and kind != "Cancel":
         raise Refused("no info block")
     for number, info in enumerate(chosen or [root]):
-        codes = _codes(gather, place, info)
+        codes, event = _codes(gather, place, info), child_text(info, "event")
         built = any(child_text(p, "valueName") == "synthetic" and child_text(p, "value").strip().lower() == "true" for p in children(info, "parameter"))
-        event = child_text(info, "event")
+        said = "Cancel" if any((r.text or "").strip() == "AllClear" for r in children(info, "responseType")) else kind  # over for this block's areas
         yield OfficialSignal(
             feed=gather.feed.feed, identifier=identifier if number == 0 else f"{identifier}#{number + 1}", event=event,
-            hazard=hazard_of(event), level=_level(info, kind), areas=codes,
+            hazard=hazard_of(event), level=_level(info, said), areas=codes,
             title=child_text(info, "headline") or event, issued=sent, received=gather.received, raw=gather.raw,
-            effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[kind], references=references,
-            synthetic=built,
+            effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[said], references=references, synthetic=built,
         )
 
 
