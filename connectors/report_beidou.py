@@ -77,14 +77,12 @@ def decode(message: bytes) -> Code:
         texts = []
         for _ in range(4):
             end = at + 1 + body[at]
-            if end > len(body):
-                raise IndexError
             texts.append(body[at + 1 : end].decode())
-            at = end
+            at = end  # beyond the body where it is cut short
     except (struct.error, IndexError, UnicodeDecodeError):
         raise Refused("内容不完整 / cut short or not UTF-8") from None
     if at != len(body):
-        raise Refused("多出字节 / bytes left over")
+        raise Refused("字节多出或不足 / bytes left over or missing")
     return Code(
         reporter=texts[0], town=texts[1], village=texts[2], note=texts[3], kind=_BY_CODE[number], time=datetime.fromtimestamp(seconds, UTC),
         value=value, point=(where[0] / 1e6, where[1] / 1e6) if where else None,
