@@ -63,6 +63,7 @@ def read(
 
 def _plain(around: Any, found: list[Any], keys: tuple[str, ...], kinds: tuple[str, ...], word: Word, record: Callable[[int], Any]) -> Plain:
     def column(key: str) -> list[Any]:
+        """One field of every record, in their order."""
         return list(map(attrgetter(f"f{keys.index(key)}"), found))
 
     of_kind = {sort: [key for key, kind in zip(keys, kinds, strict=True) if kind == sort] for sort in _KINDS}

@@ -178,6 +178,36 @@ def test_a_loudspeaker_that_holds_something_else_stops_the_version(tmp_path: Pat
         fleet.stop()
 
 
+@pytest.mark.parametrize(("change", "signer", "code"), [
+    ({}, "spk-yuelai-01", "no_ack"),  # under another loudspeaker's key: it proves nothing of this one
+    ({"played_to": "", "reason": "功放故障 / amplifier"}, "spk-haimen-01", "功放故障 / amplifier"),
+    ({"verified": False, "reason": "bad_signature"}, "spk-haimen-01", "bad_signature"),
+])
+def test_an_answer_that_proves_no_playing_is_no_delivery(tmp_path: Path, change: dict[str, object], signer: str, code: str) -> None:
+    broker = start_broker(tmp_path / "broker", embedded=True)
+    place = quiet_place(tmp_path, broker)
+    place.settings = place.settings.model_copy(update={"ack_wait_s": 0.3 if code == "no_ack" else 5.0})
+    fleet = fleet_of(place, broker)
+    odd = next(s for s in fleet.speakers if s.spec.speaker == "spk-haimen-01")
+    fleet.start()
+    try:
+        def other(topic: str, payload: bytes) -> tuple[str, bytes] | None:
+            answer = Speaker.handle(odd, topic, payload)
+            fields = frames.unseal(answer[1], frames.ACK_FIELDS, place.keyring.public(odd.spec.speaker)) if answer else {}
+            return (answer[0], frames.seal(fields | change, place.keyring.private(signer))) if answer else None
+
+        odd.handle = other  # type: ignore[method-assign]
+        place.publish(haimen=3)
+        report = place.dispatch()
+        with place.ledger.read() as tx:
+            d = t.delivery.c
+            row = tx.execute(select(d.state, d.code).where(d.recipient == odd.spec.speaker)).one()
+        assert odd.spec.speaker in report.not_reached and (row.state, row.code) == ("undelivered", code)
+    finally:
+        fleet.stop()
+        broker.stop()
+
+
 def sequence(place: nw.Place) -> int:
     with place.ledger.read() as tx:
         return int(tx.execute(select(t.sequence.c.value).where(t.sequence.c.name == "issuer-exercise")).scalar_one())
