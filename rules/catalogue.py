@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ KNOWN_KEYS = frozenset({
     "title", "title_en", "unit", "kind", "baseline", "property", "per", "statistic", "window_h", "reach", "km", "witness_km", "above", "quantity",
     "force", "lead_h", "events", "field", "map", "note", "worse", "decay", "curve", "floor", "hazard", "local",
 })
+NUMBERS = ("baseline", "window_h", "km", "witness_km", "force", "lead_h", "decay", "floor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,13 @@ def load_catalogue(path: Path = FILE) -> Catalogue:
     """Read indicators.yaml; ConfigErrors with file:line:column for everything wrong with it."""
     document, problems = load(path), Problems()
     found: dict[str, Indicator] = {}
-    for name, raw in dict(document.data.get("indicators") or {}).items():
+    given, concerned = document.data.get("indicators") or {}, document.data.get("official") or []
+    if not isinstance(given, dict):
+        problems.add("indicators 应为 名: {…}", "indicators must map names to what they are", document.place("indicators"))
+    if not isinstance(concerned, list) or not all(isinstance(row, dict) and "event" in row and isinstance(row.get("towns", []), list) for row in concerned):
+        problems.add("official 应为列表，每行有 event", "official is a list, each row with an event", document.place("official"))
+    problems.raise_any()
+    for name, raw in given.items():
         try:
             if not isinstance(raw, dict):
                 raise RuleError(f"{name} 应为映射", "a mapping is expected", document.place("indicators", name))
@@ -149,10 +157,7 @@ def load_catalogue(path: Path = FILE) -> Catalogue:
             found[name] = _indicator(document, name, raw)
         except RuleError as error:
             problems.errors.append(error)
-    concerns = tuple(
-        Concern(event=str(row["event"]), hazard=str(row.get("hazard", "")), towns=tuple(row.get("towns", ())))
-        for row in document.data.get("official") or ()
-    )
+    concerns = tuple(Concern(event=str(row["event"]), hazard=str(row.get("hazard", "")), towns=tuple(row.get("towns", ()))) for row in concerned)
     problems.raise_any()
     return Catalogue(found, concerns)
 
@@ -175,6 +180,9 @@ def _indicator(document: Document, name: str, raw: dict[str, Any]) -> Indicator:
             raise RuleError(f"{name} 缺少 {key}", f"{key} is missing", at)
     if raw.get("kind", "station") == "station" and not properties:
         raise RuleError(f"{name} 缺少 property", "property is missing", at)
+    for key, value in raw.items():
+        if not _fits(key, value):
+            raise RuleError(f"{name} 的 {key} 不对：{str(value)[:40]}", f"{key} is not of the kind expected", document.place("indicators", name, key))
     return Indicator(
         name=name, title=raw["title"], title_en=raw["title_en"], unit=raw["unit"], kind=raw.get("kind", "station"),
         baseline=float(raw.get("baseline", 0.0)), properties=properties, per=str(raw.get("per", "")), statistic=raw.get("statistic", "last"),
@@ -191,6 +199,16 @@ def _yes(document: Document, name: str, raw: dict[str, Any]) -> bool:
     if raw.get("local", False) not in (True, False):
         raise RuleError("local 应为 true 或 false", "local is true or false", document.place("indicators", name, "local"))
     return bool(raw.get("local", False))
+
+
+def _fits(key: str, value: Any) -> bool:
+    """Whether a value is of its key's kind; words were looked up before."""
+    if key in ("map", "curve"):
+        named = isinstance(value, dict) and (set(value) == {"a", "b"} if key == "curve" else all(str(name).isdigit() for name in value))
+        return named and all(_fits(NUMBERS[0], part) for part in value.values())
+    if key in NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return key != "events" or isinstance(value, list)
 
 
 def _curve(raw: Any) -> tuple[float, float]:

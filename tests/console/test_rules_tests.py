@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import caller
 
-from console.cli import main
 from core.county.overrides import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,14 +18,12 @@ Call = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def fengsui(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+def fengsui(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    ask = caller(monkeypatch, capfd)
+
     def call(*words: str) -> tuple[int, str]:
-        monkeypatch.setenv("FENGSUI_HOME", str(tmp_path / "home"))
-        monkeypatch.setattr(sys, "argv", ["fengsui", *words])
-        with pytest.raises(SystemExit) as left:
-            main()
-        got = capsys.readouterr()
-        return int(left.value.code or 0), got.out + ("" if "--json" in words else got.err)
+        got = ask(*words, home=tmp_path / "home")
+        return got.returncode, got.stdout + ("" if "--json" in words else got.stderr)
     return call
 
 

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from core.errors import ConfigError, ConfigErrors
 from rules import schema
+from rules.catalogue import load_catalogue
 from rules.packs import load_pack
 from rules.packtest import laid_out
 from rules.validate import validate
@@ -55,6 +56,16 @@ tests:
     forecasts: [{issued: 0 h, series: {rain@M1: 5x9}}]
     silent: [signals]
     expect: [{at: 23 h, level: blue, reason: [12小时雨量], flags: []}]
+"""
+INDICATORS = """\
+indicators:
+  rain_1h: {title: a, title_en: b, unit: mm, property: rain, statistic: sum, window_h: 1, reach: within, km: 15, witness_km: 3, worse: high}
+  eta: {title: a, title_en: b, unit: h, property: [stage], statistic: hours_to, above: warning_stage, baseline: 3, local: true}
+  wind: {title: a, title_en: b, unit: m/s, kind: track, quantity: wind, lead_h: 6, force: 7}
+  off: {title: a, title_en: b, unit: level, kind: official, events: [暴雨], hazard: flood}
+  low: {title: a, title_en: b, unit: "1", kind: town, field: bank_section, map: {1: 2}}
+  caine: {title: a, title_en: b, unit: "1", property: rain, statistic: intensity_duration, window_h: 24, decay: 0.8, curve: {a: 1, b: 2}, floor: 1}
+official: [{event: 暴雨, hazard: flood, towns: [a]}]
 """
 WRONG = [None, True, 1, -1.5, "x", "", "9" * 40, [], {}, [1], [[]], {"a": 1}, {"a": {}}, {1: "x"}, [{}], "12 h", "blue", "a@b@c", {"rain@M1@x": "1"}]
 
@@ -126,6 +137,19 @@ def test_tests_of_any_shape_are_laid_out_or_refused_by_name_and_in_form_as_the_s
         assert len(laid) == 1 and (at[-1] == "name" or not list(FORM.iter_errors(data))), "a case may go without a name, in the schema it should not"
 
 
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.sampled_from(list(places(loaded(INDICATORS)))), value=st.sampled_from(WRONG))
+def test_a_catalogue_of_any_shape_is_read_or_refused_by_name(tmp_path: Path, at: tuple[Any, ...], value: Any) -> None:
+    path = tmp_path / "indicators.yaml"
+    path.write_text(dumped(put(INDICATORS, at, value)), encoding="utf-8")
+    try:
+        load_catalogue.__wrapped__(path)
+    except ConfigError as wrong:
+        assert told(wrong, "indicators.yaml")
+
+
 def test_the_unspoiled_documents_are_good(folder: Path) -> None:
+    (folder / "indicators.yaml").write_text(INDICATORS, encoding="utf-8")
+    assert len(load_catalogue.__wrapped__(folder / "indicators.yaml").indicators) == 6
     (folder / "x.test.yaml").write_text(CASES, encoding="utf-8")
     assert len(laid_out(folder / "x.yaml")) == 1 and not list(FORM.iter_errors(loaded(CASES))) and not validate([folder / "x.yaml"]).errors
