@@ -101,7 +101,7 @@ def convert(value: float, given: str, wanted: str) -> float:
     if given == wanted:
         return value
     if given == "Bft" and wanted == "m/s":
-        if value != int(value) or not 0 <= value <= 17:
+        if not 0 <= value <= 17 or value != int(value):
             raise UnknownUnit(f"{value} Bft", wanted)
         return 0.0 if value == 0 else BEAUFORT_EDGES[int(value) - 1]
     try:
