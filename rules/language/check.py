@@ -99,7 +99,10 @@ class _Checker:
 
     def _alike(self, first: Node, second: Node, at: int) -> tuple[Node, Node, str]:
         """Both sides in one unit; a literal is converted to the other side's, nothing else is."""
-        (left, unit_left), (right, unit_right) = self._amount(first), self._amount(second)
+        return self._matched(self._amount(first), self._amount(second), at)
+
+    def _matched(self, first: tuple[Node, str], second: tuple[Node, str], at: int) -> tuple[Node, Node, str]:
+        (left, unit_left), (right, unit_right) = first, second
         if unit_left == unit_right:
             return left, right, unit_left
         try:
@@ -114,12 +117,9 @@ class _Checker:
         raise self._fail(f"单位不合：{unit_left} 与 {unit_right}", f"units differ: {unit_left} and {unit_right}", at, hint)
 
     def _call(self, node: Call) -> tuple[Node, str]:
-        done, unit = self._amount(node.arguments[0])
-        checked = [done]
-        for argument in node.arguments[1:]:
-            left, right, unit = self._alike(checked[0], argument, node.at)
-            checked = [left, *checked[1:], right]
-        return Call(node.function, tuple(checked), node.at), unit
+        told = [self._amount(argument) for argument in node.arguments]
+        lead = next((each for each in told if not isinstance(each[0], Number)), told[0])  # every literal is converted to its unit
+        return Call(node.function, tuple(self._matched(lead, each, node.at)[1] for each in told), node.at), lead[1]
 
     def _arithmetic(self, node: Arithmetic) -> tuple[Node, str]:
         if node.op in "+-":

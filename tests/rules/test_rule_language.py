@@ -45,6 +45,12 @@ def test_literals_become_the_unit_of_what_they_meet(text: str, value: float, uni
     assert (tree.right.value, tree.right.unit) == (pytest.approx(value), unit)
 
 
+@pytest.mark.parametrize("text", ["max(30 cm, 20 cm, stage) >= 1 m", "max(stage, 30 cm, 20 cm) >= 1 m", "max(30 cm, stage, 0.2 m) >= 1 m"])
+def test_every_literal_of_a_call_becomes_the_unit_of_what_it_stands_beside(text: str) -> None:
+    where = columns(stage=([0.1, 0.9, 1.2], [0.1, 0.9, 1.2]))
+    assert truth(text, where) == [False, False, True] and truth(text.replace("1 m", "0.3 m"), where) == [True, True, True]
+
+
 @pytest.mark.parametrize(("text", "column", "words"), [
     ("rain_1hr >= 5 mm", 11, ("rain_1hr", "rain_1h")), ("rain_1h >= 5 mmm", 24, ("mmm", "mm")), ("rain_1h >= 5", 19, ("mm",)),
     ("rain_1h >= 5 hPa", 19, ("hPa",)), ("rain_1h + gust > 5 mm", 19, ("m/s",)), ("rain_1h * gust > 5 mm", 19, ()),
