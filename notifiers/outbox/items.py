@@ -28,7 +28,7 @@ class Ticker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One claimed delivery; `phone` is sealed, None where the channel has none or the resident is gone."""
+    """One claimed delivery; `phone` is sealed, None where the channel has none or the resident is gone; `repeated`: it may have been said twice already."""
 
     delivery_id: int
     ref: Ref
@@ -38,6 +38,7 @@ class Item:
     claimed_at: str
     phone: bytes | None = None
     opted_out: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def with_resident() -> Any:
 def item(row: Any, claimed_at: str, attempt: int) -> Item:
     """The item of a row."""
     return Item(delivery_id=row["delivery_id"], ref=(row["alert_id"], row["version"]), recipient=row["recipient"], town=row["town"],
-                attempt=attempt, claimed_at=claimed_at, phone=row["phone"], opted_out=bool(row["opted_out"]))
+                attempt=attempt, claimed_at=claimed_at, phone=row["phone"], opted_out=bool(row["opted_out"]), repeated=row["possible_duplicate"])
 
 
 def columns(state: D, now: str) -> dict[str, Any]:

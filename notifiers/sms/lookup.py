@@ -12,7 +12,7 @@ from notifiers.outbox import Item, Outcome
 from notifiers.sms.letters import Letters
 from notifiers.sms.twilio import TwilioSms
 
-#: An outcome that nobody can tell us for this many graces: red and orange send again (and say so), the others are reported.
+#: An outcome that nobody can tell us for this many graces: red and orange send again, once (and say so), the others are reported.
 GIVE_UP_GRACES = 6.0
 
 
@@ -43,7 +43,7 @@ class LookUp:
         except (DeliveryError, StoreError) as error:
             if self._job.ticker.elapsed() - since < GIVE_UP_GRACES * self._job.settings.unknown_grace_s:
                 return Outcome(delivery_id=item.delivery_id, state=D.SENDING, code=getattr(error, "code", ""))
-            urgent = self._job.any_version(item.ref).level >= Level.ORANGE and self._job.serves(item.ref, item.town)
+            urgent = self._job.any_version(item.ref).level >= Level.ORANGE and self._job.serves(item.ref, item.town) and not item.repeated
             self._job.alarm("unknown", f"{item.recipient} 结果不明 / outcome unknown", f"sms.{item.delivery_id}")
             return self._close(item, D.PENDING if urgent else D.UNKNOWN, "unknown", twice=urgent)
         if sid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,15 @@ def test_an_orange_that_nobody_can_tell_of_is_said_again_and_marked(tmp_path: Pa
     report = place.dispatch(Parts(sms=Locked))
     assert report.sent == wanted and set(place.states()) <= {"accepted", "sent", "delivered"}
     assert gateway.verdict(wanted) == (0, wanted) and report.possible_duplicates == wanted and len(duty(place, "unknown")) == wanted
+
+
+def test_a_provider_that_never_says_what_it_took_gets_an_orange_twice_and_no_more(tmp_path: Path, gateway: nw.Gateway) -> None:
+    place, wanted = left_open(tmp_path, gateway, 3)
+    gateway.faults(drop=1.0)
+    while place.states() != {"unknown": wanted}:  # ends: nobody is left on the way
+        place.dispatch(Parts(sms=Locked), deadline_s=1.0)
+    said = Counter(message["to"] for message in gateway.messages())
+    assert set(said.values()) == {2} and place.dispatch().sent == 0
 
 
 def test_a_yellow_that_nobody_can_tell_of_is_reported_and_not_said_again(tmp_path: Path, gateway: nw.Gateway) -> None:
