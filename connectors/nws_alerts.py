@@ -28,7 +28,7 @@ HAZARDS = (
 )
 IGNORE = (
     "@id", "@type", "areaDesc", "affectedZones", "onset", "ends", "category", "certainty", "urgency", "sender", "senderName", "description", "instruction",
-    "response", "parameters", "replacedBy", "replacedAt", "scope", "code", "language", "web", "eventCode",
+    "parameters", "replacedBy", "replacedAt", "scope", "code", "language", "web", "eventCode",
 )
 _SAME = re.compile(r"\d{6}\Z")
 
@@ -54,6 +54,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         status, word, severity = fields.text("status"), fields.text("messageType"), fields.text("severity")
         if status != "Actual" or word not in KINDS or severity not in SEVERITY:
             raise Refused(f"status {status[:12]!r}, messageType {word[:12]!r}, severity {severity[:12]!r}: no warning for the public")
+        said = MsgType.CANCEL if fields.maybe("response") == "AllClear" else KINDS[word]  # over for its areas, whatever the message is called
         event, identifier = fields.text("event"), fields.text("id")
         headline, ends = fields.maybe("headline"), fields.maybe("expires")
         codes = _codes(fields.maybe("geocode"))
@@ -62,7 +63,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         yield OfficialSignal(
             feed=feed.feed, identifier=identifier, event=event, hazard=hazard(event), level=SEVERITY[severity], areas=codes,
             title=str(headline or event), issued=fields.zoned("sent"), received=received, raw=raw, effective=fields.zoned("effective"),
-            expires=Fields({"expires": ends}).zoned("expires") if ends is not None else None, msg_type=KINDS[word],
+            expires=Fields({"expires": ends}).zoned("expires") if ends is not None else None, msg_type=said,
             references=_references(fields.maybe("references")),
         )
 

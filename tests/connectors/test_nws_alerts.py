@@ -53,6 +53,13 @@ def test_documents_that_are_not_alerts(place, body) -> None:
         parse(place, body)
 
 
+def test_an_all_clear_ends_the_warning_whatever_it_is_called(place) -> None:
+    body = json.loads(BODY)
+    body["features"][0]["properties"] |= {"messageType": "Update", "response": "AllClear"}
+    ended, *others = parse(place, json.dumps(body).encode()).signals
+    assert ended.msg_type is MsgType.CANCEL and MsgType.CANCEL not in {other.msg_type for other in others}
+
+
 def test_a_list_of_several_pages_is_told(place) -> None:
     batch = parse(place, json.dumps({"type": "FeatureCollection", "features": [], "pagination": {"next": "https://x"}}).encode())
     assert "another page" in batch.rejected[0].reason
