@@ -1,4 +1,4 @@
-"""Receiver of SMS status callbacks: `python -m console.receipts --port 0 --ready-file F`.
+"""Receiver of SMS status callbacks: `fengsui gateway receipts`, or `python -m console.receipts --port 0 --ready-file F`.
 
 Only what carries the provider's signature over address and form is believed; any doubt is a 403. Callbacks are written in groups.
 An answer does not wait for the disk: what a crash loses here, dispatch asks the provider for (notifiers.sms.polling).
@@ -14,19 +14,19 @@ import json
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import uvloop
 from aiohttp import web
 
-from core.errors import StoreError
+from core.errors import ConfigError, StoreError
 from core.ledger import Ledger
-from core.settings import Settings
+from core.settings import Settings, is_loopback
 from core.times import parse_iso
 from notifiers.receipts import Callback, record_many
 
@@ -102,11 +102,11 @@ def _instant(text: str) -> datetime:
 
 
 @asynccontextmanager
-async def running(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
-    """Serve on loopback; the port. What has come is written on the way out."""
+async def running(receiver: Receiver, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[int]:
+    """Serve; the port. What has come is written on the way out."""
     runner = web.ServerRunner(receiver.server())
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, host, port).start()
     writer = asyncio.create_task(receiver.write_on())
     try:
         yield runner.addresses[0][1]
@@ -117,17 +117,24 @@ async def running(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
         receiver.flush()
 
 
-async def serve(port: int, ready: Path) -> None:
-    """Run until SIGTERM or SIGINT."""
-    settings = Settings.load()
-    async with running(Receiver(Ledger.open(settings.ledger_address), settings), port) as taken:
-        part = ready.with_suffix(".part")
-        part.write_text(json.dumps({"port": taken, "pid": os.getpid()}), encoding="utf-8")
-        part.replace(ready)
+async def serve(settings: Settings, host: str, port: int, ready: Callable[[int], None]) -> None:
+    """Run until SIGTERM or SIGINT; `ready` is told the port. ConfigError where no callback could be believed, or a sandbox would be heard outside."""
+    if settings.mode != "live" and not is_loopback(host):
+        raise ConfigError("演示模式只监听本机 / sandbox mode listens on loopback only")
+    if settings.mode == "live" and not settings.sms_callback_url.endswith(PATH):
+        raise ConfigError(f"FENGSUI_SMS_CALLBACK_URL 须是运营商访问的地址，以 {PATH} 结尾：签名按它核对 / the address that the provider calls, for its signature")
+    async with running(Receiver(Ledger.open(settings.ledger_address), settings), port, host) as taken:
+        ready(taken)
         stop = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, stop.set)
         await stop.wait()
+
+
+def _note(path: Path, port: int) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({"port": port, "pid": os.getpid()}), encoding="utf-8")
+    part.replace(path)
 
 
 if __name__ == "__main__":
@@ -135,4 +142,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ready-file", type=Path, required=True)
     given = parser.parse_args()
-    uvloop.run(serve(given.port, given.ready_file))
+    uvloop.run(serve(Settings.load(), "127.0.0.1", given.port, partial(_note, given.ready_file)))

@@ -26,14 +26,15 @@ def add(app: typer.Typer) -> None:
 
 
 def gateway(
-    feed: Annotated[str, typer.Argument(help="数据源名（连接器 sl651 或 mqtt_sensors），或 push / the feed's name, or push")],
+    feed: Annotated[str, typer.Argument(help="数据源名（连接器 sl651 或 mqtt_sensors），或 push、receipts / the feed's name, or push, or receipts")],
     host: Annotated[str, typer.Option(help="监听地址 / address to listen on")] = "",
     port: Annotated[int, typer.Option(help="监听端口 / port to listen on")] = 0,
     every: Annotated[float, typer.Option(help="入湖间隔秒 / seconds between drains")] = EVERY_S,
 ) -> None:
-    """接入网关：SL 651 测站与部门推送（push）先落盘再应答；MQTT 传感器读后入湖再应答 / take telemetry or pushes: keep, answer, move into the lake.
+    """接入网关：SL 651 测站与部门推送（push）先落盘再应答；MQTT 传感器读后入湖再应答；短信回执（receipts）验签后记账 / take telemetry, pushes or SMS receipts.
 
-    Address and port default to the feed's `address` (tcp://host:port); a sandbox listens on loopback only. `push` speaks plain HTTP: put a proxy that ends TLS before it.
+    Address and port default to the feed's `address` (tcp://host:port); a sandbox listens on loopback only. `push` and `receipts` speak plain HTTP: put a proxy that ends
+    TLS before them.
     """
     import asyncio
 
@@ -45,6 +46,14 @@ def gateway(
         from console.pushing import run
 
         asyncio.run(run(ctx, host, port, every))
+        return
+    if feed == "receipts":
+        from console.receipts import serve
+        from core.pii import redact_logs
+
+        redact_logs()
+        listening = lambda taken: typer.echo(f"短信回执：监听 listening on {host or '127.0.0.1'}:{taken}")  # noqa: E731
+        asyncio.run(serve(ctx.settings, host or "127.0.0.1", port, listening))
         return
     row = ctx.county.feed(feed)
     if row.connector not in TELEMETRY:

@@ -27,6 +27,7 @@ HAIMEN = Path(__file__).resolve().parents[2] / "county" / "haimen"
 NOW = datetime(2021, 8, 1, 2, tzinfo=UTC)
 LIVE = {"FENGSUI_MODE": "live", "FENGSUI_STATUS": "Actual", "FENGSUI_BROKER_HOST": "broker.example.net", "FENGSUI_BROKER_USER": "fengsui",
         "FENGSUI_BROKER_PASSWORD": "live-broker-secret", "FENGSUI_TWILIO_ACCOUNT": "AC" + "0" * 32, "FENGSUI_TWILIO_TOKEN": "live-sms-secret",
+        "FENGSUI_TWILIO_SENDER": "HAIMEN",
         "FENGSUI_SEAL_KEY": "live-seal-secret", "FENGSUI_LAKE_URL": "", "FENGSUI_SMS_CALLBACK_URL": "https://warn.example.net/receipts"}
 
 

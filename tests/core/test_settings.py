@@ -19,6 +19,7 @@ SEAL = base64.b64encode(bytes(range(32))).decode()
 LIVE = {
     "FENGSUI_MODE": "live", "FENGSUI_STATUS": "Actual", "FENGSUI_BROKER_HOST": "broker.example.cn", "FENGSUI_BROKER_USER": "fengsui",
     "FENGSUI_BROKER_PASSWORD": "k8sD0-tulip", "FENGSUI_TWILIO_TOKEN": "9f8e7d6c5b", "FENGSUI_SEAL_KEY": SEAL,
+    "FENGSUI_TWILIO_ACCOUNT": "AC" + "0" * 32, "FENGSUI_TWILIO_SENDER": "FENGSUI",
 }
 
 

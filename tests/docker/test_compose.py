@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILES = ("compose.yaml", "compose.celery.yaml")
 ONE_MACHINE = {"postgres", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
-               "push-gateway"}
+               "push-gateway", "sms-receipts"}
 SECRETS = ("FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "BROKER_PASSWORD", "TWILIO_TOKEN", "SEAL_KEY")
 
 
@@ -68,18 +68,19 @@ def test_fengsui_variables_are_ones_that_settings_know(compose: dict[str, Any]) 
     assert given <= set(Settings.model_fields)
 
 
-def test_the_push_gateway_is_a_command_of_ours_and_shares_the_state(compose: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("service_name", "feed", "port"), [("push-gateway", "push", 8090), ("sms-receipts", "receipts", 8091)])
+def test_each_gateway_is_a_command_of_ours_and_shares_the_state(compose: dict[str, Any], service_name: str, feed: str, port: int) -> None:
     import importlib
 
     import click
     import typer.main
 
-    service = compose["services"]["push-gateway"]
+    service = compose["services"][service_name]
     module = importlib.import_module(service["entrypoint"][-1])
     context = typer.main.get_command(module.app).make_context("fengsui", list(service["command"]), resilient_parsing=False)
     command = context.command.commands[service["command"][0]]  # type: ignore[attr-defined]
     given = command.make_context("gateway", list(service["command"][1:]), parent=click.Context(context.command)).params
-    assert (given["feed"], given["port"]) == ("push", 8090) and service["ports"] == [f"127.0.0.1:{given['port']}:{given['port']}"]
+    assert (given["feed"], given["port"]) == (feed, port) and service["ports"] == [f"127.0.0.1:{port}:{port}"] and str(port) in service["healthcheck"]["test"][-1]
     assert "fengsui-state:/var/lib/fengsui" in service["volumes"]
 
 
