@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from connectors.quality.judge import judge
 from core.county import load_county
 from core.errors import ConfigErrors
 from core.lake import Lake
-from core.model import Batch, Flag, Hazard, Observation
+from core.ledger import Ledger
+from core.model import Batch, Flag, Hazard, Level, Observation
+from rules.assess import assess
 
 README = Path(__file__).resolve().parents[2] / "county" / "README.md"
 FICTITIOUS = {
@@ -134,3 +136,25 @@ def test_a_replay_empties_no_folder_that_it_did_not_make(tmp_path: Path) -> None
     (tmp_path / "ledger.db").write_text("the duty desk's own")
     result = CliRunner().invoke(app, ["replay", "plum-rain-2023", "--county", "county/haimen", "--home", str(tmp_path)])
     assert result.exit_code and "不是重放留下的" in str(result.exception) and (tmp_path / "ledger.db").exists()
+
+
+FORECAST = ('forecast:\n  title: 预报\n  sector: weather\n  connector: open_meteo\n  sandbox: /om\n  cron: "5 * * * *"\n  interval_s: 3600\n  max_age_s: 21600\n'
+            "  expected: 1\n  options: {points: 'F1@30.3,100.1'}\n")
+
+
+def test_rain_there_becomes_a_level_and_a_fresh_forecast_is_not_silence(folder: Path, tmp_path: Path) -> None:
+    (folder / "feeds.yaml").write_text(FICTITIOUS["feeds.yaml"] + FORECAST, encoding="utf-8")
+    (folder / "stations.csv").write_text(FICTITIOUS["stations.csv"] + "F1,预报点,forecast,30.3,100.1,shang,rain,mm,,,,,,false,,om,,true\n", encoding="utf-8")
+    county, lake, ledger = load_county(folder), Lake(tmp_path / "lake"), Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    now = datetime(2024, 7, 1, 4, tzinfo=UTC)
+
+    def rain(feed: str, station: str, hour: int, issued: datetime | None) -> Observation:
+        return Observation(feed=feed, station=station, observed_property="rain", time=now + timedelta(hours=hour), value=11.0, interval_s=3600,
+                           raw="a" * 64, received=now, issued=issued)
+
+    lake.append("rain", Batch(observations=tuple(rain("rain", "R1", -hour, None) for hour in range(6))), now)
+    lake.append("forecast", Batch(observations=tuple(rain("forecast", "F1", hour, now - timedelta(hours=1)) for hour in range(1, 13))), now)
+    report = assess(now=now, county=county, lake=lake, ledger=ledger)
+    assert report.silent == () and {score.town: score.level for score in report.scores}["shang"] == Level.YELLOW
+    later = now + timedelta(hours=7)
+    assert assess(now=later, county=county, lake=lake, ledger=ledger).silent == ("forecast", "rain")
