@@ -46,6 +46,8 @@ class Limits:
     verified: bool = False
 
 
+#: Heights above a datum: their range is that of a plain, and is meant about the gauge's own level where that lies above it.
+HEIGHTS = frozenset({"stage", "gate_upstream", "gate_downstream"})
 LIMITS: dict[str, Limits] = {
     "rain": Limits(fail=(0.0, NAN), source="upper limit by interval: rain_limits()"),
     "rain_total": Limits(fail=(0.0, 1e6), source="a counter since the gauge was set up"),
@@ -170,11 +172,12 @@ class Doubt:
     reason: str
 
 
-def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> list[Doubt]:
+def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0, zero: Floats | None = None) -> list[Doubt]:
     """What a station's own past says of one property over all stations: range, spike, step, flat line.
 
-    `times` (T,) epoch seconds, rising; `values` (T, S) canonical unit, NaN missing; `interval_s` of accumulated properties. What is physically
-    impossible or a spike is not measured against any further, or the honest reading after it would be called a jump.
+    `times` (T,) epoch seconds, rising; `values` (T, S) canonical unit, NaN missing; `interval_s` of accumulated properties; `zero` (S,) the height
+    about which an upland gauge's range is meant, NaN for a gauge near its datum. What is physically impossible or a spike is not measured against any
+    further, or the honest reading after it would be called a jump.
     """
     limits = LIMITS.get(name)
     if limits is None:
@@ -183,10 +186,15 @@ def check(name: str, times: Floats, values: Floats, *, interval_s: int = 0) -> l
     if name == "rain":
         high_suspect, high_fail = rain_limits(interval_s)
         fail, suspect = (0.0, high_fail), (0.0, high_suspect)
-    broken = checks.outside(values, *fail)
+    low = np.ones(values.shape[1], dtype=bool) if zero is None else np.isnan(zero)
+    broken = checks.outside(values, *fail) & low
     found = [Doubt(broken, Flag.FAIL, f"range {fail[0]:g}..{fail[1]:g}")]
+    if zero is not None and not low.all():
+        away = checks.outside(values - zero, *fail)
+        found.append(Doubt(away, Flag.FAIL, f"range {fail[0]:g}..{fail[1]:g} about the gauge's own level"))
+        broken = broken | away
     values = np.where(broken, NAN, values)
-    found.append(Doubt(checks.outside(values, *suspect), Flag.SUSPECT, f"unlikely outside {suspect[0]:g}..{suspect[1]:g}"))
+    found.append(Doubt(checks.outside(values, *suspect) & low, Flag.SUSPECT, f"unlikely outside {suspect[0]:g}..{suspect[1]:g}"))
     change, apart = checks.since(times, values)
     most, swing = np.fmax.reduce(np.abs(change), axis=0, initial=0.0), _swing(values)
     peaks = _where(most > limits.spike, lambda own: checks.spike(times, own, limits.spike), values)

@@ -52,8 +52,9 @@ def load(path: Path) -> tuple[dict[str, Any], Where]:
         values = plain(data)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ConfigError(f"YAML 有误 / broken YAML: {error.problem or error.context}", path=path, line=mark.line + 1 if mark else None,
-                          hint="检查缩进、冒号和引号，直接写出值 / check indentation, colons and quotes, write values out") from error
+        line, hint = _cause(text, mark.line + 1 if mark else 1)
+        said = str(error.problem or error.context).split(" with value ")[0]  # of a key that is there twice ruamel tells the whole of both values
+        raise ConfigError(f"YAML 有误 / broken YAML: {said}", path=path, line=line, hint=hint) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"YAML 有误 / broken YAML: {type(error).__name__}", path=path, line=1,
                           hint="检查数字、日期和嵌套 / check numbers, dates and nesting") from error
@@ -75,6 +76,17 @@ def load(path: Path) -> tuple[dict[str, Any], Where]:
         return line + 1
 
     return values, where
+
+
+def _cause(text: str, line: int) -> tuple[int, str]:
+    """(line, what to do) of a broken line: the parser often stops a line or two after a full-width colon."""
+    lines = text.split("\n")
+    if "\t" in re.match(r"\s*", lines[line - 1])[0]:  # type: ignore[index]  # it matches always
+        return line, "用空格缩进，不用 Tab / indent with spaces, not with tabs"
+    for near in range(line, max(0, line - 3), -1):
+        if re.match(r"\s*(- )?[\w.-]+：", lines[near - 1]):
+            return near, "冒号要用半角 : 并空一格，写成了全角 ： / a plain colon and a space, not a full-width one"
+    return line, "检查缩进、冒号和引号，直接写出值 / check indentation, colons and quotes, write values out"
 
 
 @functools.lru_cache(maxsize=64)

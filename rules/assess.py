@@ -114,7 +114,7 @@ def read(
         for frame, column in ((tracks, "received"), (signals, "listed_at")):
             for feed, stamp in frame.groupby("feed")[column].max().items():
                 received[str(feed)] = stamp.to_pydatetime()
-        silent = silent_feeds(now, county, observations, received, ledger)
+        silent = silent_feeds(now, county, observations, forecasts, received, ledger)
     return Sources(observations=observations, forecasts=forecasts, tracks=tracks, signals=signals, silent=silent, reports=reports)
 
 

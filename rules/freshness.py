@@ -1,6 +1,6 @@
 """Which feeds are silent at a time: nothing new for longer than the county allows.
 
-A feed of readings is as old as its newest reading in the lake; a feed that is quiet in good weather (tracks, warnings) is as
+A feed of readings is as old as its newest reading in the lake, one of forecasts alone as its newest issue; a feed that is quiet in good weather (tracks, warnings) is as
 old as its last good pull in the ledger. What the watchdog already calls silent is silent.
 """
 
@@ -20,13 +20,19 @@ from core.times import iso, parse_iso
 _GOOD = ("ok", "unchanged", "partial")
 
 
-def silent_feeds(now: datetime, county: County, observations: pd.DataFrame, received: dict[str, datetime], ledger: Ledger) -> frozenset[str]:
+def silent_feeds(
+    now: datetime, county: County, observations: pd.DataFrame, forecasts: pd.DataFrame, received: dict[str, datetime], ledger: Ledger,
+) -> frozenset[str]:
     """Ids of the enabled feeds that are silent at `now`.
 
-    `observations` as lake.observations gives it; `received` newest receipt by feed of tracks and signals.
+    `observations`, `forecasts` as lake.observations gives them; `received` newest receipt by feed of tracks and signals.
     """
     read = observations[["feed", "time"]][observations["value"].notna()]
-    newest = {str(feed): stamp.to_pydatetime() for feed, stamp in read.groupby("feed")["time"].max().items()}
+    newest = {
+        str(feed): stamp.to_pydatetime()
+        for times in (forecasts[forecasts["value"].notna()].groupby("feed")["issued"], read.groupby("feed")["time"])  # readings go before forecasts
+        for feed, stamp in times.max().items()
+    }
     health = ledger.feed_health()
     longest = timedelta(seconds=max((f.max_age_s for f in county.feeds), default=0))
     pulled = _pulled(ledger, now, now - longest)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from core.county import County, Station
 from core.model import Flag
 
-#: Ways in which the datums of this coast are written, and the one we use.
+#: Ways in which the datums are written, and the one we use.
 NAMES = {
     "废黄河基面": "废黄河", "废黄河口": "废黄河", "废黄河高程": "废黄河", "吴淞基面": "吴淞", "吴淞高程": "吴淞", "吴淞口": "吴淞",
     "85基准": "1985", "85国家高程基准": "1985", "1985国家高程基准": "1985", "国家85高程": "1985", "1956黄海": "1956", "黄海": "1956",
+    "珠江基面": "珠江", "珠江高程": "珠江", "珠基": "珠江", "大沽基面": "大沽", "大沽高程": "大沽", "罗零基面": "罗零", "罗零高程": "罗零",
     "假定基面": "假定", "冻结基面": "假定",
 }
 #: A height with what is known of its datum: metres, datum, flag, reasons.

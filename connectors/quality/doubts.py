@@ -10,7 +10,7 @@ import numpy as np
 from connectors.quality.near import neighbours
 from connectors.quality.sheet import Sheet
 from core import quality
-from core.checks import Bools, gaps, outside
+from core.checks import Bools, Floats, gaps, outside
 from core.county import County, Feed
 from core.model import Flag
 from core.quality import Doubt
@@ -24,7 +24,8 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     work = _at_work(sheet, column, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
-        found[name] = [*quality.check(name, sheet.times, values, interval_s=sheet.interval_s[name]), *_climate(name, sheet, column, county)]
+        zero = _zero(name, sheet, county) if name in quality.HEIGHTS else None
+        found[name] = [*quality.check(name, sheet.times, values, interval_s=sheet.interval_s[name], zero=zero), *_climate(name, sheet, column, county)]
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
         well = np.where(sick, np.nan, values)  # what is in doubt is no witness
         found[name] += quality.check_neighbours(name, well, near, sheet.since)
@@ -38,6 +39,15 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     for name, doubt in _uphill(sheet, column, county):
         found[name].append(doubt)
     return found
+
+
+def _zero(name: str, sheet: Sheet, county: County) -> Floats:
+    """(S,) m: the level of each upland gauge, its warning stage or else the middle of its own rows of the climate; NaN for one near its datum."""
+    top = quality.LIMITS[name].suspect[1]
+    own = {row.station: (row.low + row.high) / 2 for row in county.climate if row.observed_property == name}
+    own |= {station.station: station.warning_stage for station in county.stations if station.warning_stage is not None}
+    levels = np.array([own.get(station, np.nan) for station in sheet.stations])
+    return np.where(levels > top, levels, np.nan)
 
 
 def _climate(name: str, sheet: Sheet, column: dict[str, int], county: County) -> list[Doubt]:

@@ -17,13 +17,18 @@ def add(app: typer.Typer) -> None:
     app.add_typer(commands, name="county")
 
 
-def check(folder: Annotated[Path, typer.Argument(help="县域文件夹 / county folder")] = Path("county/haimen"), as_json: Json = False) -> None:
+def check(
+    folder: Annotated[Path | None, typer.Argument(help="县域文件夹，缺省为 FENGSUI_COUNTY / county folder, by default FENGSUI_COUNTY")] = None,
+    as_json: Json = False,
+) -> None:
     """检查县域文件夹，一次报出全部错误 / check a county folder, all errors at once."""
     from console.drill import limited
     from core.county import load_county
+    from core.settings import Settings
     from rules import overrides
     from rules.packs import find, load_packs
 
+    folder = folder or Settings.load().county
     county = load_county(folder)
     packs = load_packs(find(county.packs, county.root))
     overrides.check((rule for pack in packs for rule in pack.rules), county)

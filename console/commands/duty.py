@@ -38,16 +38,22 @@ def board(out: Annotated[Path, typer.Option(help="写到哪个文件 / the file 
     typer.echo(str(write_board(Context.load(), edge_now(now or None), out)))
 
 
-def tick(now: Now = "") -> None:
+def tick(now: Now = "", as_json: Json = False) -> None:
     """Airflow 停摆时走一遍全链条，草稿等人签发，逾时按政策 / one pass through the chain without Airflow; drafts wait for a person, then for the policy."""
     from console.context import Context, edge_now
     from console.decide import carry_on
     from console.replay import line
     from console.steps import tick as one
+    from core.model import Level
+    from core.times import iso
 
     ctx, at = Context.load(), edge_now(now or None)
     carry_on(at, ctx)
-    typer.echo(line(one(at, ctx)))
+    done = one(at, ctx)
+    facts = {"at": iso(at), "feeds": {pull.feed: pull.outcome for pull in done.ingests}, "records": sum(pull.records for pull in done.ingests),
+             "level": max((score.level for score in done.assessment.scores), default=Level.NONE).en,
+             "drafted": [str(ref) for ref in done.drafted], "issued": [str(ref) for ref in done.issued]}
+    emit(facts, as_json, line(done))
 
 
 def resume(

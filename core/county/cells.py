@@ -53,12 +53,21 @@ def _table(problems: Problems, name: str) -> list[tuple[int, list[str]]]:
     rows, begin = [], 1
     try:
         for cells in reader:
-            if cells and not cells[0].startswith("#"):
+            if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):  # a spreadsheet leaves rows of commas behind
                 rows.append((begin, cells))
             begin = reader.line_num + 1
     except csv.Error as error:
         raise ConfigError(f"CSV 有误 / broken CSV: {error}", path=problems.root / name, line=begin, hint="检查引号 / check the quotes") from None
     return rows
+
+
+def _advice(column: str, text: str) -> str:
+    """What to do with a cell that is no number within its range."""
+    if column == "lat" and NUMBER.fullmatch(text):
+        return "经纬度是否颠倒？lat 是纬度 / lat and lon swapped?"
+    if NUMBER.fullmatch(text):
+        return "核对数值、单位和小数点 / check value, unit and decimal point"
+    return "只写数字：不带单位、千位号、百分号、度分秒，22% 写成 0.22 / digits only: no unit, thousands separator, percent or minutes of arc"
 
 
 class Cells:
@@ -79,7 +88,7 @@ class Cells:
         text = self.row[column]
         value = float(text) if NUMBER.fullmatch(text) else math.nan
         if not low <= value <= high:
-            self.refuse(f"{column} 应为 {low:g} 到 {high:g} 之间的数，写成了 {shown(text)} / not a number in this range", f"改成数字，例如 {low:g} / write a number")
+            self.refuse(f"{column} 应为 {low:.12g} 到 {high:.12g} 之间的数，写成了 {shown(text)} / not a number in this range", _advice(column, text))
             return low
         return value
 

@@ -49,6 +49,9 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
 CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")
 OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled", "table")
+_POINT = r"[A-Za-z0-9_-]+@-?[0-9]{1,2}(\.[0-9]+)?,-?[0-9]{1,3}(\.[0-9]+)?"
+#: The option `points`, and how it is written.
+POINTS = (rf"\s*{_POINT}(\s+{_POINT})*\s*", "写成 \"站号@纬度,经度 站号@纬度,经度\"，站号取自 stations.csv / write \"STATION@lat,lon STATION@lat,lon\"")
 #: Lowest and highest value of the five fields of a cron line.
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
@@ -160,4 +163,6 @@ def _option(node: Node, kind: type) -> str | int | float | bool:
         return node.yes()
     if kind is int:
         return node.whole(1, 86_400)
-    return node.number(0, 20_000) if kind is float else node.text()
+    if kind is float:
+        return node.number(0, 20_000)
+    return node.text(*POINTS) if node.keys[-1] == "points" else node.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from core.county.county import County
@@ -23,6 +24,9 @@ from core.signing import digest
 #: Where the packs that come with the house lie; a county may have its own in packs/. What is in them is the rule engine's business.
 SHIPPED_PACKS = Path(__file__).resolve().parents[2] / "rules" / "packs"
 HEAD = ("code", "name", "name_en", "prefecture", "issuer", "signature", "datum", "packs")
+#: Every file that a county folder may hold beside scenarios/ and packs/.
+FILES = ("county.yaml", "outline.csv", "towns.csv", "feeds.yaml", "stations.csv", "things.csv", "links.csv", "climate.csv", "maintenance.csv", "groups.yaml",
+         "policy.yaml", "templates.yaml", "loudspeakers.csv", "reporters.csv", "departments.yaml", "overrides.csv", "drill.yaml")
 _CACHE: dict[tuple[Path, str], County] = {}
 
 
@@ -73,6 +77,7 @@ def _read(root: Path, version: str) -> County:
     speakers = read_loudspeakers(problems, keys, outline)
     said = {key: _said(head[key]) for key in ("name", "name_en", "issuer", "signature")}
     packs = _packs(head["packs"], root)
+    _strangers(problems)
     errors = problems.settle()
     if errors:
         raise ConfigErrors(errors)
@@ -81,6 +86,15 @@ def _read(root: Path, version: str) -> County:
         feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
         maintenance=maintenance, climate=climate, links=links, things=things, reporters=reporters, departments=departments, overrides=overrides, **said,
     )
+
+
+def _strangers(problems: Problems) -> None:
+    """A data file that nobody reads: an optional one whose name is misspelt would be left out in silence."""
+    for path in sorted(problems.root.iterdir()):
+        if path.suffix.lower() in (".csv", ".yaml", ".yml", ".xls", ".xlsx") and path.name not in FILES:
+            near = get_close_matches(path.name, FILES, 1, 0.6)
+            problems.add(path.name, None, "没有人读这个文件 / nobody reads this file",
+                         f"是否 / did you mean: {near[0]}；不用的移走 / else move it away" if near else "移出本文件夹 / move it out of the folder")
 
 
 def _said(node: Node) -> str:

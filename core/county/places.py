@@ -17,7 +17,7 @@ TOWN_COLUMNS = ("key", "code", "code_shared", "name", "name_en", "lat", "lon", "
 STATION_COLUMNS = ("station", "name", "feed", "lat", "lon", "town", "properties", "units", "datum", "datum_offset", "warning_stage", "guaranteed_stage",
                    "record_stage", "levels_verified", "valid_from", "path", "source", "synthetic")
 SPEAKER_COLUMNS = ("speaker", "town", "name", "lat", "lon", "state", "synthetic")
-DATUMS = ("废黄河", "吴淞", "1985", "1956", "NAVD88", "MLLW", "ODN", "假定")
+DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "NAVD88", "MLLW", "ODN", "假定")
 
 
 def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tuple[Town, ...]:
@@ -108,7 +108,7 @@ def _units(row: Cells, properties: tuple[str, ...]) -> None:
 def _stages(row: Cells, datum: str) -> list[float | None]:
     """Warning, guaranteed and record stage; they rise in this order, and none stands without a datum."""
     row.one_of("datum", ("", *DATUMS))
-    stages = [row.maybe(column, -20, 100) for column in ("warning_stage", "guaranteed_stage", "record_stage")]
+    stages = [row.maybe(column, -20, 5000) for column in ("warning_stage", "guaranteed_stage", "record_stage")]
     given = [stage for stage in stages if stage is not None]
     if not row["datum"] and (given or {"stage", "tide"} & set(row["properties"].split(";"))):
         row.refuse("水位、潮位必须写基面 / a stage needs a datum", f"可用 / use: {', '.join(DATUMS)}")

@@ -35,7 +35,7 @@ def read_table(node: Node) -> Table | None:
     form: Literal["json", "csv"] = "csv" if word(row["form"], ("json", "csv")) == "csv" else "json"
     time_format = _format(row["time_format"])
     zone = word(row["zone"], sorted(available_timezones()), brief="Asia/Shanghai, UTC") if row["zone"].value is not ABSENT else ""
-    if not zone and time_format and time_format not in FORMATS and "%z" not in time_format:
+    if row["zone"].value is ABSENT and time_format and time_format not in FORMATS and "%z" not in time_format:
         row["time_format"].refuse("没有时区 / has no zone", "加一行 zone: Asia/Shanghai，或格式里写 %z / add zone: or %z")
     time = row["time"].text(_PATH, _PATH_HINT)
     if time_format and bool(time) == (time_format == RECEIPT):
@@ -59,7 +59,7 @@ def word(node: Node, known: Collection[str], default: str = "", brief: str = "")
         return default
     if isinstance(node.value, str) and node.value in known:
         return node.value
-    near = get_close_matches(str(node.value), list(known), 1, 0.6)
+    near = [] if brief else get_close_matches(str(node.value), list(known), 1, 0.6)  # the zone nearest in spelling is another country's
     use = brief or ", ".join(known)
     short = f"（可用 / use: {use}）" if len(known) <= 12 else ""  # of short words such as units the nearest may be the wrong one
     node.refuse(f"不认识 {shown(node.value)} / unknown", f"是否 / did you mean: {near[0]}{short}" if near else f"可用 / use: {use}")

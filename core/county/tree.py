@@ -110,7 +110,9 @@ class Node:
         if self.value is ABSENT:
             return default
         if not isinstance(self.value, str) or self.value not in known:
-            self.refuse(f"不认识 {shown(self.value)} / unknown", f"可用 / use: {', '.join(known)}")
+            near = get_close_matches(str(self.value), list(known), 1, 0.7)
+            meant = f"是否 / did you mean: {near[0]}；" if near else ""
+            self.refuse(f"不认识 {shown(self.value)} / unknown", f"{meant}可用 / use: {', '.join(known)}")
             return default
         return self.value
 

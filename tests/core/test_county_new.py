@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.quality.judge import judge
 from core.county import load_county
-from core.model import Hazard
+from core.errors import ConfigErrors
+from core.lake import Lake
+from core.ledger import Ledger
+from core.model import Batch, Flag, Hazard, Level, Observation
+from rules.assess import assess
 
 README = Path(__file__).resolve().parents[2] / "county" / "README.md"
 FICTITIOUS = {
@@ -61,3 +67,94 @@ def test_the_check_passes_it(folder: Path, capsys: pytest.CaptureFixture[str]) -
 def test_the_page_names_every_file() -> None:
     page = README.read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in FICTITIOUS)
+
+
+BY_HAND: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("towns.csv", "30.3,100.1", "100.1,30.3", ("towns.csv:2", "经纬度是否颠倒")),
+    ("towns.csv", "8000", '"8,000"', ("towns.csv:2", "不带单位、千位号")),
+    ("towns.csv", ",0.25,", ",25%,", ("towns.csv:2", "22% 写成 0.22")),
+    ("feeds.yaml", "  title: 雨量", "\ttitle: 雨量", ("feeds.yaml:2", "不用 Tab")),
+    ("county.yaml", "name: 虚构县", "name：虚构县", ("county.yaml:2", "全角")),
+    ("feeds.yaml", "rain:\n", "rain:\n  title: 雨\n", ("feeds.yaml:3", 'duplicate key "title" ->')),
+    ("feeds.yaml", "music_surface", "music_surfase", ("feeds.yaml:4", "did you mean: music_surface")),
+    ("feeds.yaml", "music_surface", "open_meteo\n  options: {points: 'R1@100.1,30.3'}", ("feeds.yaml:5", "站号@纬度,经度")),
+)
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "told"), BY_HAND, ids=[f"{case[0]} {case[2]!r}" for case in BY_HAND])
+def test_a_slip_of_the_hand_is_told_where_it_is_and_how_to_mend_it(folder: Path, name: str, right: str, wrong: str, told: tuple[str, ...]) -> None:
+    text = FICTITIOUS[name]
+    assert right in text
+    (folder / name).write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(ConfigErrors) as refused:
+        load_county(folder)
+    assert all(word in str(refused.value) for word in told), str(refused.value)
+
+
+def test_rows_of_commas_that_a_spreadsheet_leaves_are_nothing(folder: Path) -> None:
+    (folder / "towns.csv").write_text(FICTITIOUS["towns.csv"] + "," * 15 + "\n", encoding="utf-8")
+    assert len(load_county(folder).towns) == 2
+
+
+def test_a_misspelt_file_is_not_left_out_in_silence(folder: Path) -> None:
+    (folder / "overide.csv").write_text("rule\n", encoding="utf-8")
+    with pytest.raises(ConfigErrors, match=r"did you mean: overrides\.csv"):
+        load_county(folder)
+
+
+def test_the_commands_take_the_county_of_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from console.cli import app
+
+    monkeypatch.setenv("FENGSUI_COUNTY", str(folder))
+    assert "虚构县" in CliRunner().invoke(app, ["county", "check"]).output
+    result = CliRunner().invoke(app, ["replay", "none-such"])
+    assert str(folder) in str(result.exception)
+
+
+UPLAND = "U1,山溪站,rain,30.3,100.1,shang,stage,m,1985,,843.5,845.0,846.2,false,,b,,true\n"
+
+
+def test_an_upland_gauge_is_believed_about_its_own_level(folder: Path) -> None:
+    (folder / "stations.csv").write_text(FICTITIOUS["stations.csv"] + UPLAND + UPLAND.replace("U1", "U2").replace("843.5,845.0,846.2", ",,"), encoding="utf-8")
+    climate = [f"U2,stage,{month},835,850,虚构,false\n" for month in range(1, 13)]
+    (folder / "climate.csv").write_text("station,property,month,low,high,source,verified\n" + "".join(climate), encoding="utf-8")
+    county = load_county(folder)
+    now = datetime(2024, 7, 1, 4, tzinfo=UTC)
+    for station, value, flag in (("U1", 838.0, Flag.GOOD), ("U1", 846.5, Flag.GOOD), ("U1", 84.35, Flag.FAIL), ("U2", 841.0, Flag.GOOD), ("U2", 8.4, Flag.FAIL)):
+        one = Observation(feed="rain", station=station, observed_property="stage", time=now, value=value, datum="1985", raw="a" * 64, received=now)
+        judged = judge(Batch(observations=(one,)), feed=county.feed("rain"), county=county, lake=Lake(folder / "lake" / f"{station}{value}"), now=now)
+        assert [o.flag for o in judged.batch.observations] == [flag], (station, value)
+
+
+def test_a_replay_empties_no_folder_that_it_did_not_make(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from console.cli import app
+
+    (tmp_path / "ledger.db").write_text("the duty desk's own")
+    result = CliRunner().invoke(app, ["replay", "plum-rain-2023", "--county", "county/haimen", "--home", str(tmp_path)])
+    assert result.exit_code and "不是重放留下的" in str(result.exception) and (tmp_path / "ledger.db").exists()
+
+
+FORECAST = ('forecast:\n  title: 预报\n  sector: weather\n  connector: open_meteo\n  sandbox: /om\n  cron: "5 * * * *"\n  interval_s: 3600\n  max_age_s: 21600\n'
+            "  expected: 1\n  options: {points: 'F1@30.3,100.1'}\n")
+
+
+def test_rain_there_becomes_a_level_and_a_fresh_forecast_is_not_silence(folder: Path, tmp_path: Path) -> None:
+    (folder / "feeds.yaml").write_text(FICTITIOUS["feeds.yaml"] + FORECAST, encoding="utf-8")
+    (folder / "stations.csv").write_text(FICTITIOUS["stations.csv"] + "F1,预报点,forecast,30.3,100.1,shang,rain,mm,,,,,,false,,om,,true\n", encoding="utf-8")
+    county, lake, ledger = load_county(folder), Lake(tmp_path / "lake"), Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    now = datetime(2024, 7, 1, 4, tzinfo=UTC)
+
+    def rain(feed: str, station: str, hour: int, issued: datetime | None) -> Observation:
+        return Observation(feed=feed, station=station, observed_property="rain", time=now + timedelta(hours=hour), value=11.0, interval_s=3600,
+                           raw="a" * 64, received=now, issued=issued)
+
+    lake.append("rain", Batch(observations=tuple(rain("rain", "R1", -hour, None) for hour in range(6))), now)
+    lake.append("forecast", Batch(observations=tuple(rain("forecast", "F1", hour, now - timedelta(hours=1)) for hour in range(1, 13))), now)
+    report = assess(now=now, county=county, lake=lake, ledger=ledger)
+    assert report.silent == () and {score.town: score.level for score in report.scores}["shang"] == Level.YELLOW
+    later = now + timedelta(hours=7)
+    assert assess(now=later, county=county, lake=lake, ledger=ledger).silent == ("forecast", "rain")
