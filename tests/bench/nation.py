@@ -21,6 +21,10 @@ NOW = datetime(2024, 7, 26, tzinfo=UTC)
 STEP_S, HOURS = 600, 72
 WINDOWS = (1, 3, 6, 12, 24)
 SIZES = {"A": (24, 60), "B": (3_000, 20_000), "C": (41_000, 70_000)}
+#: Rain areas that pass over parts of the country, so that one or two alerts in a hundred are active, as in an ordinary wet week; or rain everywhere, the worst case.
+WEATHERS = ("fronts", "everywhere")
+#: Degrees from a rain area's middle at which its rain has fallen to 0.6 of the most, degrees it moves in an hour at most, and how many there are.
+RADIUS, SPEED, FRONTS = 1.0, 0.15, 4
 #: (hazard, how many rules, condition of rule k at level l (1..4))
 FAMILIES = (
     ("flood", 20, lambda k, at: f"rain_{WINDOWS[k % 5]}h >= {(10 + 2 * k) * (1 + k % 5) * at} mm"),
@@ -48,8 +52,8 @@ class Nation:
         return len(self.county.towns)
 
 
-def nation(name: str, seed: int = 7, hours: int = HOURS) -> Nation:
-    """A synthetic nation of a size of SIZES with `hours` of rain; every town has a station, the last tick has no gap."""
+def nation(name: str, seed: int = 7, hours: int = HOURS, weather: str = "everywhere") -> Nation:
+    """A synthetic nation of a size of SIZES with `hours` of rain of one of WEATHERS; every town has a station, the last tick has no gap."""
     towns, stations = SIZES[name]
     rng = np.random.default_rng(seed)
     one = load_county(ROOT / "county" / "haimen")
@@ -63,12 +67,26 @@ def nation(name: str, seed: int = 7, hours: int = HOURS) -> Nation:
         stations=tuple(dataclasses.replace(gauge, station=f"s{n}", town=f"t{home[n]}", lat=float(where[0, n]), lon=float(where[1, n]), path="")
                        for n in range(stations)))
     ticks = hours * 3600 // STEP_S
-    wet = rng.random((1, stations), dtype=np.float32) < 0.3
-    rain = np.floor(rng.gamma(0.12, 18.0, (ticks, stations)).astype(np.float32) * (0.2 + 1.3 * wet)) / 2
+    rain = _everywhere(rng, ticks, stations) if weather == "everywhere" else _fronts(rng, ticks, where)
     gap = rng.random((ticks, stations), dtype=np.float32) < 0.02
     gap[-1] = False
     rain[gap] = np.nan
     return Nation(name, county, rain, home, _table(rain, county, rng), _rules(), tuple(_own(f"rain_{h}h") for h in WINDOWS))
+
+
+def _everywhere(rng: np.random.Generator, ticks: int, stations: int) -> np.ndarray:
+    wet = rng.random((1, stations), dtype=np.float32) < 0.3
+    return np.floor(rng.gamma(0.12, 18.0, (ticks, stations)).astype(np.float32) * (0.2 + 1.3 * wet)) / 2
+
+
+def _fronts(rng: np.random.Generator, ticks: int, where: np.ndarray) -> np.ndarray:
+    """Rain areas that are inside the country at the last tick, and a drizzle that reaches no threshold."""
+    hours = (np.arange(ticks, dtype=np.float32)[:, None] - ticks + 1) * STEP_S / 3600
+    share = np.full((ticks, where.shape[1]), 0.02, dtype=np.float32)
+    for middle, speed in zip(rng.uniform((25, 105), (39, 119), (FRONTS, 2)), rng.uniform(-SPEED, SPEED, (FRONTS, 2)), strict=True):
+        off = sum((side - at - move * hours) ** 2 for side, at, move in zip(where.astype(np.float32), middle, speed, strict=True))
+        share += np.exp(-off / (2 * RADIUS**2))
+    return np.floor(rng.standard_gamma(0.5, (ticks, where.shape[1]), dtype=np.float32) * share * 6) / 2
 
 
 def _table(rain: np.ndarray, county: County, rng: np.random.Generator) -> Log:
