@@ -33,8 +33,10 @@ STEP_S = 300
 FEW_TICKS, SPREAD = 2, 40
 #: Slots that are looked at first for a station's newest reading, and slots that are added at once.
 _LOOK, _AT_ONCE = 32, 8
-#: Places of a grid that are written at once.
-_BLOCK = 1 << 17
+#: Rows of a log that are laid out at once.
+_BLOCK = 1 << 16
+#: The datum of a station that has none.
+_ANY = -2
 #: Stations from which on a row is worth a step of its own.
 _WIDE = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -184,82 +186,98 @@ def build(
     A reading in another datum than the station's (`datums`) is left out: two datums are never compared. An accumulated
     reading (interval_s > 0) is spread evenly over the slots of its interval; a finer one wins over a coarser one there.
     """
-    column_of = {name: number for number, name in enumerate(stations)}
+    place = {name: number for number, name in enumerate(stations)}
     rows = log.by_property.get(observed_property, np.zeros(0, dtype=np.int32))
-    column = np.array([column_of.get(name, -1) for name in log.names], dtype=np.int32)[log.place[rows]]
-    wanted = column >= 0
-    if datums and rows.size:
-        wanted &= _comparable(log, rows, datums)
-    if not wanted.all():
-        rows, column = rows[wanted], column[wanted]
-    intervals = log.interval_s[rows]
-    positive = intervals[intervals > 0]
-    step = int(min(STEP_S, max(60, positive.min()))) if positive.size else STEP_S
+    sought = _Sought(log, np.array([place.get(name, -1) for name in log.names], dtype=np.int32), _datums(log, datums) if datums else None)
+    shortest = [positive.min() for some, _ in sought.blocks(rows) if (positive := (told := log.interval_s[some])[told > 0]).size]
+    step = int(min(STEP_S, max(60, min(shortest)))) if shortest else STEP_S
     shape = (max(1, round(hours * 3600 / step)), len(stations))
-    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int32), bool(positive.size))
-    if rows.size:
-        _lay(grid, log, rows, column, now)
+    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int32), bool(shortest))
+    _lay(grid, sought, rows, now)
     return grid
 
 
-def _comparable(log: Log, rows: Rows, datums: Mapping[str, str]) -> Bools:
-    """Which of the rows are in their station's datum; one that tells none, or whose station has none, is."""
+def _datums(log: Log, datums: Mapping[str, str]) -> Rows:
+    """By place of a station's name the place of the datum that its readings must be in, -1 where no reading is, _ANY where it has none."""
     number = {name: n for n, name in enumerate(log.datums)}
-    wanted = np.array([number.get(datums[name], -1) if name in datums else -2 for name in log.names], dtype=np.int32)[log.place[rows]]
-    given = log.datum[rows]
-    return np.asarray((given == number.get("", -1)) | (wanted == -2) | (wanted == given))
+    return np.array([number.get(datums[name], -1) if name in datums else _ANY for name in log.names], dtype=np.int32)
 
 
-def _lay(grid: Grid, log: Log, rows: Rows, columns: Rows, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What a grid wants of a log: by place of the station's name its `column`, -1 for none, and the `datum` (_datums; None: all are alike)."""
+
+    log: Log
+    column: Rows
+    datum: Rows | None
+
+    def blocks(self, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
+        """(rows of the log, columns) of what is wanted of some rows, in blocks that fit the caches; a reading that tells no datum is in any."""
+        blank = self.log.datums.index("") if "" in self.log.datums else -1
+        for first in range(0, len(rows), _BLOCK):
+            some = rows[first : first + _BLOCK]
+            place = self.log.place[some]
+            column = self.column[place]
+            wanted = column >= 0
+            if self.datum is not None:
+                given, own = self.log.datum[some], self.datum[place]
+                wanted &= (given == blank) | (own == _ANY) | (own == given)
+            yield (some, column) if wanted.all() else (some[wanted], column[wanted])
+
+
+def _lay(grid: Grid, sought: _Sought, rows: Rows, now: datetime) -> None:
     """Scatter the readings in any order. Where fewer places are filled than were written, several readings want one: of those alone the finer wins, then
     the newer."""
-    value, row = grid.value.reshape(-1), grid.row.reshape(-1)
+    log, value, row = sought.log, grid.value.reshape(-1), grid.row.reshape(-1)
 
-    def scatter(chosen: Ints | slice) -> int:
+    def scatter(chosen: Rows) -> int:
         """Later writes win; how many there were."""
         written = 0
-        for some, cells, amount in _spread(grid, log, rows[chosen], columns[chosen], now):
+        for some, cells, amount in _spread(grid, sought, chosen, now):
             value[cells], row[cells] = amount, some
             written += len(cells)
         return written
 
-    if scatter(slice(None)) > np.count_nonzero(row >= 0):
+    if scatter(rows) > sum(int(np.count_nonzero(row[n : n + _BLOCK] >= 0)) for n in range(0, len(row), _BLOCK)):
         rivals = np.zeros(len(log.value), dtype=bool)
-        for some, cells, _ in _spread(grid, log, rows, columns, now):
+        for some, cells, _ in _spread(grid, sought, rows, now):
             holder = row[cells]
             lost = holder != some
             rivals[some[lost]] = rivals[holder[lost]] = True
-        chosen = np.flatnonzero(rivals[rows])
-        some = rows[chosen]
-        lengths = np.maximum(1, -(-log.interval_s[some] // grid.step_s))
-        scatter(chosen[np.lexsort((log.value[some], log.feed_rank[some], log.flag[some] == Flag.GOOD, log.time_us[some], -lengths))])
+        some = rows[rivals[rows]]
+        lengths = _lengths(grid, log, some)
+        order = np.lexsort((log.value[some], log.feed_rank[some], log.flag[some] == Flag.GOOD, log.time_us[some], -lengths))
+        for alike in np.split(some[order], np.flatnonzero(np.diff(lengths[order])) + 1):  # of one length the later reading writes any place later
+            scatter(alike)
 
 
-def _spread(grid: Grid, log: Log, rows: Rows, columns: Rows, now: datetime) -> Iterator[tuple[Rows, Ints, Floats]]:
-    """(row of the log, place in the flat grid, amount) of the readings, one for each slot of a reading's interval, in blocks that fit the caches."""
-    width, step_us = len(grid.stations), grid.step_s * 1_000_000
-    for first in range(0, len(rows), _BLOCK):
-        some = rows[first : first + _BLOCK]
-        last, value = grid.ticks - 1 - (microseconds(now) - log.time_us[some]) // step_us, log.value[some]
+def _lengths(grid: Grid, log: Log, rows: Rows) -> Rows:
+    """Over how many slots each reading is spread."""
+    return np.maximum(1, -(-log.interval_s[rows] // np.int32(grid.step_s)))
+
+
+def _spread(grid: Grid, sought: _Sought, rows: Rows, now: datetime) -> Iterator[tuple[Rows, Ints, Floats]]:
+    """(row of the log, place in the flat grid, amount) of the readings, block by block: of all the last slot of their intervals, then of those that
+    are longer the one before it."""
+    log, width, now_us, step_us = sought.log, len(grid.stations), microseconds(now), grid.step_s * 1_000_000
+    for some, column in sought.blocks(rows):
+        last, value = grid.ticks - 1 - (now_us - log.time_us[some]) // step_us, log.value[some]
         inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
-        some, last, value = some[inside], last[inside], value[inside]
-        lengths = np.maximum(1, -(-log.interval_s[some] // grid.step_s))
-        cells, amount = last * width + columns[first : first + _BLOCK][inside], np.where(log.flag[some] == Flag.GOOD, value / lengths, np.nan)
-        slots = np.minimum(lengths, last + 1)
-        ends = np.cumsum(slots)
-        if slots.max(initial=1) == 1:
+        some, last, value, column = _where(inside, some, last, value, column)
+        lengths, good = _lengths(grid, log, some), log.flag[some] == Flag.GOOD
+        cells, amount = last * width + column, value / lengths
+        if not good.all():
+            amount[~good] = np.nan
+        slots, count = np.minimum(lengths, last + 1), 1
+        while len(some):
             yield some, cells, amount
-            continue
-        cuts = np.searchsorted(ends, np.arange(_BLOCK, ends[-1], _BLOCK)).tolist()
-        for part in map(slice, [0, *cuts], [*cuts, len(some)]):
-            often = slots[part]
-            yield np.repeat(some[part], often), np.repeat(cells[part], often) - width * _countdown(often), np.repeat(amount[part], often)
+            some, cells, amount, slots = _where(slots > count, some, cells - width, amount, slots)
+            count += 1
 
 
-def _countdown(repeats: Ints) -> Ints:
-    """[3, 2] -> [0, 1, 2, 0, 1]."""
-    ends = np.cumsum(repeats)
-    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - repeats, repeats)
+def _where(keep: Bools, *columns: Any) -> tuple[Any, ...]:
+    """Some of the rows, the columns themselves where that is all."""
+    return columns if keep.all() else tuple(column[keep] for column in columns)
 
 
 @dataclass(frozen=True, slots=True)
