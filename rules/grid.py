@@ -139,7 +139,6 @@ class Running:
     def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]]) -> None:
         self._values, self._of = values, of
         self._total: NDArray[Any] | None = None
-        self._last: tuple[Ints, Floats] | None = None  # windows of many widths end at the same slots
         self._newest = {0: np.zeros(values.shape[1])}  # sums of so many newest slots
 
     def trailing(self, end: Ints, width: int) -> Floats:
@@ -149,10 +148,9 @@ class Running:
             few = np.stack([self._since(row + width) - self._since(row) for row in behind])
             return np.asarray(np.round(few, 6), dtype=np.float64)
         if self._total is None:
-            self._total = accumulated(np.add, self._of(self._values))
-        if self._last is None or self._last[0] is not end:
-            self._last = end, take(self._total, end, 0.0)
-        sums: NDArray[Any] = self._last[1] - take(self._total, end - width, 0.0)
+            self._total = accumulated(np.add, self._values, self._of)
+        at = ends(end)
+        sums: NDArray[Any] = at.of(self._total, 0.0) - at.back(width).of(self._total, 0.0)
         return np.round(sums, 6, out=sums)
 
     def _since(self, slots: Ints) -> Floats:
@@ -317,7 +315,7 @@ def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: I
     first, after = int(tick.min()), int(tick.max()) + 1
     numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
     numbers[0] = _looked_back(values, counts, first)
-    return accumulated(np.maximum, numbers)[tick - first]
+    return accumulated(np.maximum, numbers, np.asarray)[tick - first]
 
 
 def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
@@ -332,25 +330,51 @@ def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], 
     return out
 
 
-def accumulated(join: np.ufunc, values: NDArray[Scalar]) -> NDArray[Scalar]:
-    """`join` of each row (K, S) with all before it, in their place; wide rows one at a time, for numpy's own accumulate goes down each column."""
-    if values.shape[1] < _WIDE:
-        return np.asarray(join.accumulate(values, axis=0, out=values))
-    for before, row in pairwise(values):
-        join(before, row, out=row)
-    return values
+def accumulated(join: np.ufunc, values: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Scalar]]) -> NDArray[Scalar]:
+    """`join` of `of` each row (K, S) with all before it; wide rows one at a time, for numpy's own accumulate goes down each column."""
+    if values.shape[1] < _WIDE or not len(values):
+        return np.asarray(join.accumulate(of(values), axis=0))
+    first = of(values[0])
+    out = np.empty(values.shape, dtype=first.dtype)
+    out[0] = first
+    for number in range(1, len(values)):
+        join(out[number - 1], of(values[number]), out=out[number])
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Slots (T, S) of which nearly all are their tick's own: `usual` (T,), and the `slot` of each of the few `odd` places of the flat array."""
+
+    usual: Ints
+    odd: Ints
+    slot: Ints
+    stations: int
+
+    def back(self, slots: int) -> Ends:
+        """So many slots before."""
+        return replace(self, usual=self.usual - slots, slot=self.slot - slots)
+
+    def of(self, values: NDArray[Scalar], fill: float) -> NDArray[Scalar]:
+        """values[slot, station] (T, S), `fill` where the slot is before the grid; whole rows at once."""
+        taken: NDArray[Scalar] = values[np.maximum(self.usual, 0)]
+        taken[self.usual < 0] = fill
+        odd = np.take(values, np.maximum(self.slot, 0) * self.stations + self.odd % self.stations)
+        odd[self.slot < 0] = fill
+        np.put(taken, self.odd, odd)
+        return taken
+
+
+def ends(slot: Ints) -> Ends:
+    """Of slots (T, S)."""
+    usual = slot.max(axis=1, initial=-1)
+    odd = np.flatnonzero(slot != usual[:, None])
+    return Ends(usual, odd, slot.reshape(-1)[odd], slot.shape[1])
 
 
 def take(values: NDArray[Scalar], slot: Ints, fill: float) -> NDArray[Scalar]:
     """values[slot, station] for slots (T, S), `fill` where the slot is before the grid."""
-    before = slot < 0
-    lacking = before.any()
-    at = (np.maximum(slot, 0) if lacking else slot) * values.shape[1]
-    at += np.arange(values.shape[1])
-    taken: NDArray[Scalar] = np.take(values, at)
-    if lacking:
-        taken[before] = fill
-    return taken
+    return ends(slot).of(values, fill)
 
 
 def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:
