@@ -15,21 +15,25 @@ form: from that colour on nothing counts but what two paths support. `explained_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.model import Level
-from rules.language import Columns, Truth, evaluate
+from rules.language import Columns, Node, Truth, evaluate, extremes, screen
 from rules.packs import Rule
 from rules.scoring import Reader
 from rules.situation import Table
 
 Levels = NDArray[np.int8]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+#: Ticks x towns from which on each town is first asked once for all ticks; under it asking costs more than it saves.
+MANY = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `claimed` (T, N) what the data would prove if one path were believed alone, `others`
-    (T, N) what is left without each indicator's best path (worked out where something is claimed); `truths` by level (T, N);
+    (T, N) what is left without each indicator's best path, where something is claimed;
     `age_s` (T, N): age of the readings that it rests on, by the indicator that is worst off. `unexplained` (T, N): the level that one path alone
     claims or was heading for, known to be without a cause, 0 elsewhere; `answers` by number of the town, where a claim stands alone; `tidal`: towns at
     the last tick where nothing but the tide keeps a claim from standing alone."""
@@ -55,7 +59,7 @@ class Finding:
     proved: Levels
     ceiling: Levels
     heading: Levels
-    truths: dict[Level, Truth]
+    truths_once: Callable[[], dict[Level, Truth]]
     reader: Reader
     age_s: Floats
     claimed: Levels
@@ -63,6 +67,11 @@ class Finding:
     unexplained: Levels
     answers: Mapping[int, Answer] = field(default_factory=dict)
     tidal: frozenset[int] = frozenset()
+
+    @property
+    def truths(self) -> dict[Level, Truth]:
+        """By level (T, N): what its condition says; worked out when asked for, once."""
+        return self.truths_once()
 
     @property
     def progress(self) -> dict[Level, Floats]:
@@ -73,33 +82,65 @@ class Finding:
 def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     """Evaluate one rule. A level holds where its condition does; from `corroborate` on only what two paths support counts as proof."""
     absent = {name: table.absent[name] for name in rule.optional if name in table.absent}
-    plain, heading, corroborated = (Columns(c.values, absent, c.shape) for c in (table.plain, table.heading, table.corroborated))
-    claimed, ceiling, headed = (np.zeros(plain.shape, dtype=np.int8) for _ in range(3))
-    truths: dict[Level, Truth] = {}
+    plain, heading, corroborated = (replace(side, absent=absent) for side in (table.plain, table.heading, table.corroborated))
+    trees = {level: tree for level, (_, tree) in sorted(rule.conditions.items())}
+    weak = {level: tree for level, tree in trees.items() if rule.corroborate is None or level < rule.corroborate}
+    strict = {level: tree for level, tree in trees.items() if level not in weak}
+    claimed, ceiling = levels(rule, trees, plain)
+    if strict:
+        claimed = np.maximum(levels(rule, weak, plain)[0], levels(rule, strict, corroborated)[0])
     unlost = all(heading.values[name] is plain.values[name] for name in rule.indicators)
-    for level, (_, tree) in sorted(rule.conditions.items()):
-        strict = rule.corroborate is not None and level >= rule.corroborate
-        loose = evaluate(tree, plain)
-        truth = Truth(evaluate(tree, corroborated).must, loose.may) if strict else loose
-        truths[level] = truth
-        raise_to(claimed, level, truth.must)
-        raise_to(ceiling, level, truth.may)
-        if not unlost:
-            raise_to(headed, level, (truth if strict else evaluate(tree, heading)).must)
-    headed = claimed if unlost else np.maximum(headed, claimed)
+    headed = claimed if unlost else np.maximum(levels(rule, weak, heading)[0], claimed)
     proved, others = _believed(rule, claimed, table, absent, table.plain, table.second, table.backed)
     unlost = unlost and all(table.second_heading.values[name] is table.second.values[name] for name in rule.indicators)
     held = proved if unlost else _believed(rule, headed, table, absent, table.heading, table.second_heading, table.backed_heading)[0]
-    age = reduce(np.maximum, [table.age_s[name] for name in rule.indicators])
+    age = reduce(np.maximum, {id(age): age for age in (table.age_s[name] for name in rule.indicators)}.values())
+
+    @functools.cache
+    def truths() -> dict[Level, Truth]:
+        told = {level: evaluate(tree, plain) for level, tree in trees.items()}
+        return told | {level: Truth(evaluate(tree, corroborated).must, told[level].may) for level, tree in strict.items()}
+
     return Finding(rule, proved, np.maximum(ceiling, claimed), np.maximum(held, proved), truths, reader, age, claimed, others, np.zeros_like(proved))
+
+
+def levels(rule: Rule, trees: Mapping[Level, Node], columns: Columns) -> tuple[Levels, Levels]:
+    """(T, N) the highest of the levels of `trees` that columns prove, and the highest that they cannot exclude; tick by tick only in towns where a
+    block of ticks is not of one mind."""
+    ticks, towns = columns.shape
+    if columns.absent or ticks * towns < MANY:
+        return _plainly(trees, columns, columns.shape)
+    common = extremes(columns, rule.indicators)
+    asked = {level: screen(tree, common) for level, tree in trees.items()}
+    (proved, possible), at_most = (_highest({level: told[side] for level, told in asked.items()}, (towns,)) for side in (0, 1))
+    open_ = np.flatnonzero((proved != at_most[0]) | (possible != at_most[1]))
+    if 2 * len(open_) > towns:
+        return _plainly(trees, columns, columns.shape)
+    places = (np.arange(ticks)[:, None] * towns + open_).reshape(-1)
+    found = _plainly(trees, columns.at(rule.indicators, places), (ticks, len(open_)))
+    sides = []
+    for whole, part in zip((proved, possible), found, strict=True):
+        sides.append(np.repeat(whole[None], ticks, axis=0))
+        sides[-1][:, open_] = part
+    return sides[0], sides[1]
 
 
 def reached(rule: Rule, columns: Columns) -> Levels:
     """(T, N) the level that columns prove."""
-    out = np.zeros(columns.shape, dtype=np.int8)
-    for level, (_, tree) in sorted(rule.conditions.items()):
-        raise_to(out, level, evaluate(tree, columns).must)
-    return out
+    return levels(rule, {level: tree for level, (_, tree) in rule.conditions.items()}, columns)[0]
+
+
+def _plainly(trees: Mapping[Level, Node], columns: Columns, shape: tuple[int, ...]) -> tuple[Levels, Levels]:
+    return _highest({level: evaluate(tree, columns) for level, tree in trees.items()}, shape)
+
+
+def _highest(truths: Mapping[Level, Truth], shape: tuple[int, ...]) -> tuple[Levels, Levels]:
+    """The highest level that is proved and the highest that is not excluded."""
+    proved, possible = np.zeros(shape, dtype=np.int8), np.zeros(shape, dtype=np.int8)
+    for level, truth in truths.items():
+        raise_to(proved, level, truth.must.reshape(shape))
+        raise_to(possible, level, truth.may.reshape(shape))
+    return proved, possible
 
 
 def raise_to(levels: Levels, level: Level, where: NDArray[np.bool_]) -> None:
@@ -113,9 +154,19 @@ def _believed(
     """What counts of the claimed levels (T, N): no more than one step above the level of the `second` columns, or the first step where `backed`
     reaches a colour; never a colour that the rule does not know. And that level of the `second` columns, the claim itself where they are the `whole`."""
     alike = all(second.values[name] is whole.values[name] for name in rule.indicators)
-    if not claimed.any() or alike or table.told & set(rule.indicators):
+    cells = np.flatnonzero(claimed > 0)
+    if not cells.size or alike or table.told & set(rule.indicators):
         return claimed, claimed
-    others, near = (reached(rule, Columns(side.values, absent, side.shape)) for side in (second, backed))
-    allowed = np.where(others > 0, others + 1, near > 0)
+    claim, left = claimed.reshape(-1)[cells], _reached_at(rule, replace(second, absent=absent), cells)
+    allowed, alone = left + 1, np.flatnonzero(left == 0)
+    allowed[alone] = _reached_at(rule, replace(backed, absent=absent), cells[alone]) > 0
     known = np.array([max((int(level) for level in rule.conditions if level <= n), default=0) for n in range(int(Level.RED) + 2)], dtype=np.int8)
-    return np.asarray(np.minimum(claimed, known[np.minimum(claimed, allowed)])), others
+    believed, others = np.zeros_like(claimed), np.zeros_like(claimed)
+    np.put(believed, cells, known[np.minimum(claim, allowed)])
+    np.put(others, cells, left)
+    return believed, others
+
+
+def _reached_at(rule: Rule, columns: Columns, cells: Ints) -> Levels:
+    """(P,) the level that columns prove at some of their places."""
+    return reached(rule, columns.at(rule.indicators, cells))[0]

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -116,7 +115,7 @@ class Grid:
     @property
     def counts(self) -> Running:
         """How many slots are known."""
-        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).astype(np.int32)))
+        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).view(np.int8), np.int32))
 
     def some(self, columns: Ints) -> Grid:
         """Some of the stations."""
@@ -133,12 +132,13 @@ class Grid:
 
 
 class Running:
-    """Sums of consecutive slots of `of(values)` (K, S): for many ticks by one cumulative sum however many windows ask, for a few by sums of the newest
+    """Sums of consecutive slots of `of(values)` (K, S), in a `kind` that holds them: for many ticks by one cumulative sum however many windows ask, for a few by sums of the newest
     slots, each added once however many windows they lie in."""
 
-    def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]]) -> None:
-        self._values, self._of = values, of
+    def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]], kind: type[np.generic] = np.float64) -> None:
+        self._values, self._of, self._kind = values, of, kind
         self._total: NDArray[Any] | None = None
+        self._ends: tuple[Ints, Ends] | None = None  # windows of many widths end at the same slots
         self._newest = {0: np.zeros(values.shape[1])}  # sums of so many newest slots
 
     def trailing(self, end: Ints, width: int) -> Floats:
@@ -148,8 +148,10 @@ class Running:
             few = np.stack([self._since(row + width) - self._since(row) for row in behind])
             return np.asarray(np.round(few, 6), dtype=np.float64)
         if self._total is None:
-            self._total = accumulated(np.add, self._values, self._of)
-        at = ends(end)
+            self._total = accumulated(np.add, self._values, self._of, np.empty(self._values.shape, dtype=self._kind))
+        if self._ends is None or self._ends[0] is not end:
+            self._ends = end, ends(end)
+        at = self._ends[1]
         sums: NDArray[Any] = at.of(self._total, 0.0) - at.back(width).of(self._total, 0.0)
         return np.round(sums, 6, out=sums)
 
@@ -171,7 +173,8 @@ class Running:
             total, end = self._newest[known].copy(), len(self._values) - known
             for first in range(end, len(self._values) - slots, -_AT_ONCE):
                 part = self._values[max(first - _AT_ONCE, len(self._values) - slots) : first]
-                total += np.add.reduce(self._of(part), axis=0)
+                amounts = self._of(part)
+                total += np.add.reduce(amounts, axis=0, dtype=amounts.dtype)
             self._newest[slots] = total
         return self._newest[slots]
 
@@ -315,7 +318,7 @@ def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: I
     first, after = int(tick.min()), int(tick.max()) + 1
     numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
     numbers[0] = _looked_back(values, counts, first)
-    return accumulated(np.maximum, numbers, np.asarray)[tick - first]
+    return accumulated(np.maximum, numbers, np.asarray, numbers)[tick - first]
 
 
 def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
@@ -330,13 +333,12 @@ def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], 
     return out
 
 
-def accumulated(join: np.ufunc, values: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Scalar]]) -> NDArray[Scalar]:
-    """`join` of `of` each row (K, S) with all before it; wide rows one at a time, for numpy's own accumulate goes down each column."""
-    if values.shape[1] < _WIDE or not len(values):
-        return np.asarray(join.accumulate(of(values), axis=0))
-    first = of(values[0])
-    out = np.empty(values.shape, dtype=first.dtype)
-    out[0] = first
+def accumulated(join: np.ufunc, values: NDArray[Any], of: Callable[[NDArray[Any]], NDArray[Any]], out: NDArray[Scalar]) -> NDArray[Scalar]:
+    """`join` of `of` each row (K, S) with all before it, into `out`, which may be the values; wide rows one at a time, for numpy's own accumulate goes
+    down each column."""
+    if values.shape[1] < _WIDE:
+        return np.asarray(join.accumulate(of(values), axis=0, dtype=out.dtype, out=out))
+    out[0] = of(values[0])
     for number in range(1, len(values)):
         join(out[number - 1], of(values[number]), out=out[number])
     return out

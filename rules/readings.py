@@ -20,7 +20,7 @@ from rules.grid import Floats, Grid, Ints, Log, Position, build, position
 from rules.roster import Roster, roster_of
 from rules.sites import Sites, assemble
 from rules.statistics import STATISTICS, StationValues, negated, window
-from rules.towns import Side, TownValues, mean, worst
+from rules.towns import Side, TownValues, mean, worst, youngest
 
 #: Readings cited for one indicator of one town.
 MAX_RECORDS = 20
@@ -42,6 +42,7 @@ class Readings:
         self.log, self._ticks_s = told if isinstance(told, Log) else Log.of(told), ticks_s
         self._grids: dict[tuple[str, int], tuple[Grid, Position]] = {}
         self._sites: dict[str, Sites] = {}
+        self._ages: dict[tuple[int, int], tuple[Side, Floats]] = {}
         self.roster = roster or roster_of(county)
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
@@ -80,8 +81,17 @@ class Readings:
         hushed = sites.silent(self.silent)
         places = Side(sites.values, self.roster.reach(indicator, sites.places), hushed[0])
         stations = Side(sites.each, self.roster.reach(indicator, sites.stations), hushed[1])
-        told = mean(places, indicator, sites.feeds) if indicator.reach in ("idw", "mean") else worst(places, stations, sites.feeds, indicator)
+        age_s = self._youngest(places)
+        diluted = indicator.reach in ("idw", "mean")
+        told = mean(places, indicator, sites.feeds, age_s) if diluted else worst(places, stations, sites.feeds, indicator, age_s)
         return replace(told, sinking=indicator.sinking)
+
+    def _youngest(self, places: Side) -> Floats:
+        """The towns' ages, worked out once for all statistics of the same readings."""
+        key = id(places.values.age_s), id(places.found)
+        if key not in self._ages:
+            self._ages[key] = places, youngest(places.values, places.found)  # an id is only a name while what it names lives
+        return self._ages[key][1]
 
     def binding(self, indicator: Indicator, town: int) -> Station | None:
         """The station, or the fused thing under its own name, that makes a town's newest value: the worst of its core stations, the nearest among

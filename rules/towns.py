@@ -80,8 +80,8 @@ class Told:
         return out
 
 
-def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indicator) -> TownValues:
-    """The worst of each town's core places; one that is not sure is excused by a healthy one on another path.
+def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indicator, age_s: Floats) -> TownValues:
+    """The worst of each town's core places; one that is not sure is excused by a healthy one on another path. `age_s` as `youngest` gives it.
 
     `places`: stations and fused things; `stations`: every station by itself. What two stations on different paths both say counts in full, also where
     a third one has talked a thing out of it.
@@ -91,7 +91,7 @@ def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indic
     hi = _possible(np.maximum(known.own, headed.own), places)
     single = np.asarray(indicator.local | (stations.found.lines.count < 2))
     return TownValues(
-        known.own, hi, headed.own, np.minimum(known.second / SUPPORT_SHARE, known.own), places.found.absent, single, feeds, youngest(places.values, places.found),
+        known.own, hi, headed.own, np.minimum(known.second / SUPPORT_SHARE, known.own), places.found.absent, single, feeds, age_s,
         second=known.left, backed=known.backed, second_heading=headed.left, backed_heading=headed.backed,
     )
 
@@ -191,7 +191,7 @@ def _excused(sure: Bools, places: Side) -> Bools:
     return good
 
 
-def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...]) -> TownValues:
+def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...], age_s: Floats) -> TownValues:
     """Weighted mean of the intervals' ends; one unknown place leaves the mean unknown on that side. One path is diluted, not contradicted."""
     values, found = places.values, places.found
     operator = found.by_distance if indicator.reach == "idw" else found.equally
@@ -199,7 +199,7 @@ def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...]) -> TownValu
     exact = values.hi is values.lo or np.array_equal(values.hi, values.lo)
     hi = np.where(np.isfinite(lo), lo, np.inf) if exact else _diluted(values.hi, found, operator, np.inf)
     heading = lo if values.heading is values.lo else _diluted(values.heading, found, operator, -np.inf)
-    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(len(found.absent), dtype=bool), feeds, youngest(values, found))
+    return TownValues(lo, hi, heading, lo, found.absent, np.zeros(len(found.absent), dtype=bool), feeds, age_s)
 
 
 def _diluted(side: Floats, found: Reach, operator: csr_array, unknown: float) -> Floats:

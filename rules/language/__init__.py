@@ -6,5 +6,9 @@ It has indicators, numbers with units, comparisons, and/or/not, + - * /, min and
 from rules.language.check import Symbol, compile_condition
 from rules.language.errors import Place, RuleError, unknown_word
 from rules.language.evaluate import Columns, Interval, Truth, evaluate, number
+from rules.language.nodes import Node
+from rules.language.screen import extremes, screen
 
-__all__ = ["Columns", "Interval", "Place", "RuleError", "Symbol", "Truth", "compile_condition", "evaluate", "number", "unknown_word"]
+__all__ = [
+    "Columns", "Interval", "Node", "Place", "RuleError", "Symbol", "Truth", "compile_condition", "evaluate", "extremes", "number", "screen", "unknown_word",
+]

@@ -8,8 +8,8 @@ neither the condition nor its negation true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -19,6 +19,7 @@ from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negativ
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Interval:
         """Known values; NaN becomes unknown."""
         missing = np.isnan(value)
         return cls(np.where(missing, -np.inf, value), np.where(missing, np.inf, value))
+
+    def each(self, change: Callable[[Floats], Floats]) -> Interval:
+        """Both ends changed in one way; what is exact stays one array."""
+        lo = change(self.lo)
+        return Interval(lo, lo if self.hi is self.lo else change(self.hi))
 
     @classmethod
     def unknown(cls, shape: tuple[int, ...]) -> Interval:
@@ -55,11 +61,20 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What an expression is evaluated on: intervals by indicator, all of one shape, and where an optional one is absent."""
+    """What an expression is evaluated on: intervals by indicator, all of one shape, and where an optional one is absent, by town."""
 
     values: Mapping[str, Interval]
     absent: Mapping[str, Bools]
     shape: tuple[int, ...]
+    #: Extremes of the columns, made when first asked for (rules.language.screen).
+    kept: dict[str, Interval] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, names: Iterable[str], places: Ints) -> Columns:
+        """Some places (P,) of the flattened columns of ticks x towns, as one row."""
+        row = places[None]
+        values = {name: self.values[name].each(lambda ends: ends.reshape(-1)[row]) for name in names}
+        absent = {name: np.broadcast_to(told, self.shape).reshape(-1)[row] for name, told in self.absent.items()}
+        return Columns(values, absent, row.shape)
 
 
 def evaluate(node: Node, columns: Columns, *, negated: bool = False) -> Truth:

@@ -93,8 +93,8 @@ def window(grid: Grid, position: Position, hours: float, interval_s: Floats, mar
 
 def held(grid: Grid) -> Floats:
     """(K, S): each slot's newest value at or before it, NaN before the first."""
-    known = accumulated(np.maximum, np.where(np.isfinite(grid.value), np.arange(grid.ticks)[:, None], -1), np.asarray)
-    return take(grid.value, known, np.nan)
+    known = np.where(np.isfinite(grid.value), np.arange(grid.ticks)[:, None], -1)
+    return take(grid.value, accumulated(np.maximum, known, np.asarray, known), np.nan)
 
 
 def negated(grid: Grid) -> Grid:

@@ -1,6 +1,6 @@
 """The replay of scoring.py against what one would write with a frame library: 72 h x towns x 40 rules by polars and by DuckDB windows.
 
-    .venv/bin/python tests/bench/replay_peers.py [A B C]        (pip install polars duckdb adds their rows)
+    .venv/bin/python tests/bench/replay_peers.py [A B C] [--weather fronts|everywhere]        (pip install polars duckdb adds their rows)
 
 Each way runs in a process of its own, from the long table to the levels at all 432 ticks; their digests must be the plain reference's before a time is
 printed. Memory is the peak above what the data take. Frame libraries give a row only where a reading is, so that a station whose newest reading is missing
@@ -10,6 +10,7 @@ what cannot be excluded.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nation import STEP_S, WINDOWS, Nation, nation
+from nation import STEP_S, WEATHERS, WINDOWS, Nation, nation
 from scoring import Levels, Ours, Plain
 
 from core.signing import digest
@@ -116,9 +117,9 @@ def memory(field: str) -> int:
     return int(line.split()[1]) // 1024
 
 
-def one(way: str, size: str) -> None:
+def one(way: str, size: str, weather: str) -> None:
     """One way in this process; its figures as JSON."""
-    of = nation(size)
+    of = nation(size, weather=weather)
     replay = WAYS[way][2](of)
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak from here on
@@ -127,29 +128,40 @@ def one(way: str, size: str) -> None:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = memory("VmHWM") - before
     told = digest(b"".join(np.ascontiguousarray(levels[h].astype(np.int8)).tobytes() for h in sorted(levels)))
-    print(json.dumps({"wall": wall, "cpu": cpu, "mib": peak, "levels": told}))
+    warned = float(np.mean(np.maximum.reduce(list(levels.values())) > 0))
+    print(json.dumps({"wall": wall, "cpu": cpu, "mib": peak, "levels": told, "warned": warned}))
 
 
-def compare(size: str) -> None:
-    """All ways at one size."""
+def compare(size: str, weather: str) -> None:
+    """All ways at one size and weather."""
     here: dict[str, dict[str, Any]] = {}
     for way, (label, module, _) in WAYS.items():
         if module and not importlib.util.find_spec(module):
             print(f"没有 {module}，略去 / {module} is absent, left out")
             continue
-        said = subprocess.run([sys.executable, __file__, "--one", way, size], check=True, stdout=subprocess.PIPE, text=True).stdout
+        said = subprocess.run([sys.executable, __file__, size, "--weather", weather, "--one", way], check=True, stdout=subprocess.PIPE, text=True).stdout
         here[way] = json.loads(said)
         if here[way]["levels"] != here["plain"]["levels"]:
             raise SystemExit(f"级别与参照不同 / levels differ from the reference: {label}")
-    print(f"{size}: 432 步 ticks, 级别相同 levels equal {here['plain']['levels'][:12]}, load {os.getloadavg()[0]:.1f}")
+    print(f"{size}, {weather}: 432 步 ticks, {here['plain']['warned']:.1%} 镇街步有预警 town-ticks in a level, 级别相同 levels equal {here['plain']['levels'][:12]}, load {os.getloadavg()[0]:.1f}")
     for way, found in here.items():
         print(f"  {WAYS[way][0]:34} {found['wall']:8.2f} s wall {found['cpu']:8.2f} s CPU {found['mib']:7} MiB  {found['cpu'] / here['ours']['cpu']:6.2f} x CPU, "
               f"{found['wall'] / here['ours']['wall']:.2f} x wall", flush=True)
 
 
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sizes", nargs="*", default=["A", "B"])
+    parser.add_argument("--weather", choices=WEATHERS, default=WEATHERS[0])
+    parser.add_argument("--one", choices=WAYS, help="this way alone, in this process, as JSON")
+    chosen = parser.parse_args()
+    for size in chosen.sizes:
+        if chosen.one:
+            one(chosen.one, size, chosen.weather)
+        else:
+            compare(size, chosen.weather)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        one(sys.argv[2], sys.argv[3])
-    else:
-        for chosen in sys.argv[1:] or ["A", "B"]:
-            compare(chosen)
+    main()

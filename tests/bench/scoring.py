@@ -1,6 +1,6 @@
 """Scoring at every scale: the production rule engine against plain numpy, a row-wise rule engine and Prometheus, on one synthetic nation in one run.
 
-    .venv/bin/python tests/bench/scoring.py [A B C] [--prometheus]
+    .venv/bin/python tests/bench/scoring.py [A B C] [--weather fronts|everywhere] [--prometheus]
 
 Peers: `.venv/bin/uv pip install rule-engine`; `apt-get install -y --no-install-recommends prometheus`. An absent peer is said and left out. Times are medians of
 interleaved rounds; "CPU" is process time. Every result is compared with a plain reference before a time is printed.
@@ -20,7 +20,7 @@ from functools import reduce
 
 import numpy as np
 import row_engines
-from nation import NOW, SIZES, STEP_S, WINDOWS, Nation, nation, texts, ticks_back
+from nation import NOW, SIZES, STEP_S, WEATHERS, WINDOWS, Nation, nation, texts, ticks_back
 
 from core.lake.shapes import schema
 from core.signing import digest
@@ -138,13 +138,13 @@ def say(label: str, wall: float, cpu: float, note: str = "") -> None:
     print(f"  {label:58} {wall * 1000:10.1f} ms wall {cpu * 1000:10.1f} ms CPU  {note}", flush=True)
 
 
-def one(name: str, peers: bool) -> None:
+def one(name: str, weather: str, peers: bool) -> None:
     """One size."""
     began = time.monotonic()
-    of = nation(name)
+    of = nation(name, weather=weather)
     made = time.monotonic() - began
     print(f"{name}: {of.towns} 镇街 towns, {of.rain.shape[1]} 站 stations, {len(of.log.value)} 读数 readings in 72 h (synthetic, made in {made:.0f} s), "
-          f"{len(of.rules)} 规则 rules; load {os.getloadavg()[0]:.1f}")
+          f"{len(of.rules)} 规则 rules, weather {weather}; load {os.getloadavg()[0]:.1f}")
     rounds = ROUNDS if name != "C" else 3
     say("operator station -> town, once a county version", *timed(lambda: reach_of(of.county, of.indicators[0], of.county.stations), 1)[:2])
     say("the same again (kept)", *timed(lambda: reach_of(of.county, of.indicators[0], of.county.stations), rounds)[:2])
@@ -156,6 +156,8 @@ def one(name: str, peers: bool) -> None:
     plain, now = Plain(of), [NOW]
     tick = {"ours": timed(lambda: ours.levels(now), rounds), "plain": timed(lambda: plain.levels(plain.tick()), rounds)}
     mark = same(tick["ours"][2], tick["plain"][2])  # type: ignore[arg-type]
+    alerts = [int(np.count_nonzero(f.claimed)) for f in ours.findings(now)]
+    print(f"  报警中 alerts active at the last tick: {sum(alerts)} of {of.towns * len(of.rules)} ({sum(alerts) / of.towns / len(of.rules):.1%})")
     say("ours: one tick from the grid (intervals, heading, rules)", *tick["ours"][:2], f"levels {mark}")
     say("plain numpy: the same tick, proved values only", *tick["plain"][:2], f"ours {tick['ours'][1] / tick['plain'][1]:.1f} x")
     full, full_cpu, levels = timed(ours.replay, 1)
@@ -179,10 +181,11 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("sizes", nargs="*", default=list(SIZES))
+    parser.add_argument("--weather", choices=WEATHERS, default=WEATHERS[0])
     parser.add_argument("--prometheus", action="store_true")
     chosen = parser.parse_args()
     for name in chosen.sizes:
-        one(name, peers=chosen.prometheus and name != "C")
+        one(name, chosen.weather, peers=chosen.prometheus and name != "C")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from scipy.spatial import cKDTree
 from rules.catalogue import load_catalogue
 from rules.spatial import EARTH_KM, Reach, chord, reach, unit_vectors
 from rules.statistics import StationValues
-from rules.towns import Side, mean
+from rules.towns import Side, mean, youngest
 
 ROWS, COLUMNS, STATIONS, KM, ROUNDS = 200, 200, 70_000, 12.0, 9
 #: A town's outline has so many points a side: real ones have a hundred and more in all.
@@ -51,7 +51,7 @@ def side(found: Reach, values: np.ndarray, silent: float = 0.0) -> Side:
 
 def ours(places: Side, kind: str) -> np.ndarray:
     """(N,) what the production mean proves."""
-    return mean(places, INDICATORS[kind], ()).lo[0]
+    return mean(places, INDICATORS[kind], (), youngest(places.values, places.found)).lo[0]
 
 
 def rebuilt(towns: np.ndarray, stations: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, statio
     rng = np.random.default_rng(seed)
     each = Side(values_of(rng, ticks, stations, whole), reach_of(rng, towns, stations), rng.random(stations) < 0.2)
     places = Side(values_of(rng, ticks, stations, whole), reach_of(rng, towns, stations), rng.random(stations) < 0.2) if fused else each
-    got = worst(places, each, (), RAIN)
+    got = worst(places, each, (), RAIN, youngest(places.values, places.found))
     for tick in range(ticks):
         for town in range(towns):
             own, second, left, backed = one(places, each, "lo", tick, town)
@@ -85,7 +85,7 @@ def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, statio
             assert (got.second[tick, town], got.backed[tick, town]) == (left, backed)
             assert (got.heading[tick, town], got.second_heading[tick, town], got.backed_heading[tick, town]) == (headed, left_heading, backed_heading)
             assert got.hi[tick, town] == possible(places, max(own, headed), tick, town)
-    local = worst(places, each, (), dataclasses.replace(RAIN, local=True))
+    local = worst(places, each, (), dataclasses.replace(RAIN, local=True), got.age_s)
     assert local.second is local.lo and local.single.all()
 
 
@@ -94,7 +94,7 @@ def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, statio
 def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, stations: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     places = Side(values_of(rng, ticks, stations, whole=False), reach_of(rng, towns, stations), np.zeros(stations, dtype=bool))
-    got = mean(places, dataclasses.replace(RAIN, reach=kind), ())
+    got = mean(places, dataclasses.replace(RAIN, reach=kind), (), youngest(places.values, places.found))
     for side, blank in (("lo", -INF), ("hi", INF), ("heading", -INF)):
         ends = getattr(places.values, side)
         for tick in range(ticks):
