@@ -50,10 +50,10 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One rule. `proved`, `ceiling`, `heading` (T, N) levels; `claimed` (T, N) what the data would prove if one path were believed alone, `others`
-    (T, N) what is left without each indicator's best path, where something is claimed;
-    `age_s` (T, N): age of the readings that it rests on, by the indicator that is worst off. `unexplained` (T, N): the level that one path alone
-    claims or was heading for, known to be without a cause, 0 elsewhere; `answers` by number of the town, where a claim stands alone; `tidal`: towns at
-    the last tick where nothing but the tide keeps a claim from standing alone."""
+    (T, N) what is left without each indicator's best path, where something is claimed; `age_s` (T, N): age of the readings that it rests on, by the
+    indicator that is worst off. `unexplained` (T, N): the level that one path alone claims or was heading for, known to be without a cause, 0 elsewhere;
+    `answers` by number of the town, where a claim stands alone; `tidal`: towns at the last tick where nothing but the tide keeps a claim from standing
+    alone."""
 
     rule: Rule
     proved: Levels
@@ -86,11 +86,11 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     trees = {level: tree for level, (_, tree) in sorted(rule.conditions.items())}
     weak = {level: tree for level, tree in trees.items() if rule.corroborate is None or level < rule.corroborate}
     strict = {level: tree for level, tree in trees.items() if level not in weak}
-    claimed, ceiling = levels(rule, trees, plain)
+    claimed, ceiling = levels(trees, rule.indicators, plain)
     if strict:
-        claimed = np.maximum(levels(rule, weak, plain)[0], levels(rule, strict, corroborated)[0])
+        claimed = np.maximum(levels(weak, rule.indicators, plain)[0], levels(strict, rule.indicators, corroborated)[0])
     unlost = all(heading.values[name] is plain.values[name] for name in rule.indicators)
-    headed = claimed if unlost else np.maximum(levels(rule, weak, heading)[0], claimed)
+    headed = claimed if unlost else np.maximum(levels(weak, rule.indicators, heading)[0], claimed)
     proved, others = _believed(rule, claimed, table, absent, table.plain, table.second, table.backed)
     unlost = unlost and all(table.second_heading.values[name] is table.second.values[name] for name in rule.indicators)
     held = proved if unlost else _believed(rule, headed, table, absent, table.heading, table.second_heading, table.backed_heading)[0]
@@ -104,20 +104,20 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     return Finding(rule, proved, np.maximum(ceiling, claimed), np.maximum(held, proved), truths, reader, age, claimed, others, np.zeros_like(proved))
 
 
-def levels(rule: Rule, trees: Mapping[Level, Node], columns: Columns) -> tuple[Levels, Levels]:
-    """(T, N) the highest of the levels of `trees` that columns prove, and the highest that they cannot exclude; tick by tick only in towns where a
-    block of ticks is not of one mind."""
+def levels(trees: Mapping[Level, Node], names: tuple[str, ...], columns: Columns) -> tuple[Levels, Levels]:
+    """(T, N) the highest of the levels of `trees`, which know `names`, that columns prove, and the highest that they cannot exclude; of many ticks one by
+    one only in towns where they are not of one mind."""
     ticks, towns = columns.shape
     if columns.absent or ticks * towns < MANY:
         return _plainly(trees, columns, columns.shape)
-    common = extremes(columns, rule.indicators)
+    common = extremes(columns, names)
     asked = {level: screen(tree, common) for level, tree in trees.items()}
     (proved, possible), at_most = (_highest({level: told[side] for level, told in asked.items()}, (towns,)) for side in (0, 1))
     open_ = np.flatnonzero((proved != at_most[0]) | (possible != at_most[1]))
     if 2 * len(open_) > towns:
         return _plainly(trees, columns, columns.shape)
     places = (np.arange(ticks)[:, None] * towns + open_).reshape(-1)
-    found = _plainly(trees, columns.at(rule.indicators, places), (ticks, len(open_)))
+    found = _plainly(trees, columns.at(names, places), (ticks, len(open_)))
     sides = []
     for whole, part in zip((proved, possible), found, strict=True):
         sides.append(np.repeat(whole[None], ticks, axis=0))
@@ -127,7 +127,7 @@ def levels(rule: Rule, trees: Mapping[Level, Node], columns: Columns) -> tuple[L
 
 def reached(rule: Rule, columns: Columns) -> Levels:
     """(T, N) the level that columns prove."""
-    return levels(rule, {level: tree for level, (_, tree) in rule.conditions.items()}, columns)[0]
+    return levels({level: tree for level, (_, tree) in rule.conditions.items()}, rule.indicators, columns)[0]
 
 
 def _plainly(trees: Mapping[Level, Node], columns: Columns, shape: tuple[int, ...]) -> tuple[Levels, Levels]:

@@ -132,8 +132,8 @@ class Grid:
 
 
 class Running:
-    """Sums of consecutive slots of `of(values)` (K, S), in a `kind` that holds them: for many ticks by one cumulative sum however many windows ask, for a few by sums of the newest
-    slots, each added once however many windows they lie in."""
+    """Sums of consecutive slots of `of(values)` (K, S), in a `kind` that holds them: for many ticks by one cumulative sum however many windows ask, for a
+    few by sums of the newest slots, each added once however many windows they lie in."""
 
     def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]], kind: type[np.generic] = np.float64) -> None:
         self._values, self._of, self._kind = values, of, kind

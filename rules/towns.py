@@ -136,7 +136,10 @@ def _two_paths(values: Floats, stations: Side) -> tuple[Floats, Bools]:
         np.maximum(two, np.minimum(one, value), out=two)
         np.copyto(own, number, where=value > one)
         np.maximum(one, value, out=one)
-    told = lines.rows(turned(np.isfinite(stations.values.age_s)), np.logical_or, False)
+    within = np.isfinite(stations.values.age_s)
+    if within.all():
+        return lines.towns.sorted(second), lines.count[:, None] > (lines.towns.sorted(owner) >= 0)
+    told = lines.rows(turned(within), np.logical_or, False)
     for number, (other, own, here) in enumerate(lines.towns.steps(told, heard, owner)):
         other |= here & (own != number)
     return lines.towns.sorted(second), lines.towns.sorted(heard)

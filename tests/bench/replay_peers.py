@@ -143,7 +143,8 @@ def compare(size: str, weather: str) -> None:
         here[way] = json.loads(said)
         if here[way]["levels"] != here["plain"]["levels"]:
             raise SystemExit(f"级别与参照不同 / levels differ from the reference: {label}")
-    print(f"{size}, {weather}: 432 步 ticks, {here['plain']['warned']:.1%} 镇街步有预警 town-ticks in a level, 级别相同 levels equal {here['plain']['levels'][:12]}, load {os.getloadavg()[0]:.1f}")
+    print(f"{size}, {weather}: 432 步 ticks, {here['plain']['warned']:.1%} 镇街步有预警 town-ticks in a level, "
+          f"级别相同 levels equal {here['plain']['levels'][:12]}, load {os.getloadavg()[0]:.1f}")
     for way, found in here.items():
         print(f"  {WAYS[way][0]:34} {found['wall']:8.2f} s wall {found['cpu']:8.2f} s CPU {found['mib']:7} MiB  {found['cpu'] / here['ours']['cpu']:6.2f} x CPU, "
               f"{found['wall'] / here['ours']['wall']:.2f} x wall", flush=True)
