@@ -169,4 +169,4 @@ def _believed(
 
 def _reached_at(rule: Rule, columns: Columns, cells: Ints) -> Levels:
     """(P,) the level that columns prove at some of their places."""
-    return reached(rule, columns.at(rule.indicators, cells))[0]
+    return np.asarray(reached(rule, columns.at(rule.indicators, cells))[0])

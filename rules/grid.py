@@ -254,7 +254,7 @@ def _lay(grid: Grid, sought: _Sought, rows: Rows, now: datetime) -> None:
 
 def _lengths(grid: Grid, log: Log, rows: Rows) -> Rows:
     """Over how many slots each reading is spread."""
-    return np.maximum(1, -(-log.interval_s[rows] // np.int32(grid.step_s)))
+    return np.asarray(np.maximum(1, -(-log.interval_s[rows] // np.int32(grid.step_s))))
 
 
 def _spread(grid: Grid, sought: _Sought, rows: Rows, now: datetime) -> Iterator[tuple[Rows, Ints, Floats]]:
