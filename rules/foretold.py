@@ -21,7 +21,7 @@ import pandas as pd
 from core.county import Station
 from core.model import Flag
 from rules.catalogue import Indicator
-from rules.grid import Bools, Floats, Ints, microseconds, trailing_extreme
+from rules.grid import Bools, Floats, Ints, microseconds
 from rules.language import Columns, Interval
 from rules.packs import Rule
 from rules.readings import Readings
@@ -29,6 +29,7 @@ from rules.roster import Roster
 from rules.sites import path_names
 from rules.situation import Situation, Table
 from rules.spatial import over_towns
+from rules.trailing import trailing_extreme
 
 MEASURED, PREDICTED = "tide", "tide_astronomic"
 #: A tide comes so much early or late, and a prediction may have no longer hole, hours (own choice, unverified).

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, take, trailing_extreme
+from rules.grid import Floats
 from rules.statistics.window import StationValues, Window
+from rules.trailing import take, trailing_extreme
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator

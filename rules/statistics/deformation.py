@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, take
+from rules.grid import Floats
 from rules.statistics.window import LONGEST_H, StationValues, Window, held
+from rules.trailing import take
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import trailing_extreme
 from rules.statistics.window import StationValues, Window
+from rules.trailing import trailing_extreme
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator

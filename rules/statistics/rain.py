@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, Ints, Running
+from rules.grid import Floats, Ints
 from rules.statistics.window import StationValues, Window
+from rules.trailing import Running
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, take, trailing_extreme
+from rules.grid import Floats
 from rules.statistics.basic import CARRY_H, newest, rate, silent_h
 from rules.statistics.window import LONGEST_H, StationValues, Window, held
+from rules.trailing import take, trailing_extreme
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from rules.grid import Bools, Floats, Grid, Ints, Position, accumulated, take
+from rules.grid import Bools, Floats, Grid, Ints, Position
+from rules.trailing import accumulated, take
 
 #: Longest time ahead that a statistic tells, h; "never" is told as this, so that it is a value and not an unknown.
 LONGEST_H = 240.0

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import grid as g
+from rules.trailing import FEW_TICKS, trailing_extreme
 
 shapes = st.tuples(st.integers(1, 60), st.integers(1, 6), st.integers(0, 2**32 - 1), st.floats(0, 1))
 
@@ -23,19 +24,19 @@ def made(slots: int, stations: int, seed: int, missing: float) -> tuple[g.Grid, 
 @given(shapes, st.integers(1, 70))
 def test_few_ticks_as_many(shape: tuple[int, int, int, float], width: int) -> None:
     grid, rng = made(*shape)
-    end = rng.integers(-width, grid.ticks, (g.FEW_TICKS + 3, len(grid.stations)))
+    end = rng.integers(-width, grid.ticks, (FEW_TICKS + 3, len(grid.stations)))
     end[0] = grid.ticks - 1
     sums = {name: getattr(grid, name).trailing(end, width) for name in ("amounts", "counts")}
-    tops = [g.trailing_extreme(grid.value, end, width, highest=which) for which in (False, True)]
-    tick = np.arange(grid.ticks)[-g.FEW_TICKS - 3 :]
+    tops = [trailing_extreme(grid.value, end, width, highest=which) for which in (False, True)]
+    tick = np.arange(grid.ticks)[-FEW_TICKS - 3 :]
     age = np.full(len(grid.stations), 3600.0)
-    whole = g.position(grid, np.resize(tick, g.FEW_TICKS + 3), age)
+    whole = g.position(grid, np.resize(tick, FEW_TICKS + 3), age)
     for number in range(len(end)):
         one, single = slice(number, number + 1), g.Grid("rain", grid.stations, 300, grid.value, grid.row, True)
         for name, found in sums.items():
             np.testing.assert_array_equal(getattr(single, name).trailing(end[one], width), found[one])
         for which, found in zip((False, True), tops, strict=True):
-            np.testing.assert_array_equal(g.trailing_extreme(grid.value, end[one], width, highest=which), found[one])
+            np.testing.assert_array_equal(trailing_extreme(grid.value, end[one], width, highest=which), found[one])
         at = g.position(grid, whole.tick[one], age)
         for name in ("newest", "known", "age_s", "known_age_s", "fresh", "told", "end", "lost"):
             np.testing.assert_array_equal(getattr(at, name), getattr(whole, name)[one])
