@@ -108,7 +108,8 @@ def levels(trees: Mapping[Level, Node], names: tuple[str, ...], columns: Columns
     """(T, N) the highest of the levels of `trees`, which know `names`, that columns prove, and the highest that they cannot exclude; of many ticks one by
     one only in towns where they are not of one mind."""
     ticks, towns = columns.shape
-    if columns.absent or ticks * towns < MANY:
+    by_tick = any(told.ndim > 1 for told in columns.absent.values())  # an indicator may be absent at some ticks only
+    if ticks <= 3 or ticks * towns < MANY or by_tick:
         return _plainly(trees, columns, columns.shape)
     common = extremes(columns, names)
     asked = {level: screen(tree, common) for level, tree in trees.items()}

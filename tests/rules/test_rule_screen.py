@@ -51,7 +51,7 @@ def test_what_a_block_has_in_common_holds_at_each_of_its_ticks(tree: Node, seed:
 
 
 @settings(max_examples=200)
-@given(st.lists(conditions, min_size=1, max_size=4), st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 9), st.booleans())
+@given(st.lists(conditions, min_size=1, max_size=4), st.integers(0, 2**32 - 1), st.integers(4, 8), st.integers(1, 9), st.booleans())
 def test_levels_asked_by_town_first_are_those_asked_tick_by_tick(trees: list[Node], seed: int, ticks: int, towns: int, absent: bool) -> None:
     by_level, found = dict(zip(list(Level)[1:], trees, strict=False)), columns(seed, ticks, towns, absent)
     with pytest.MonkeyPatch.context() as patch:
