@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.model import Level
-from rules.language import Columns, Node, Truth, evaluate, extremes, screen
+from rules.language import Columns, Node, Truth, evaluate
 from rules.packs import Rule
 from rules.scoring import Reader
 from rules.situation import Table
@@ -32,8 +32,6 @@ from rules.situation import Table
 Levels = NDArray[np.int8]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: Ticks x towns from which on each town is first asked once for all ticks; under it asking costs more than it saves.
-MANY = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +84,11 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     trees = {level: tree for level, (_, tree) in sorted(rule.conditions.items())}
     weak = {level: tree for level, tree in trees.items() if rule.corroborate is None or level < rule.corroborate}
     strict = {level: tree for level, tree in trees.items() if level not in weak}
-    claimed, ceiling = levels(trees, rule.indicators, plain)
+    claimed, ceiling = levels(trees, plain)
     if strict:
-        claimed = np.maximum(levels(weak, rule.indicators, plain)[0], levels(strict, rule.indicators, corroborated)[0])
+        claimed = np.maximum(levels(weak, plain)[0], levels(strict, corroborated)[0])
     unlost = all(heading.values[name] is plain.values[name] for name in rule.indicators)
-    headed = claimed if unlost else np.maximum(levels(weak, rule.indicators, heading)[0], claimed)
+    headed = claimed if unlost else np.maximum(levels(weak, heading)[0], claimed)
     proved, others = _believed(rule, claimed, table, absent, table.plain, table.second, table.backed)
     unlost = unlost and all(table.second_heading.values[name] is table.second.values[name] for name in rule.indicators)
     held = proved if unlost else _believed(rule, headed, table, absent, table.heading, table.second_heading, table.backed_heading)[0]
@@ -104,43 +102,18 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
     return Finding(rule, proved, np.maximum(ceiling, claimed), np.maximum(held, proved), truths, reader, age, claimed, others, np.zeros_like(proved))
 
 
-def levels(trees: Mapping[Level, Node], names: tuple[str, ...], columns: Columns) -> tuple[Levels, Levels]:
-    """(T, N) the highest of the levels of `trees`, which know `names`, that columns prove, and the highest that they cannot exclude; of many ticks one by
-    one only in towns where they are not of one mind."""
-    ticks, towns = columns.shape
-    by_tick = any(told.ndim > 1 for told in columns.absent.values())  # an indicator may be absent at some ticks only
-    if ticks <= 3 or ticks * towns < MANY or by_tick:
-        return _plainly(trees, columns, columns.shape)
-    common = extremes(columns, names)
-    asked = {level: screen(tree, common) for level, tree in trees.items()}
-    (proved, possible), at_most = (_highest({level: told[side] for level, told in asked.items()}, (towns,)) for side in (0, 1))
-    open_ = np.flatnonzero((proved != at_most[0]) | (possible != at_most[1]))
-    if 2 * len(open_) > towns:
-        return _plainly(trees, columns, columns.shape)
-    places = (np.arange(ticks)[:, None] * towns + open_).reshape(-1)
-    found = _plainly(trees, columns.at(names, places), (ticks, len(open_)))
-    sides = []
-    for whole, part in zip((proved, possible), found, strict=True):
-        sides.append(np.repeat(whole[None], ticks, axis=0))
-        sides[-1][:, open_] = part
-    return sides[0], sides[1]
-
-
 def reached(rule: Rule, columns: Columns) -> Levels:
     """(T, N) the level that columns prove."""
-    return levels({level: tree for level, (_, tree) in rule.conditions.items()}, rule.indicators, columns)[0]
+    return levels({level: tree for level, (_, tree) in rule.conditions.items()}, columns)[0]
 
 
-def _plainly(trees: Mapping[Level, Node], columns: Columns, shape: tuple[int, ...]) -> tuple[Levels, Levels]:
-    return _highest({level: evaluate(tree, columns) for level, tree in trees.items()}, shape)
-
-
-def _highest(truths: Mapping[Level, Truth], shape: tuple[int, ...]) -> tuple[Levels, Levels]:
-    """The highest level that is proved and the highest that is not excluded."""
-    proved, possible = np.zeros(shape, dtype=np.int8), np.zeros(shape, dtype=np.int8)
-    for level, truth in truths.items():
-        raise_to(proved, level, truth.must.reshape(shape))
-        raise_to(possible, level, truth.may.reshape(shape))
+def levels(trees: Mapping[Level, Node], columns: Columns) -> tuple[Levels, Levels]:
+    """(T, N) the highest of the levels of `trees` that columns prove, and the highest that they cannot exclude."""
+    proved, possible = np.zeros(columns.shape, dtype=np.int8), np.zeros(columns.shape, dtype=np.int8)
+    for level, tree in trees.items():
+        truth = evaluate(tree, columns)
+        raise_to(proved, level, truth.must)
+        raise_to(possible, level, truth.may)
     return proved, possible
 
 

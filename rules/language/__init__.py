@@ -7,8 +7,5 @@ from rules.language.check import Symbol, compile_condition
 from rules.language.errors import Place, RuleError, unknown_word
 from rules.language.evaluate import Columns, Interval, Truth, evaluate, number
 from rules.language.nodes import Node
-from rules.language.screen import extremes, screen
 
-__all__ = [
-    "Columns", "Interval", "Node", "Place", "RuleError", "Symbol", "Truth", "compile_condition", "evaluate", "extremes", "number", "screen", "unknown_word",
-]
+__all__ = ["Columns", "Interval", "Node", "Place", "RuleError", "Symbol", "Truth", "compile_condition", "evaluate", "number", "unknown_word"]

@@ -9,7 +9,7 @@ neither the condition nor its negation true.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -66,8 +66,6 @@ class Columns:
     values: Mapping[str, Interval]
     absent: Mapping[str, Bools]
     shape: tuple[int, ...]
-    #: Extremes of the columns, made when first asked for (rules.language.screen).
-    kept: dict[str, Interval] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, names: Iterable[str], places: Ints) -> Columns:
         """Some places (P,) of the flattened columns of ticks x towns, as one row."""
