@@ -39,7 +39,7 @@ def _value(node: Any, key: str) -> Any:
 def _plain(value: str) -> bool:
     """Whether YAML reads the text without quotes as that text, wherever it stands."""
     try:
-        return bool(YAML(typ="safe", pure=True).load(f"[{value}]") == [value])
+        return bool(YAML(typ="safe", pure=True).load(f"a: {value} # b\nc: {{a: {value}, b: 1}}\n") == {"a": value, "c": {"a": value, "b": 1}})
     except YAMLError:
         return False
 

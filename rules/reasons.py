@@ -17,6 +17,8 @@ from rules.scoring import amount, counterfactual, proving
 from rules.situation import Situation
 
 _MARKS = {"warning_stage": "警戒水位", "guaranteed_stage": "保证水位", "record_stage": "历史最高水位"}
+#: What stands in the same three columns of a reservoir.
+_RESERVOIR_MARKS = {"warning_stage": "汛限水位", "guaranteed_stage": "设计洪水位", "record_stage": "校核洪水位"}
 #: Rules named, comparisons shown of each, and letters of any one sentence: a message must not grow without bound.
 MOST_RULES, MOST_COMPARISONS, MOST_LETTERS = 3, 4, 300
 _FORCES = {7: "七", 10: "十", 12: "十二"}
@@ -104,7 +106,7 @@ def spoken(situation: Situation, name: str, town: int, value: float) -> str:
     """`say` of an indicator in one town, a tide by that name where it is a tidal gauge that decides."""
     indicator = situation.catalogue.indicators[name]
     station = situation.readings.binding(indicator, town) if indicator.kind == "station" and indicator.above else None
-    return say(indicator, value, tidal=station is not None and "stage" not in station.properties)
+    return say(indicator, value, tidal=station is not None and "tide" in station.properties and "stage" not in station.properties)
 
 
 def say(indicator: Indicator, value: float, *, tidal: bool = False) -> str:
@@ -114,8 +116,9 @@ def say(indicator: Indicator, value: float, *, tidal: bool = False) -> str:
     if indicator.kind == "report":
         return f"{indicator.title} {Level(int(value)).zh}"
     if indicator.above and indicator.unit == "m":
-        what = "潮位" if tidal or indicator.properties == ("tide",) else "水位"
-        return f"{'周边' if indicator.title.startswith('周边') else ''}{what}{'超' if value >= 0 else '距'}{_MARKS[indicator.above]} {amount(abs(value), indicator.unit)}"
+        what, marks = ("库水位", _RESERVOIR_MARKS) if indicator.properties == ("reservoir_stage",) else ("水位", _MARKS)
+        what = "潮位" if tidal or indicator.properties == ("tide",) else what
+        return f"{'周边' if indicator.title.startswith('周边') else ''}{what}{'超' if value >= 0 else '距'}{marks[indicator.above]} {amount(abs(value), indicator.unit)}"
     if indicator.quantity == "eta":
         circle = f"{_FORCES[indicator.force]}级风圈"
         return f"已在{circle}内" if value <= 0 else f"约 {value:g} 小时后进入{circle}"

@@ -38,7 +38,7 @@ rules:
 """
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp"), exclude_characters="\ufeff"), max_size=30)
 AWKWARD = st.sampled_from(["", "no", "null", "12", "1:30", "2021-07-25", "a: b", "a #b", "- a", "a, b", "min(a, b) >= 1 mm", "'", '"', "*a", "&a", "!a", "%a", "@a",
-                           "{a}", "[", "| a", " a ", "a\nb", "风力 >= 8 级", "~", "0x1f", "1e3", "<<", "---", "?"])
+                           "{a}", "[", "| a", " a ", "a\nb", "风力 >= 8 级", "~", "0x1f", "1e3", "<<", "---", "?", ":"])
 
 
 def data(text: str) -> Any:
