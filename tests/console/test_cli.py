@@ -165,7 +165,8 @@ def test_a_setting_that_cannot_be_used_is_two_and_shows_no_value(fengsui: Call, 
 
 def test_a_replay_that_is_told_to_end_takes_its_world_with_it(tmp_path: Path) -> None:
     env = os.environ | {"FENGSUI_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    run = subprocess.Popen([sys.executable, "-m", "console.cli", "replay", "in-fa-2021"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen([sys.executable, "-m", "console.cli", "replay", "in-fa-2021", "--home", str(tmp_path / "replay")], cwd=ROOT, env=env,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert run.stderr is not None and run.stderr.readline()  # the world is up when the first hour is told
     run.terminate()
     assert run.wait(60) == 143
