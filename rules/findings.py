@@ -96,6 +96,7 @@ def find(rule: Rule, table: Table, reader: Reader) -> Finding:
 
     @functools.cache
     def truths() -> dict[Level, Truth]:
+        """By level what its condition says, where a level is strict proved by what two paths support."""
         told = {level: evaluate(tree, plain) for level, tree in trees.items()}
         return told | {level: Truth(evaluate(tree, corroborated).must, told[level].may) for level, tree in strict.items()}
 
