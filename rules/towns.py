@@ -150,15 +150,17 @@ def youngest(values: StationValues, found: Reach) -> Floats:
 
     At one tick nearly every station was heard at the newest time of all, and nothing is younger: only towns whose nearest was not look at the others.
     """
-    least = values.age_s.min(axis=1, initial=np.inf)[:, None]
-    age = np.take(values.age_s, found.nearest, axis=1, mode="clip") if values.age_s.size else np.full((len(values.age_s), len(found.absent)), np.inf)
-    older = np.flatnonzero((age > least).any(axis=0) & ~found.absent)
-    if len(older) <= len(found.absent) * FEW_SHARE:
-        told = np.take(values.age_s, found.member[:, older], axis=1, mode="clip")  # (T, L, older)
-        age[:, older] = np.where(found.core[:, older], told, np.inf).min(axis=1)
-    else:
-        age = turned(found.cores.joined(turned(values.age_s), np.minimum, np.inf))
-    return np.where(found.absent, 0.0, age)
+    ages, present = values.age_s, ~found.absent
+    if not ages.size:
+        return np.zeros((len(ages), len(present)))
+    newest = ages.min(axis=1)[:, None]
+    older = np.flatnonzero(np.take((ages > newest).any(axis=0), found.nearest, mode="clip") & present)
+    if len(older) > len(present) * FEW_SHARE:
+        return np.where(present, turned(found.cores.joined(turned(ages), np.minimum, np.inf)), 0.0)
+    age = np.where(present, newest, 0.0)
+    told = np.take(ages, found.member[:, older], axis=1, mode="clip")  # (T, L, older)
+    age[:, older] = np.where(found.core[:, older], told, np.inf).min(axis=1)
+    return age
 
 
 def _possible(known: Floats, places: Side) -> Floats:
@@ -199,18 +201,27 @@ def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...], age_s: Floa
     values, found = places.values, places.found
     operator = found.by_distance if indicator.reach == "idw" else found.equally
     lo = _diluted(values.lo, found, operator, -np.inf)
-    exact = values.hi is values.lo or np.array_equal(values.hi, values.lo)
-    hi = np.where(np.isfinite(lo), lo, np.inf) if exact else _diluted(values.hi, found, operator, np.inf)
+    wide = values.hi != values.lo
+    if np.isinf(values.hi[wide]).all():  # a place is exact or unknown, and so is each mean
+        hi = np.where(np.isfinite(lo), lo, np.inf)
+        if wide.any():
+            hi[_lost(wide, found, operator)] = np.inf
+    else:
+        hi = _diluted(values.hi, found, operator, np.inf)
     heading = lo if values.heading is values.lo else _diluted(values.heading, found, operator, -np.inf)
     return TownValues(lo, hi, heading, lo, found.absent, np.zeros(len(found.absent), dtype=bool), feeds, age_s)
 
 
+def _lost(unknown: Bools, found: Reach, operator: csr_array) -> Bools:
+    """(T, N) towns with a place that is `unknown` (T, S) in their mean."""
+    return turned(found.cores.sorted(operator @ turned(unknown).astype(np.float64) > 0))
+
+
 def _diluted(side: Floats, found: Reach, operator: csr_array, unknown: float) -> Floats:
     """(T, N) the mean of one side of the intervals (T, S), `unknown` where one of a town's places is."""
-    ends = turned(side)
-    finite = np.isfinite(ends)
+    finite = np.isfinite(side)
     if finite.all():
-        told = np.round(operator @ ends, 6)
+        blank = found.absent[None]
     else:
-        told = np.where(operator @ (~finite).astype(np.float64) > 0, unknown, np.round(operator @ np.where(finite, ends, 0.0), 6))
-    return turned(np.where(found.absent[:, None], unknown, found.cores.sorted(told)))
+        side, blank = np.where(finite, side, 0.0), _lost(~finite, found, operator) | found.absent
+    return np.where(blank, unknown, turned(found.cores.sorted(np.round(operator @ turned(side), 6))))

@@ -90,10 +90,14 @@ def test_towns_equal_one_after_another(seed: int, ticks: int, towns: int, statio
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 7), st.integers(0, 8), st.sampled_from(["mean", "idw"]))
-def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, stations: int, kind: str) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 7), st.integers(0, 8), st.sampled_from(["mean", "idw"]), st.sampled_from([None, 0.0, 0.2]))
+def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, stations: int, kind: str, lost: float | None) -> None:
+    """Whether places know intervals, or each is exact but for those that are lost."""
     rng = np.random.default_rng(seed)
-    places = Side(values_of(rng, ticks, stations, whole=False), reach_of(rng, towns, stations), np.zeros(stations, dtype=bool))
+    values = values_of(rng, ticks, stations, whole=False)
+    if lost is not None:
+        values = dataclasses.replace(values, hi=np.where(rng.random(values.hi.shape) < lost, INF, values.lo))
+    places = Side(values, reach_of(rng, towns, stations), np.zeros(stations, dtype=bool))
     got = mean(places, dataclasses.replace(RAIN, reach=kind), (), youngest(places.values, places.found))
     for side, blank in (("lo", -INF), ("hi", INF), ("heading", -INF)):
         ends = getattr(places.values, side)
