@@ -58,10 +58,15 @@ def field(track: np.ndarray, towns: np.ndarray) -> Field:
 
 def by_1980(track: np.ndarray, towns: np.ndarray) -> np.ndarray:
     """(N,) highest wind after Holland (1980), nothing beyond CULL_KM."""
-    lat, lon, wind, pressure = (track[:, n] for n in range(4))
-    km = apart_km(unit_vectors(lat, lon), unit_vectors(*towns.T))
-    speed = holland_1980(km, wind=wind[:, None], pressure=pressure[:, None], lat=lat[:, None], surface=GRADIENT)
-    return np.where(km <= CULL_KM, speed, 0.0).max(axis=0)
+    lat, lon, wind, pressure = track.T
+    best, centres = np.zeros(len(towns)), unit_vectors(lat, lon)
+    for _, some in _blocks(np.zeros(1, dtype=np.int64), len(track), len(towns)):
+        km = apart_km(centres, unit_vectors(*towns[some].T))
+        speed, near = np.zeros_like(km), np.flatnonzero(km <= CULL_KM)
+        at = near // km.shape[1]
+        speed.ravel()[near] = holland_1980(km.ravel()[near], wind=wind[at], pressure=pressure[at], lat=lat[at], surface=GRADIENT)
+        best[some] = speed.max(axis=0)
+    return best
 
 
 def by_pairs(track: np.ndarray, towns: np.ndarray) -> Field:
