@@ -48,17 +48,20 @@ def gateway(
         asyncio.run(run(ctx, host, port, every))
         return
     if feed == "receipts":
-        from console.receipts import serve
-        from core.pii import redact_logs
-
-        redact_logs()
-        listening = lambda taken: typer.echo(f"短信回执：监听 listening on {host or '127.0.0.1'}:{taken}")  # noqa: E731
-        asyncio.run(serve(ctx.settings, host or "127.0.0.1", port, listening))
+        asyncio.run(_receipts(ctx, host or "127.0.0.1", port))
         return
     row = ctx.county.feed(feed)
     if row.connector not in TELEMETRY:
         raise ConfigError(f"数据源 {feed} 不是遥测 / not a telemetry feed", hint=f"connector: {' | '.join(TELEMETRY)}")
     asyncio.run(_run(ctx, feed, _centre(ctx, feed) if row.connector == "sl651" else None, host, port, every))
+
+
+async def _receipts(ctx: Context, host: str, port: int) -> None:
+    from console.receipts import serve
+    from core.pii import redact_logs
+
+    redact_logs()
+    await serve(ctx.settings, host, port, lambda taken: typer.echo(f"短信回执：监听 listening on {host}:{taken}"))
 
 
 def _centre(ctx: Context, feed: str) -> Gateway:

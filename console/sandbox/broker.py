@@ -25,7 +25,8 @@ autosave_interval 1
 max_queued_messages 100000
 max_inflight_messages 100
 """
-#: amqtt keeps messages only for sessions of which somebody said who they are, so everybody is let in by name.
+#: amqtt keeps messages only for sessions of which somebody said who they are, so everybody is let in by name. It drops what it has acknowledged and not
+#: yet handed on when the sender leaves, so a leave is noticed only when all of that is gone.
 AMQTT = """
 import asyncio
 from amqtt.broker import Broker
@@ -33,9 +34,19 @@ from amqtt.plugins.base import BaseAuthPlugin
 class Anyone(BaseAuthPlugin):
     async def authenticate(self, *, session):
         return True
+class Patient(Broker):
+    async def _client_message_loop(self, session, handler):
+        leaves = handler.wait_disconnect
+        async def wait():
+            packet = await leaves()
+            while session.delivered_message_queue.qsize():
+                await asyncio.sleep(0.01)
+            return packet
+        handler.wait_disconnect = wait
+        await super()._client_message_loop(session, handler)
 async def main():
-    broker = Broker({{"listeners": {{"default": {{"type": "tcp", "bind": "127.0.0.1:{port}"}}}},
-                     "plugins": {{"__main__.Anyone": {{}}}}}})
+    broker = Patient({{"listeners": {{"default": {{"type": "tcp", "bind": "127.0.0.1:{port}"}}}},
+                      "plugins": {{"__main__.Anyone": {{}}}}}})
     await broker.start()
     await asyncio.Event().wait()
 asyncio.run(main())

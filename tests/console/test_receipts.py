@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx
 import pytest
 from sqlalchemy import select, update
 from twilio.request_validator import RequestValidator
 
-from console.receipts import PATH, Receiver, running
+from console.receipts import PATH, Receiver, running, serve
 from console.sandbox.callbacks import signature
+from core.errors import ConfigError
 from core.ledger import tables as t
 from notifiers.receipts import Callback
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
 import notify_world as nw
 
+d = t.delivery.c
+ROOT = Path(__file__).resolve().parents[2]
 
-def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
+
+def sending(tmp_path: Path) -> tuple[nw.Place, int]:
+    """A place with one message on its way, and the number of its row."""
     place = nw.make(tmp_path, people=100)
     place.publish(haimen=3)
-    d = t.delivery.c
     with place.ledger.begin() as tx:
-        one = tx.execute(select(d.delivery_id).limit(1)).scalar_one()
+        one = int(tx.execute(select(d.delivery_id).limit(1)).scalar_one())
         tx.execute(update(t.delivery).where(d.delivery_id == one).values(state="sending"))
+    return place, one
+
+
+def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
+    place, one = sending(tmp_path)
     form = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+8610000000001", "ErrorCode": ""}
 
     async def main() -> None:
@@ -61,14 +73,37 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
         assert len(tx.execute(select(t.receipt)).all()) == 1
 
 
+def test_the_command_takes_a_signed_callback_and_ends_when_told(tmp_path: Path) -> None:
+    place, one = sending(tmp_path)
+    env = os.environ | {"FENGSUI_HOME": str(place.settings.home), "FENGSUI_LEDGER_URL": place.settings.ledger_address, "FENGSUI_TWILIO_TOKEN": "t" * 32,
+                        "PYTHONUNBUFFERED": "1"}
+    run = subprocess.Popen([sys.executable, "-m", "console.cli", "gateway", "receipts"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert run.stdout is not None
+        url = f"http://127.0.0.1:{run.stdout.readline().rpartition(':')[2].strip()}{PATH}?d={one}"
+        form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+        answers = [httpx.post(url, data=form, headers={"X-Twilio-Signature": sign}).status_code for sign in ("x", signature(url, form, "t" * 32))]
+        run.terminate()
+        assert (answers, run.wait(30)) == ([403, 204], 0)
+    finally:
+        run.kill()
+    with place.ledger.read() as tx:
+        assert tx.execute(select(d.state).where(d.delivery_id == one)).scalar_one() == "delivered"
+
+
+@pytest.mark.parametrize(("change", "host", "words"), [
+    ({}, "0.0.0.0", "loopback"), ({"mode": "live"}, "127.0.0.1", "FENGSUI_SMS_CALLBACK_URL"),
+    ({"mode": "live", "sms_callback_url": "https://a.example/x"}, "127.0.0.1", PATH),
+])
+def test_a_receiver_that_could_believe_nobody_does_not_start(tmp_path: Path, change: dict[str, str], host: str, words: str) -> None:
+    settings = nw.make(tmp_path, people=10).settings.model_copy(update=change)
+    with pytest.raises(ConfigError, match=words):
+        asyncio.run(serve(settings, host, 0, lambda _: None))
+
+
 def test_what_the_ledger_does_not_take_is_told_and_written_when_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("core.ledger.engine.BUSY_TIMEOUT_S", 0.05)
-    place = nw.make(tmp_path, people=100)
-    place.publish(haimen=3)
-    d = t.delivery.c
-    with place.ledger.begin() as tx:
-        one = tx.execute(select(d.delivery_id).limit(1)).scalar_one()
-        tx.execute(update(t.delivery).where(d.delivery_id == one).values(state="sending"))
+    place, one = sending(tmp_path)
     receiver = Receiver(place.ledger, place.settings)
     receiver.waiting.append(Callback(one, {"MessageSid": "SM1", "MessageStatus": "delivered"}, nw.START, 0))
     blocker = sqlite3.connect(str(place.ledger.engine.url.database), isolation_level=None)
