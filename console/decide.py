@@ -62,7 +62,7 @@ class Asked:
 def ask(partition_key: str, role: str, turn: int) -> Asked | None:
     """Whom to ask in a role ('author' or 'approver') now; None when the version does not wait for that role.
 
-    Policy order, one more officer each turn. Past the deadline the policy's default acts first (alerts.decide_silence); where it holds,
+    Policy order, one more officer each turn. Past the deadline the policy's default acts first (`by_default`); where it holds,
     everybody of the role is asked until the version runs out.
     """
     ref, drafted = split(partition_key)
@@ -70,7 +70,7 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
     now = _asked_at(ctx, ref, drafted, turn)
     found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is not None and found.overdue:
-        alerts.decide_silence(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
+        by_default(now, ctx, ref)
         found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is None or found.state is not WAITS_FOR[role]:
         return None
@@ -136,9 +136,21 @@ def carry_on(now: datetime, ctx: Context) -> list[str]:
     what is approved is issued. One version that cannot go on costs the others nothing. The versions issued."""
     for waiting in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger):
         if waiting.overdue:
-            _try(ctx, now, waiting.ref, lambda ref: alerts.decide_silence(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring))
+            _try(ctx, now, waiting.ref, lambda ref: by_default(now, ctx, ref))
     approved = [ref for ref in alerts.pending(ledger=ctx.ledger, status=ctx.settings.status) if alerts.state(ref=ref, ledger=ctx.ledger) is AlertState.APPROVED]
     return [str(ref) for ref in approved if _try(ctx, now, ref, lambda ref: issue(now, ctx, ref))]
+
+
+def by_default(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> None:
+    """Past the deadline: the standing order decides the version, or where it may not the part on which sources agree, with an audience of its own."""
+    import notifiers
+
+    def silence(of: alerts.VersionRef | str) -> AlertState:
+        return alerts.decide_silence(now=now, ref=of, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
+
+    if silence(ref) in WAITS_FOR.values() and (part := alerts.narrow(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)):
+        notifiers.address(now=now, ref=part, county=ctx.county, ledger=ctx.ledger, settings=ctx.settings)
+        silence(part)
 
 
 def _try(ctx: Context, now: datetime, ref: alerts.VersionRef, act: Callable[[alerts.VersionRef], object]) -> bool:

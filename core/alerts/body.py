@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -67,6 +67,11 @@ class Change(NamedTuple):
         return {k: [self.before.get(k, 0), self.levels.get(k, 0)] for k in towns if self.before.get(k, 0) != self.levels.get(k, 0)}
 
     @property
+    def raised(self) -> tuple[str, ...]:
+        """Towns whose level goes up."""
+        return tuple(town for town, (old, new) in self.changed.items() if new > old)
+
+    @property
     def top(self) -> Level:
         """The colour that rules the version: the highest now, or for a Cancel the highest of what it ends."""
         return Level(max((self.levels or self.before).values()))
@@ -104,7 +109,7 @@ def compose(
         "reasons": {key: without_links(score.reason) for key, score in used.items()},
         "scores": {key: round(score.score, 1) for key, score in used.items()},
         "ceilings": {key: int(score.ceiling) for key, score in used.items()},
-        "corroboration": corroboration(scores, change.levels),
+        "corroboration": corroboration(scores, change),
         "synthetic": any(e.synthetic for score in used.values() for e in score.evidence),
         "county_version": county.version,
     }
@@ -115,15 +120,21 @@ def sender(county: County, status: Status) -> str:
     return f"fengsui.{county.code}" if status is Status.ACTUAL else f"fengsui.{county.code}.{status.lower()}"
 
 
-def corroboration(scores: dict[str, RiskScore], levels: dict[str, int]) -> dict[str, Any]:
-    """Whether every warned town rests on an official signal or on two rules that share no indicator (R21: paths, not sensors)."""
+def corroboration(scores: dict[str, RiskScore], change: Change) -> dict[str, Any]:
+    """By warned town the rules that share no indicator and whether an official signal stands there; `holds` where one such signal or two such rules
+    (R21: paths, not sensors) are behind every town that is raised, or where none is raised behind every town."""
     towns: dict[str, Any] = {}
-    for key in sorted(levels):
+    for key in sorted(change.levels):
         score = scores.get(key)
         fired = [e for e in score.evidence if e.level >= Level.BLUE and e.role == "hazard"] if score else []
         towns[key] = {"rules": _independent(fired), "official": bool(score and score.floor >= Level.BLUE)}
-    holds = bool(towns) and all(town["official"] or len(town["rules"]) >= 2 for town in towns.values())
-    return {"holds": holds, "towns": towns}
+    asked = change.raised or tuple(towns)
+    return {"holds": bool(asked) and all(agreed(towns[key]) for key in asked), "towns": towns}
+
+
+def agreed(town: Mapping[str, Any]) -> bool:
+    """Whether what `corroboration` found of a town is enough to act on without a person."""
+    return bool(town["official"]) or len(town["rules"]) >= 2
 
 
 def _independent(fired: list[Evidence]) -> list[str]:

@@ -1,4 +1,4 @@
-"""People decide: the audience is written down, an author signs, another officer approves or refuses; or nobody answers."""
+"""People decide: the audience is written down, an author signs, another officer approves or refuses. Where nobody answers: core.alerts.standing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from core.alerts import authority
-from core.alerts.authority import DUTY_SYSTEM, STANDING_ORDER, Signature
-from core.alerts.states import UNDECIDED, S, VersionRef, body_of, changing, find, move, versions
+from core.alerts.authority import Signature
+from core.alerts.states import S, VersionRef, body_of, changing, find, move, versions
 from core.county import County
 from core.errors import AuthorityError, LifeCycleError
 from core.keyring import Keyring
@@ -87,15 +87,16 @@ def decide(
         if signature.hash != authority.approval_hash(row):
             raise AuthorityError(f"{officer} 签的不是这份内容 / signed something else")
         _check_author(signed, officer, keyring)
-        state = _next(row, now, role, decision)
-        _sign(tx, row, signature, note)
+        state = leads_to(row, now, role, decision)
+        keep_signature(tx, row, signature, note)
         move(tx, row, state, **({} if state is S.REVIEW else {"decided_at": iso(now)}))
         ledger.audit(tx, now, officer, f"alert.{decision}", str(ref),
                      {"role": role, "state": str(state), "hash": signature.hash, "note": note})
         return state
 
 
-def _next(row: RowMapping, now: datetime, role: str, decision: str) -> AlertState:
+def leads_to(row: RowMapping, now: datetime, role: str, decision: str) -> AlertState:
+    """The state that a decision leads a version to; LifeCycleError where it cannot be taken now."""
     if (role, decision) not in STEPS:
         raise LifeCycleError(f"没有这样的决定 / no such decision: {role} {decision}")
     needs, to = STEPS[role, decision]
@@ -117,7 +118,8 @@ def _check_author(signed: list[RowMapping], officer: str, keyring: Keyring) -> N
             raise AuthorityError("拟稿人不能审批自己的稿 / the author cannot approve, nobody signs twice")
 
 
-def _sign(tx: Connection, row: RowMapping, signature: Signature, note: str) -> None:
+def keep_signature(tx: Connection, row: RowMapping, signature: Signature, note: str) -> None:
+    """Store a signature under a version."""
     tx.execute(insert(t.approval).values(
         alert_id=row["alert_id"], version=row["version"], officer=signature.officer, role=signature.role, decision=signature.decision,
         at=signature.at, signed_hash=signature.hash, signature=signature.signature, note=note))
@@ -129,17 +131,18 @@ def waiting(*, now: datetime, county: County, ledger: Ledger) -> list[Waiting]:
         v = t.alert_version.c
         query = select(t.alert_version).where(v.state.in_([S.DRAFT, S.REVIEW]))
         query = query.order_by(v.level.desc(), v.drafted_at, v.alert_id, v.version)
-        return [_waiting(tx, row, now, county) for row in tx.execute(query).mappings()]
+        return [waits(tx, row, now, county) for row in tx.execute(query).mappings()]
 
 
 def waiting_for(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger) -> Waiting | None:
     """The same of one version; None when it waits for nobody."""
     with ledger.begin() as tx:
         row = find(tx, ref)
-        return _waiting(tx, row, now, county) if row["state"] in (S.DRAFT, S.REVIEW) else None
+        return waits(tx, row, now, county) if row["state"] in (S.DRAFT, S.REVIEW) else None
 
 
-def _waiting(tx: Connection, row: RowMapping, now: datetime, county: County) -> Waiting:
+def waits(tx: Connection, row: RowMapping, now: datetime, county: County) -> Waiting:
+    """Who is asked about a version by now, and until when."""
     rule = county.policy.approvals[Level(row["level"])]
     start = parse_iso(_asked_since(tx, row))
     roles = rule.author_roles if row["state"] == S.DRAFT else rule.approver_roles
@@ -165,40 +168,3 @@ def _asked_since(tx: Connection, row: RowMapping) -> str:
             break
         start = former["drafted_at"]
     return start
-
-
-def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger, keyring: Keyring) -> AlertState:
-    """Nobody answered by the deadline: apply the policy's default (R10) and record it as such; returns the state after it.
-
-    `hold` leaves the version waiting and rings the duty desk. `issue` approves it under the standing order's key, but only what raises
-    a level and rests on two independent rules or an official signal (R21); else it holds as well. LifeCycleError before the deadline.
-    """
-    with changing(ledger) as tx:
-        row = find(tx, ref)
-        if row["state"] not in UNDECIDED or row["state"] == S.APPROVED:
-            return AlertState(row["state"])
-        if not _waiting(tx, row, now, county).overdue:
-            raise LifeCycleError(f"{ref}: 时限未到 / the deadline has not passed")
-        try:
-            authority.check_frozen(row, county)
-            authority.check_standing_order(row, county)
-            signatures = _standing(row, keyring, now, has_author=row["state"] == S.REVIEW)
-        except AuthorityError as reason:
-            ledger.duty(tx, now, "silence", f"{ref} 逾时无人签发，继续等待：{reason}", str(ref))
-            return AlertState(row["state"])
-        state = _next(row, now, "approver", "approve") if row["state"] == S.REVIEW else S.APPROVED
-        if parse_iso(row["expires"]) <= now:
-            raise LifeCycleError(f"{ref}: 已过有效期 / has run out")
-        for signature in signatures:
-            _sign(tx, row, signature, "逾时无人应答，按预先授权的政策默认值签发 / pre-authorised default, nobody answered in time")
-        move(tx, row, state, decided_at=iso(now))
-        ledger.duty(tx, now, "silence", f"{ref} 逾时无人签发，已按预先授权签发", str(ref))
-        ledger.audit(tx, now, STANDING_ORDER, "alert.approve", str(ref),
-                     {"role": "approver", "state": str(state), "hash": signatures[0].hash, "note": "on_silence"})
-        return state
-
-
-def _standing(row: RowMapping, keyring: Keyring, now: datetime, *, has_author: bool) -> list[Signature]:
-    hashed = authority.approval_hash(row)
-    who = [(STANDING_ORDER, "approver")] if has_author else [(DUTY_SYSTEM, "author"), (STANDING_ORDER, "approver")]
-    return [authority.sign_decision(keyring.private(name), name, role, "approve", hashed, now) for name, role in who]

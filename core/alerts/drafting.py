@@ -88,16 +88,16 @@ def _draft_hazard(tx: Connection, step: Step, hazard: Hazard, scores: dict[str, 
         return []
     change = _change(step, levels, before, current)
     if change is None:
-        gone = _withdraw(tx, step, waiting)
+        gone = withdraw(tx, step, waiting)
         if thread and current is None and not levels:
             close(tx, thread["alert_id"], iso(step.now))
         return gone
     if any(_says(row, change) and parse_iso(row["expires"]) > step.now for row in waiting[-1:]):
         return []
-    if _refused(rows, change) or (thread is None and _silenced(tx, step, hazard, levels)):
-        return _withdraw(tx, step, waiting)
-    gone = _withdraw(tx, step, waiting)
-    _write(tx, step, hazard, thread, rows, change, scores)
+    if refused(rows, change) or (thread is None and _silenced(tx, step, hazard, levels)):
+        return withdraw(tx, step, waiting)
+    gone = withdraw(tx, step, waiting)
+    write(tx, step, hazard, thread, rows, change, scores)
     return gone
 
 
@@ -154,7 +154,7 @@ def _says(row: RowMapping, change: Change) -> bool:
     return same and ("renew" in body["why"]) == ("renew" in change.why)
 
 
-def _refused(rows: list[RowMapping], change: Change) -> bool:
+def refused(rows: list[RowMapping], change: Change) -> bool:
     """Whether people refused this very change since the last issue: it is not put before them again unchanged."""
     last = max((row["version"] for row in rows if row["issued_at"]), default=0)
     return any(row["state"] == S.REFUSED and row["version"] > last and _says(row, change) for row in rows)
@@ -174,7 +174,7 @@ def _silenced(tx: Connection, step: Step, hazard: Hazard, levels: dict[str, int]
     return tx.execute(calm).first() is None
 
 
-def _withdraw(tx: Connection, step: Step, waiting: list[RowMapping]) -> list[VersionRef]:
+def withdraw(tx: Connection, step: Step, waiting: list[RowMapping]) -> list[VersionRef]:
     """Supersede what still waits for people and no longer says what is so."""
     for row in waiting:
         move(tx, row, S.SUPERSEDED)
@@ -182,7 +182,7 @@ def _withdraw(tx: Connection, step: Step, waiting: list[RowMapping]) -> list[Ver
     return [VersionRef.of(row) for row in waiting]
 
 
-def _write(
+def write(
     tx: Connection, step: Step, hazard: Hazard, thread: RowMapping | None, rows: list[RowMapping], change: Change,
     scores: dict[str, RiskScore], cause: str = "",
 ) -> VersionRef:
@@ -233,9 +233,9 @@ def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger:
         for row in waiting:
             if _by_hand(row, step):
                 return VersionRef.of(row)
-        _withdraw(tx, step, waiting)
+        withdraw(tx, step, waiting)
         before = {k: n for k, n in body_of(current)["levels"].items() if n}
         change = Change(MsgType.CANCEL, {}, before, ("cancel", "manual"))
-        ref = _write(tx, step, Hazard(thread["hazard"]), thread, rows, change, {}, cause=reason)
+        ref = write(tx, step, Hazard(thread["hazard"]), thread, rows, change, {}, cause=reason)
         ledger.audit(tx, now, officer or "officer", "alert.cancel", str(ref), {"reason": reason})
         return ref

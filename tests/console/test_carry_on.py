@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from console.steps import draft_and_address
 from core import alerts
 from core.lake import Lake
 from core.ledger import tables as t
-from core.model import AlertState, Hazard
+from core.model import AlertState, Hazard, Level
 
 WORLD = alerts_world.World
 
@@ -128,3 +129,21 @@ def test_the_board_looks_at_the_clock_and_not_at_the_last_assessment(world: WORL
     assert board.as_of(context(world)) == world.now, "a sandbox has the scenario's clock"
     world.settings = world.settings.model_copy(update={"mode": "live"})
     assert datetime.now(UTC) - board.as_of(context(world)) < timedelta(minutes=1)
+
+
+def test_one_doubtful_town_does_not_keep_the_default_from_the_others(tmp_path: Path) -> None:
+    place = nw.make(tmp_path, people=60)
+    scores = [replace(place.score(town.key, level), floor=Level(floor)) for town in place.county.towns
+              for level, floor in [{"haimen": (4, 4), "baochang": (1, 0)}.get(town.key, (0, 0))]]
+    with place.ledger.begin() as tx:
+        place.ledger.save_scores(tx, place.now, scores, place.now)
+    (ref,) = draft_and_address(place.now, context(place))
+    place.later(minutes=5)
+    (part,) = carry_on(place.now, context(place))
+    assert part != str(ref) and alerts.state(ref=part, ledger=place.ledger) is AlertState.ISSUED
+    with place.ledger.read() as tx:
+        row = alerts.find(tx, part)
+    told = place.recipients(alerts.VersionRef.of(row))
+    assert told and {town for _, _, town in told} <= {"haimen", ""}, "nobody in the doubtful town"
+    (rest,) = draft_and_address(place.now, context(place))
+    assert rest.version == row["version"] + 1 and carry_on(place.now, context(place)) == []

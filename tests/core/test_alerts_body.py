@@ -38,14 +38,25 @@ RAIN, STAGE = evidence("flood.rainstorm", Level.RED), evidence("flood.stage", Le
 ])
 def test_corroboration_counts_independent_sources(rules: tuple, floor: int, holds: bool) -> None:
     scores = {"haimen": score("haimen", Hazard.FLOOD, 4, START, floor=floor, rules=rules)}
-    assert corroboration(scores, {"haimen": 4})["holds"] is holds
+    assert corroboration(scores, opened(haimen=4))["holds"] is holds
+
+
+def opened(**levels: int) -> Change:
+    return Change(MsgType.ALERT, levels, {}, ("open",))
 
 
 def test_one_uncorroborated_town_is_enough_to_ask_a_person() -> None:
     scores = {"haimen": score("haimen", Hazard.FLOOD, 4, START, rules=(RAIN, STAGE)), "linjiang": score("linjiang", Hazard.FLOOD, 4, START)}
-    assert corroboration(scores, {"haimen": 4, "linjiang": 4})["holds"] is False
-    assert corroboration(scores, {"haimen": 4, "unknown": 4})["holds"] is False
-    assert corroboration(scores, {})["holds"] is False
+    assert corroboration(scores, opened(haimen=4, linjiang=4))["holds"] is False
+    assert corroboration(scores, opened(haimen=4, unknown=4))["holds"] is False
+    assert corroboration(scores, opened())["holds"] is False
+
+
+def test_what_is_in_force_is_asked_about_only_where_nothing_is_raised() -> None:
+    scores = {"haimen": score("haimen", Hazard.FLOOD, 4, START, rules=(RAIN, STAGE)), "linjiang": score("linjiang", Hazard.FLOOD, 4, START)}
+    levels = {"haimen": 4, "linjiang": 4}
+    assert corroboration(scores, Change(MsgType.UPDATE, levels, {"linjiang": 4}, ("up",)))["holds"] is True
+    assert corroboration(scores, Change(MsgType.UPDATE, levels, levels, ("renew",)))["holds"] is False
 
 
 def test_a_sender_a_world() -> None:
