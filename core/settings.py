@@ -11,7 +11,7 @@ import binascii
 import ipaddress
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -19,6 +19,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigError
 from core.model import Status
+
+if TYPE_CHECKING:
+    import ssl
 
 #: Lower-cased values that are nobody's secret.
 WEAK = {"", "admin", "password", "changeme", "change-me", "default", "secret", "token", "test", "fengsui", "123456", "12345678"}
@@ -41,9 +44,10 @@ class Settings(BaseSettings):
     sms_url: str = TWILIO
     sms_callback_url: str = ""
     broker_host: str = "127.0.0.1"
-    broker_port: int = Field(default=1883, ge=0, le=65535)
+    broker_port: int = Field(default=0, ge=0, le=65535)  # 0: 8883 with TLS, 1883 without
     broker_protocol: int = Field(default=5, ge=4, le=5)  # 5 is MQTT 5, 4 is MQTT 3.1.1
     broker_user: str = ""
+    broker_ca: str = ""  # PEM file of the authority that vouches for the broker; empty: those that the system trusts
     broker_password: SecretStr = SecretStr("")
     twilio_account: str = ""
     twilio_token: SecretStr = SecretStr("")
@@ -125,6 +129,28 @@ class Settings(BaseSettings):
         faults += [f"FENGSUI_{name} 与其他密钥相同 / shared with another secret"
                    for name, value in values.items() if value and list(values.values()).count(value) > 1]
         return faults
+
+    @property
+    def broker(self) -> tuple[str, int]:
+        """Host and port of the MQTT broker."""
+        return self.broker_host, self.broker_port or (8883 if self._broker_is_sealed else 1883)
+
+    @property
+    def _broker_is_sealed(self) -> bool:
+        return bool(self.broker_ca) or not is_loopback(self.broker_host)
+
+    def broker_tls(self) -> ssl.SSLContext | None:
+        """How the broker is spoken to (R23): by TLS wherever it is not this machine, and on this machine where an authority is named; None: in the
+        clear. ConfigError for an authority that cannot be read."""
+        if not self._broker_is_sealed:
+            return None
+        import ssl
+
+        try:
+            return ssl.create_default_context(cafile=self.broker_ca or None)
+        except OSError as error:  # also ssl.SSLError
+            raise ConfigError(f"FENGSUI_BROKER_CA 不是可用的 PEM 证书文件 / not a PEM file of certificates: {type(error).__name__}",
+                              hint="fengsui broker certificate --host 主机名") from None
 
     @property
     def sms_is_sandboxed(self) -> bool:

@@ -18,8 +18,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from core.county import Feed
-from core.errors import FetchError
-from core.settings import Settings
+from core.errors import ConfigError, FetchError
+from core.settings import Settings, secret
 
 SESSION_S = 7 * 24 * 3600
 #: Messages the broker may have under way to us. Brokers cap it lower, mosquitto at 20 unless told otherwise.
@@ -41,24 +41,38 @@ class Session:
             mqtt.CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTProtocolVersion(settings.broker_protocol), manual_ack=True,
             clean_session=None if self.five else False,
         )
-        if settings.broker_user:
-            client.username_pw_set(settings.broker_user, settings.broker_password.get_secret_value())
         client.on_connect = self._connected
         client.on_subscribe = lambda _c, _u, _mid, codes, _p: self._events.put("refused" if any(c.is_failure for c in codes) else "ready")
         client.on_unsubscribe = lambda _c, _u, _mid, _codes, _p: self._events.put("read")
         client.on_message = lambda _c, _u, message: self.messages.put(message)
         self.client = client
-        live = urlsplit(feed.address) if settings.mode == "live" else None
-        if live is not None and live.scheme == "mqtts":
-            client.tls_set()
-        host = (live.hostname if live else None) or settings.broker_host
-        port = (live.port if live else None) or settings.broker_port
+        host, port = self._place(settings)
         try:
             client.connect(host, port, keepalive=60, **self._options())
         except (OSError, ValueError) as error:
             raise FetchError(f"{feed.feed}: the broker cannot be reached ({type(error).__name__})") from error
         client.loop_start()
         self._wait()
+
+    def _place(self, settings: Settings) -> tuple[str, int]:
+        """Host and port, the client told how to speak there: to our own broker as the settings say, to another's (an address with a host in it) with the
+        feed's own secret `user:password`, which goes nowhere in the clear."""
+        other = urlsplit(self.feed.address) if settings.mode == "live" else None
+        if other is None or not other.hostname:
+            if settings.broker_user:
+                self.client.username_pw_set(settings.broker_user, settings.broker_password.get_secret_value())
+            if tls := settings.broker_tls():
+                self.client.tls_set_context(tls)
+            return settings.broker
+        sealed = other.scheme == "mqtts"
+        if sealed:
+            self.client.tls_set()
+        if self.feed.secret:
+            if not sealed:
+                raise ConfigError(f"数据源 {self.feed.feed}: 密钥不能明文传送 / a secret does not travel in the clear", hint="address: mqtts://…")
+            user, _, password = secret(self.feed.secret).partition(":")
+            self.client.username_pw_set(user, password)
+        return other.hostname, other.port or (8883 if sealed else 1883)
 
     def _options(self) -> dict[str, Any]:
         if not self.five:

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILES = ("compose.yaml", "compose.celery.yaml")
-ONE_MACHINE = {"postgres", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
+ONE_MACHINE = {"postgres", "broker-certificate", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
                "push-gateway", "sms-receipts"}
 SECRETS = ("FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "BROKER_PASSWORD", "TWILIO_TOKEN", "SEAL_KEY")
 
@@ -92,6 +92,21 @@ def test_ports_stay_on_this_machine(compose: dict[str, Any]) -> None:
 def test_the_broker_refuses_strangers_and_keeps_messages() -> None:
     text = (DOCKER / "mosquitto.conf").read_text(encoding="utf-8")
     assert "allow_anonymous false" in text and "max_queued_messages 100000" in text
+    assert re.findall(r"^listener .*", text, re.MULTILINE) == ["listener 8883"] and "keyfile" in text, "nothing in the clear"
+
+
+def test_the_brokers_certificate_is_made_once_and_found_by_both_ends(compose: dict[str, Any]) -> None:
+    from console.certificate import FILES
+
+    service, broker = compose["services"]["broker-certificate"], compose["services"]["mosquitto"]
+    said = service["command"]
+    assert said[said.index("--host") + 1] == compose["x-airflow-common"]["environment"]["FENGSUI_BROKER_HOST"] and "--keep" in said
+    assert service["volumes"] == [f"broker-certificate:{said[said.index('--out') + 1]}"] and not service["depends_on"]
+    assert broker["depends_on"] == {"broker-certificate": {"condition": "service_completed_successfully"}}
+    text = (DOCKER / "mosquitto.conf").read_text(encoding="utf-8")
+    assert "broker-certificate:/mosquitto/broker:ro" in broker["volumes"] and all(f"/mosquitto/broker/{name}" in text for name in FILES[1:])
+    folder = compose["x-airflow-common"]["environment"]["FENGSUI_BROKER_CA"].removesuffix(f"/{FILES[0]}")
+    assert f"broker-certificate:{folder}:ro" in compose["x-airflow-common"]["volumes"]
 
 
 def test_the_image_is_hash_pinned_runs_as_nobody_special_and_copies_what_exists() -> None:
