@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.county import County, load_county
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from core.lake import Lake
 
 
+#: How far back a board and a summary look: last year's storm is the ledger's, not tonight's. What is in force or waits is shown however old it is.
+PERIOD = timedelta(days=7)
 #: Seconds after which an assessment is no longer that of now: three passes of its cron net were missed.
 STALE_S = 1800.0
 

@@ -1,4 +1,4 @@
-"""The feeds as people see them at a time: health judged anew, the ladder, last reading, age, records today and in all."""
+"""The feeds as people see them at a time: health judged anew, the ladder, last reading, age, records today and of the period."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from connectors.health import evaluate, rungs
+from console.context import PERIOD
 from core.ledger import FeedHealthRow
 from core.ledger import tables as t
 from core.times import SHANGHAI, iso, parse_iso
@@ -26,7 +27,7 @@ def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     health = {row["feed"]: FeedHealthRow(**row) for row in tx.execute(select(t.feed_health)).mappings()}
     c = t.feed_run.c
     sums = (func.sum(c.records).label("records"), func.sum(c.set_aside).label("aside"), func.count().label("runs"))
-    totals = {row.feed: row for row in tx.execute(select(c.feed, *sums).where(c.at <= iso(now)).group_by(c.feed))}
+    totals = {row.feed: row for row in tx.execute(select(c.feed, *sums).where(c.at >= iso(now - PERIOD), c.at <= iso(now)).group_by(c.feed))}
     midnight = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
     today = dict(tx.execute(select(c.feed, func.sum(c.records)).where(c.at >= iso(midnight), c.at <= iso(now)).group_by(c.feed)).tuples().all())
     rows = []

@@ -7,16 +7,17 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select, tuple_
 
+from console.context import PERIOD
 from console.feedrows import feeds
-from core.ledger import score_from_json
+from core.ledger import scores_of
 from core.ledger import tables as t
-from core.model import DeliveryState, Hazard, Level
+from core.model import AlertState, DeliveryState, Hazard, Level
 from core.times import iso, parse_iso
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from console.context import Context
     from core.model import RiskScore
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 HANDED = {DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED}
 #: Not handed over yet; SENDING is not known yet.
 WAITING = {DeliveryState.PLANNED, DeliveryState.PENDING, DeliveryState.SENDING}
+OPEN = (AlertState.DRAFT, AlertState.REVIEW, AlertState.APPROVED, AlertState.ISSUED)
 TIME_LINE = ("reading_at", "assessed_at", "drafted_at", "decided_at", "issued_at", "first_handed_at", "last_handed_at", "acknowledged_at")
 
 
 def collect(ctx: Context, now: datetime) -> dict[str, Any]:
-    """Everything a duty officer wants to know at `now` (aware): feeds, towns, alerts, deliveries, paths. Times are ISO UTC."""
+    """Everything a duty officer wants to know at `now` (aware) of the last PERIOD: feeds, towns, alerts, deliveries, paths. Times are ISO UTC."""
     with ctx.ledger.begin() as tx:
         return {
             "county": ctx.county.name,
@@ -38,8 +40,8 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "feeds": feeds(tx, ctx, now),
             "towns": towns(tx, ctx, now),
             "alerts": alerts(tx, ctx, now),
-            "sms": sms(tx, ctx),
-            "broadcast": broadcast(tx),
+            "sms": sms(tx, ctx, now),
+            "broadcast": broadcast(tx, now),
             "duty": duty(tx),
             "audience": audience(tx, ctx),
         } | newest(tx, ctx, now)
@@ -67,35 +69,50 @@ def audience(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
     return rows
 
 
+def shown(now: datetime) -> ColumnElement[bool]:
+    """Which alert versions are of the period, or still in force, or wait."""
+    v = t.alert_version.c
+    return or_(v.drafted_at >= iso(now - PERIOD), v.state.in_(OPEN))
+
+
+def of_shown(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Which rows of a table belong to such versions."""
+    v = t.alert_version.c
+    return tuple_(table.c.alert_id, table.c.version).in_(select(v.alert_id, v.version).where(shown(now)))
+
+
 def towns(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
-    """One row a town and hazard: the highest level so far with its time and reason, and the level and ceiling at `now`."""
+    """One row a town and hazard: the highest level of the period with its time and reason, and the level and ceiling at `now`."""
     from rules import priority
 
     a = t.assessment.c
-    past = a.at <= iso(now)
-    latest = tx.execute(select(func.max(a.at)).where(past)).scalar()
+    past = (a.at >= iso(now - PERIOD)) & (a.at <= iso(now))
+    latest = tx.execute(select(func.max(a.at)).where(a.at <= iso(now))).scalar()
     if latest is None:
         return []
     order = (a.level.desc(), a.score.desc(), a.at)
     ranked = select(
-        a.town, a.hazard, a.at, a.level, a.floor, a.proved, a.body,
+        a.town, a.hazard, a.at, a.level, a.floor, a.proved,
         func.row_number().over(partition_by=(a.town, a.hazard), order_by=order).label("rank"),
-    ).where(past).subquery()
+    ).where(past | (a.at == latest)).subquery()
     peaks = {(r.town, r.hazard): r for r in tx.execute(select(ranked).where(ranked.c.rank == 1))}
     current = {(r.town, r.hazard): r for r in tx.execute(select(t.assessment).where(a.at == latest))}
-    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).where(past).group_by(a.town, a.hazard)).all())
+    highest = dict(tx.execute(select(a.town + "/" + a.hazard, func.max(a.ceiling)).where(past | (a.at == latest)).group_by(a.town, a.hazard)).all())
+    told = {at: {(s.town, str(s.hazard)): s for s in scores_of(tx, at)} for at in {latest, *(r.at for r in peaks.values() if r.level)}}
     rows = []
     for town in ctx.county.towns:
         for hazard in ctx.county.hazards:
-            peak, last = peaks.get((town.key, hazard)), current.get((town.key, hazard))
+            key = town.key, str(hazard)
+            peak, last = peaks.get(key), current.get(key)
             if peak is None or last is None:
                 continue
+            score = told[latest][key]
             rows.append({
                 "town": town.key, "name": town.name, "hazard": str(hazard), "hazard_zh": hazard.zh,
                 "peak": peak.level, "peak_at": peak.at, "peak_floor": peak.floor, "peak_proved": peak.proved,
-                "reason": json.loads(peak.body).get("reason", ""), "peak_ceiling": highest[f"{town.key}/{hazard}"],
+                "reason": told[peak.at][key].reason if peak.level else "", "peak_ceiling": highest["/".join(key)],
                 "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent), "at": last.at,
-                "synthetic": _synthetic(last.body), "priority": priority(last.score, town, ctx.county), **_told(score_from_json(last.body)),
+                "synthetic": any(e.synthetic for e in score.evidence if e.values), "priority": priority(last.score, town, ctx.county), **_told(score),
             })
     return rows
 
@@ -105,18 +122,13 @@ def _told(score: RiskScore) -> dict[str, Any]:
     return {"reason_now": score.reason, "told": score.told(), "outlook": score.outlook, "chances": {k: list(v) for k, v in score.chances.items()}}
 
 
-def _synthetic(body: str) -> bool:
-    """Whether anything that an assessment rests on is synthetic."""
-    return any(item.get("synthetic") for item in json.loads(body).get("evidence", ()) if item.get("values"))
-
-
 def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
-    """One row an alert version, oldest first, with its time line and where its CAP file lies."""
-    rows = []
+    """One row an alert version that is `shown`, oldest first, with its time line and where its CAP file lies."""
+    rows, v = [], t.alert_version.c
     approvals = defaultdict(list)
-    for row in tx.execute(select(t.approval).order_by(t.approval.c.at, t.approval.c.role.desc())).mappings():
+    for row in tx.execute(select(t.approval).where(of_shown(t.approval, now)).order_by(t.approval.c.at, t.approval.c.role.desc())).mappings():
         approvals[row["alert_id"], row["version"]].append({k: row[k] for k in ("officer", "role", "decision", "at", "note")})
-    for row in tx.execute(select(t.alert_version).order_by(t.alert_version.c.drafted_at, t.alert_version.c.alert_id, t.alert_version.c.version)).mappings():
+    for row in tx.execute(select(t.alert_version).where(shown(now)).order_by(v.drafted_at, v.alert_id, v.version)).mappings():
         body = json.loads(row["body"])
         audience = json.loads(row["audience"] or "{}")
         rows.append({
@@ -130,8 +142,8 @@ def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     return rows
 
 
-def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
-    """SMS handed over and delivered, by town and by group (a resident of two groups counts in both); who held the same already is not counted."""
+def sms(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:
+    """SMS of the period handed over and delivered, by town and by group (a resident of two groups counts in both); who held the same already is not counted."""
     from notifiers.history import NOTHING, SAME
 
     by_town: dict[str, Counter[str]] = defaultdict(Counter)
@@ -139,7 +151,7 @@ def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
     total: Counter[str] = Counter()
     d = t.delivery.c
     query = select(d.town, d.groups, d.state, func.count().label("n")).where(
-        d.channel == "sms", d.code.not_in((SAME, NOTHING))).group_by(d.town, d.groups, d.state)
+        d.channel == "sms", d.code.not_in((SAME, NOTHING)), of_shown(t.delivery, now)).group_by(d.town, d.groups, d.state)
     for row in tx.execute(query):
         state = DeliveryState(row.state)
         for mark in ("planned", *(["handed"] if state in HANDED else []), "waiting" if state in WAITING else state.value):
@@ -156,12 +168,13 @@ def sms(tx: Connection, ctx: Context) -> dict[str, Any]:
     }
 
 
-def broadcast(tx: Connection) -> dict[str, Any]:
-    """Loudspeakers by what became of each frame; those never reached are named."""
+def broadcast(tx: Connection, now: datetime) -> dict[str, Any]:
+    """Loudspeakers of the period by what became of each frame; those never reached are named."""
     d = t.delivery.c
-    by_state: Counter[str] = Counter(dict(tx.execute(select(d.state, func.count()).where(d.channel == "broadcast").group_by(d.state)).tuples().all()))
-    reached = {r for (r,) in tx.execute(select(d.recipient).where(d.channel == "broadcast", d.state == DeliveryState.DELIVERED).distinct())}
-    tried = select(d.recipient).where(d.channel == "broadcast", d.state != DeliveryState.PLANNED).distinct()  # what waits for a signature was not missed
+    mine = (d.channel == "broadcast") & of_shown(t.delivery, now)
+    by_state: Counter[str] = Counter(dict(tx.execute(select(d.state, func.count()).where(mine).group_by(d.state)).tuples().all()))
+    reached = {r for (r,) in tx.execute(select(d.recipient).where(mine, d.state == DeliveryState.DELIVERED).distinct())}
+    tried = select(d.recipient).where(mine, d.state != DeliveryState.PLANNED).distinct()  # what waits for a signature was not missed
     everyone = {r for (r,) in tx.execute(tried)}
     return {"frames": dict(by_state), "reached": sorted(reached), "not_reached": sorted(everyone - reached)}
 

@@ -68,7 +68,7 @@ def _feeds(out: Console, data: dict[str, Any]) -> None:
 
 
 def _towns(out: Console, data: dict[str, Any]) -> None:
-    table = _table("镇街风险 / towns by hazard and level", "镇街 town", "灾种 hazard", "最高 peak", "时间 at", "官方下限 floor",
+    table = _table("镇街风险（七天内）/ towns by hazard and level, last 7 days", "镇街 town", "灾种 hazard", "最高 peak", "时间 at", "官方下限 floor",
                    "不能排除 ceiling", "现在 now", "理由 reason")
     for row in data["towns"]:
         if row["peak"] or row["level"]:

@@ -2,6 +2,6 @@
 
 from core.ledger.audit import AuditReport, verify_audit
 from core.ledger.codec import score_from_json, score_to_json
-from core.ledger.store import FeedHealthRow, HoldRow, Ledger
+from core.ledger.store import FeedHealthRow, HoldRow, Ledger, scores_of
 
-__all__ = ["AuditReport", "FeedHealthRow", "HoldRow", "Ledger", "score_from_json", "score_to_json", "verify_audit"]
+__all__ = ["AuditReport", "FeedHealthRow", "HoldRow", "Ledger", "score_from_json", "score_to_json", "scores_of", "verify_audit"]

@@ -8,11 +8,31 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.model import Evidence, Fusion, Hazard, Level, RiskScore
 from core.signing import canonical
 from core.times import iso, parse_iso
+
+#: Scores in one packed part.
+PART = 512
+
+
+def packed(texts: Sequence[str]) -> Iterator[bytes]:
+    """Texts of score_to_json as compressed parts of PART lines: the same texts give the same bytes."""
+    for first in range(0, len(texts), PART):
+        yield zlib.compress("\n".join(texts[first : first + PART]).encode(), 6)
+
+
+def unpacked(parts: Iterable[bytes]) -> Iterator[str]:
+    """The texts of `packed`, in their order; ValueError for what is none."""
+    for part in parts:
+        try:
+            yield from zlib.decompress(part).decode().split("\n")
+        except zlib.error as error:
+            raise ValueError(f"packed evidence cannot be read: {error}") from None
 
 
 def score_to_json(score: RiskScore) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.ledger import audit as chain
 from core.ledger import tables as t
-from core.ledger.codec import finite, score_from_json, score_to_json
+from core.ledger.codec import finite, packed, score_from_json, score_to_json, unpacked
 from core.ledger.counters import next_value
 from core.ledger.engine import alone, connect, reading, writing
 from core.model import RiskScore
@@ -50,6 +50,12 @@ class HoldRow:
     updated_at: str
     pending_since: str | None = None
     excluded: str = ""
+
+
+def scores_of(tx: Connection, at: str) -> list[RiskScore]:
+    """The scores of the assessment at `at` (ISO UTC text), by town and hazard."""
+    parts = tx.execute(select(t.evidence.c.body).where(t.evidence.c.at == at).order_by(t.evidence.c.part)).scalars()
+    return [score_from_json(text) for text in unpacked(parts)]
 
 
 class Ledger:
@@ -106,22 +112,25 @@ class Ledger:
 
     def save_scores(self, tx: Connection, at: datetime, scores: list[RiskScore], newest_reading: datetime | None = None) -> None:
         """Replace the assessment of `at`."""
-        tx.execute(delete(t.assessment).where(t.assessment.c.at == iso(at)))
+        for table in (t.assessment, t.evidence):
+            tx.execute(delete(table).where(table.c.at == iso(at)))
+        scores = sorted(scores, key=lambda s: (s.town, s.hazard))
         rows = [{
             "at": iso(at), "town": s.town, "hazard": str(s.hazard), "level": int(s.level), "ceiling": int(s.ceiling),
             "proved": int(s.proved), "floor": int(s.floor), "score": finite(s.score) or 0.0, "silent": canonical(list(s.silent)),
-            "newest_reading": iso(newest_reading) if newest_reading else None, "body": score_to_json(s),
+            "newest_reading": iso(newest_reading) if newest_reading else None,
         } for s in scores]
         if rows:
             tx.execute(insert(t.assessment), rows)
+            parts = packed([score_to_json(s) for s in scores])
+            tx.execute(insert(t.evidence), [{"at": iso(at), "part": part, "body": body} for part, body in enumerate(parts)])
 
     def scores(self, at: datetime | None = None, *, until: datetime | None = None) -> list[RiskScore]:
-        """The scores of the assessment at `at`, or of the newest one (not later than `until`); empty when there is none."""
+        """The scores of the assessment at `at`, or of the newest one (not later than `until`), by town and hazard; empty when there is none."""
         newest = select(sa.func.max(t.assessment.c.at)).where(t.assessment.c.at <= iso(until) if until else sa.true())
         with self.read() as tx:
             when = iso(at) if at else tx.execute(newest).scalar()
-            query = select(t.assessment.c.body).where(t.assessment.c.at == when).order_by(t.assessment.c.town, t.assessment.c.hazard)
-            return [score_from_json(body) for (body,) in tx.execute(query)]
+            return scores_of(tx, when) if when else []
 
     def newest_reading(self, at: datetime) -> datetime | None:
         """Time of the newest reading that the assessment at `at` had seen."""

@@ -56,7 +56,7 @@ watermark = Table(
     Column("position", Text, nullable=False),
 )
 
-#: One row a town, hazard and assessment; `body` is the whole RiskScore.
+#: One row a town, hazard and assessment: what is looked for; the whole RiskScores lie in `evidence`.
 assessment = Table(
     "assessment", metadata,
     Column("at", String(32), primary_key=True), Column("town", String(16), primary_key=True),
@@ -64,7 +64,14 @@ assessment = Table(
     Column("level", Integer, nullable=False), Column("ceiling", Integer, nullable=False),
     Column("proved", Integer, nullable=False), Column("floor", Integer, nullable=False),
     Column("score", Float, nullable=False), Column("silent", Text, nullable=False),
-    Column("newest_reading", String(32), nullable=True), Column("body", Text, nullable=False),
+    Column("newest_reading", String(32), nullable=True),
+)
+
+#: The RiskScores of one assessment by town and hazard, some hundreds a part, packed (codec.packed): what a county says of itself every ten minutes is
+#: nearly the same again and again.
+evidence = Table(
+    "evidence", metadata,
+    Column("at", String(32), primary_key=True), Column("part", Integer, primary_key=True, autoincrement=False), Column("body", LargeBinary, nullable=False),
 )
 
 #: Hysteresis memory of one rule in one town.

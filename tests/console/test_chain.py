@@ -25,6 +25,7 @@ from console.steps import BEFORE, TickReport, tick
 from console.world import World
 from core.ledger import tables as t
 from core.ledger import verify_audit
+from core.ledger.codec import unpacked
 from core.model import Hazard, Level, RiskScore
 
 COUNTY = Path(__file__).resolve().parents[2] / "county" / "haimen"
@@ -55,7 +56,7 @@ def play(outside: World, ctx: Context, broken: dict[str, str]) -> Played:
     """The storm's times, then one more with the feeds under the paths of `broken` failing in their ways, then everything to the people's phones."""
     scores = [step(outside, ctx, at) for at in STORM]
     with ctx.ledger.begin() as tx:
-        assessed = list(tx.execute(select(t.assessment.c.body).order_by(t.assessment.c.at, t.assessment.c.town, t.assessment.c.hazard)).scalars())
+        assessed = list(unpacked(tx.execute(select(t.evidence.c.body).order_by(t.evidence.c.at, t.evidence.c.part)).scalars()))
         drafted = list(tx.execute(select(t.alert_version.c.body).order_by(t.alert_version.c.alert_id, t.alert_version.c.version)).scalars())
     for path, kind in broken.items():
         outside.fault(path, kind)

@@ -22,6 +22,7 @@ from console.context import Context
 from core import alerts, cap
 from core.alerts.states import body_of
 from core.ledger import tables as t
+from core.ledger.codec import unpacked
 from core.pii import MASK, mask
 from core.settings import Settings
 from core.times import iso
@@ -46,7 +47,7 @@ class Chain:
         self.page, self.home = render(ctx, NIGHT + timedelta(minutes=5)), home
         with ctx.ledger.read() as tx:
             self.bodies = [body_of(row) for row in tx.execute(select(t.alert_version).order_by(t.alert_version.c.alert_id)).mappings()]
-            self.stored = [row.body for row in tx.execute(select(t.assessment).order_by(t.assessment.c.town, t.assessment.c.hazard))]
+            self.stored = list(unpacked(tx.execute(select(t.evidence.c.body)).scalars()))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from rules_world import Scenario as Tables
 import rules
 from core.errors import ConfigError
 from core.ledger import score_to_json, verify_audit
+from core.ledger.codec import packed, unpacked
 from core.model import Batch, Circle, Flag, Hazard, Level, MsgType, TrackPoint
 from core.times import parse_local
 from rules.assess import AssessReport
@@ -135,7 +136,7 @@ def test_two_runs_with_one_clock_are_equal_byte_for_byte(tmp_path: Path) -> None
         reports = replay(world, STORM, beijing("07-26 00:00"), beijing("07-26 06:00"))
         bodies.append([score_to_json(s) for r in reports.values() for s in r.scores])
         with sqlite3.connect(tmp_path / name / "ledger.db") as db:
-            bodies[-1] += [str(row) for table in ("assessment", "hold", "audit", "duty_log") for row in db.execute(f"select * from {table} order by 1, 2, 3")]
+            bodies[-1] += [str(row) for table in ("assessment", "evidence", "hold", "audit", "duty_log") for row in db.execute(f"select * from {table} order by 1, 2, 3")]
         assert verify_audit(world.ledger).broken_at is None
     assert bodies[0] == bodies[1]
 
@@ -321,7 +322,9 @@ def test_explain_notices_a_stored_score_that_the_lake_does_not_give(tmp_path: Pa
     world.calm(now)
     step(world, now)
     with sqlite3.connect(tmp_path / "ledger.db") as db:
-        db.execute("update assessment set body = replace(body, '\"proved\":0', '\"proved\":3') where town = 'haimen' and hazard = 'flood'")
+        (body,) = db.execute("select body from evidence").fetchone()
+        texts = [text.replace('"proved":0', '"proved":3') if '"town":"haimen"' in text and '"hazard":"flood"' in text else text for text in unpacked([body])]
+        db.execute("update evidence set body = ?", tuple(packed(texts)))
     told = rules.explain(town="haimen", hazard=Hazard.FLOOD, at=now, county=world.county, lake=world.lake, ledger=world.ledger)
     assert not told.matches and "proved" in told.differences
 

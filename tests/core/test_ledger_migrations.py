@@ -1,0 +1,68 @@
+"""A ledger of an older release opens with everything that it knew, and goes back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+import core.ledger
+from core.ledger import Ledger, score_from_json, score_to_json
+from core.ledger import tables as t
+from core.ledger.codec import PART
+from core.model import Evidence, Hazard, Level, RiskScore
+
+NOW = datetime(2021, 7, 25, tzinfo=UTC)
+
+
+def score(town: str, hazard: Hazard, at: datetime) -> RiskScore:
+    proof = Evidence(rule="flood.rainstorm", title="暴雨", pack="cn/rainstorm", pack_hash="ab" * 32, level=Level.BLUE, ceiling=Level.BLUE, score=30.0,
+                     values={"rain_3h": 62.0}, units={"rain_3h": "mm"}, conditions={"blue": ("rain_3h >= 50 mm", True)})
+    return RiskScore(town=town, hazard=hazard, time=at, level=Level.BLUE, ceiling=Level.RED, proved=Level.BLUE, floor=Level.NONE, score=30.0, evidence=(proof,),
+                     reason="3小时雨量62毫米\n两行")
+
+
+def moved(url: str, revision: str, direction: str) -> None:
+    engine, config = sa.create_engine(url), Config()
+    config.set_main_option("script_location", str(Path(core.ledger.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        getattr(command, direction)(config, revision)
+    engine.dispose()
+
+
+def bodies(url: str) -> dict[tuple[str, str, str], str]:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = {tuple(row[:3]): row[3] for row in connection.execute(sa.text("select at, town, hazard, body from assessment"))}
+    engine.dispose()
+    return found  # type: ignore[return-value]
+
+
+def test_evidence_of_the_first_release_is_packed_and_unpacked_without_a_change(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    moved(url, "0001", "upgrade")
+    towns = [f"t{n:03d}" for n in range(PART // 2 + 3)]  # one part is not enough
+    scores = [score(town, hazard, at) for at in (NOW, NOW + timedelta(hours=1)) for town in towns for hazard in (Hazard.FLOOD, Hazard.TYPHOON)]
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(
+            "insert into assessment (at, town, hazard, level, ceiling, proved, floor, score, silent, newest_reading, body)"
+            " values (:at, :town, :hazard, 1, 4, 1, 0, 30, '[]', null, :body)"),
+            [{"at": s.time.isoformat(), "town": s.town, "hazard": str(s.hazard), "body": score_to_json(s)} for s in scores])
+    engine.dispose()
+    before = bodies(url)
+    ledger = Ledger.open(url)
+    for at in (NOW, NOW + timedelta(hours=1)):
+        assert ledger.scores(at) == [score_from_json(before[at.isoformat(), s.town, str(s.hazard)]) for s in scores if s.time == at]
+    with ledger.read() as tx:
+        size = tx.execute(sa.select(sa.func.sum(sa.func.length(t.evidence.c.body)))).scalar_one()
+        assert tx.execute(sa.select(sa.func.count()).select_from(t.evidence)).scalar_one() == 4
+    assert size * 10 < sum(len(body) for body in before.values())
+    ledger.close()
+    moved(url, "0001", "downgrade")
+    assert bodies(url) == before
