@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from sqlalchemy import or_, select, update
 
@@ -19,6 +20,8 @@ from notifiers.registry import CHANNELS
 from notifiers.timeline import stamp
 
 d, v = t.delivery.c, t.alert_version.c
+#: So long after a version's end receipts still move its time line; what comes later stands with its delivery. All the versions of years would be asked otherwise.
+HEARD = timedelta(days=2)
 
 
 def sweep(job: Job) -> None:
@@ -80,9 +83,10 @@ def await_receipts(job: Job) -> None:
 
 
 def write_times(job: Job) -> None:
-    """The time line of every version that has handed something over, and one row in the audit chain where this call did."""
+    """The time line of every version that has handed something over and may still hear of it, and one row in the audit chain where this call did."""
+    recent = v.issued_at.is_not(None) & (v.expires > iso(job.ticker.now() - HEARD))
     with job.ledger.begin() as tx:
-        for ref in tx.execute(select(v.alert_id, v.version).where(v.issued_at.is_not(None))).tuples().all():
+        for ref in tx.execute(select(v.alert_id, v.version).where(recent)).tuples().all():
             stamp(tx, (ref[0], ref[1]))
         if job.outcomes["accepted"]:
             names = sorted(version.name for version in job.versions.values())
