@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,8 @@ from ruamel.yaml import YAML
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILES = ("compose.yaml", "compose.celery.yaml")
-ONE_MACHINE = {"postgres", "broker-certificate", "mosquitto", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
-               "push-gateway", "sms-receipts"}
+ONE_MACHINE = {"postgres", "broker-certificate", "mosquitto", "airflow-init", "airflow-apiserver",
+               "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-clean", "push-gateway", "sms-receipts"}
 SECRETS = ("FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "BROKER_PASSWORD", "TWILIO_TOKEN", "SEAL_KEY")
 
 
@@ -82,6 +86,17 @@ def test_each_gateway_is_a_command_of_ours_and_shares_the_state(compose: dict[st
     given = command.make_context("gateway", list(service["command"][1:]), parent=click.Context(context.command)).params
     assert (given["feed"], given["port"]) == (feed, port) and service["ports"] == [f"127.0.0.1:{port}:{port}"] and str(port) in service["healthcheck"]["test"][-1]
     assert "fengsui-state:/var/lib/fengsui" in service["volumes"]
+
+
+def test_airflows_own_records_are_cleaned_in_its_own_words(compose: dict[str, Any], tmp_path: Path) -> None:
+    service = compose["services"]["airflow-clean"]
+    (text,) = service["command"]
+    stub = 'airflow() { printf "%s\\n" "$@"; }; find() { printf "find %s\\n" "$*"; }; sleep() { exit; }; ' + text.replace("$$", "$")
+    *words, removed = subprocess.run([*service["entrypoint"], stub], check=True, capture_output=True, text=True).stdout.split("\n")[:-1]
+    assert removed == "find /opt/airflow/logs -type f -mtime +60 -delete" and "airflow-logs:/opt/airflow/logs" in compose["x-airflow-common"]["volumes"]
+    parse = "import sys; from airflow.cli.cli_parser import get_parser; told = get_parser().parse_args(sys.argv[1:]); print(told.clean_before_timestamp.date())"
+    done = subprocess.run([sys.executable, "-c", parse, *words], check=True, capture_output=True, text=True, env=os.environ | {"AIRFLOW_HOME": str(tmp_path)})
+    assert datetime.now(UTC).date() - date.fromisoformat(done.stdout.split()[-1]) in (timedelta(days=60), timedelta(days=61))
 
 
 def test_ports_stay_on_this_machine(compose: dict[str, Any]) -> None:
