@@ -41,13 +41,14 @@ def past(ledger: Ledger | None, entries: Iterable[Entry]) -> dict[str, Past]:
     if ledger is None:
         return {e.rule.id: Past(change=_file(e)) for e in entries}
     with ledger.read() as tx:
-        return {e.rule.id: _past(tx, e) for e in entries}
+        used = {pack: _first_used(tx, pack, text) for pack, text in {(e.pack.pack, e.pack.hash) for e in entries}}  # once a pack: each looks through years
+        return {e.rule.id: _past(tx, e, used[e.pack.pack]) for e in entries}
 
 
-def _past(tx: Connection, entry: Entry) -> Past:
+def _past(tx: Connection, entry: Entry, used: str) -> Past:
     promoted, skilled = (_newest(tx, action, entry.rule.id) for action in ("promote_rule", "rule_skill"))
     change = f"{_when(promoted)} 由 {promoted.actor} 转正：{json.loads(promoted.payload).get('why', '')}" if promoted else ""
-    text = "；".join(part for part in (change, _first_used(tx, entry)) if part)
+    text = "；".join(part for part in (change, used) if part)
     return Past(change=text or _file(entry), skill=json.loads(skilled.payload) if skilled else None, skill_at=_when(skilled) if skilled else "")
 
 
@@ -56,16 +57,16 @@ def _newest(tx: Connection, action: str, subject: str) -> Any:
     return tx.execute(select(t.audit).where(a.action == action, a.subject == subject).order_by(a.seq.desc()).limit(1)).first()
 
 
-def _first_used(tx: Connection, entry: Entry) -> str:
-    """When the pack's present text was first used for an assessment, and whether another text was used before; "" when never."""
+def _first_used(tx: Connection, pack: str, text: str) -> str:
+    """When a pack's present text (by its hash) was first used for an assessment, and whether another text was used before; "" when never."""
     a = t.audit.c
-    used = select(t.audit).where(a.action == "assess", a.payload.contains(f'"{entry.pack.pack}":"{entry.pack.hash}"', autoescape=True)).order_by(a.seq).limit(1)
+    used = select(t.audit).where(a.action == "assess", a.payload.contains(f'"{pack}":"{text}"', autoescape=True)).order_by(a.seq).limit(1)
     first = tx.execute(used).first()
     if first is None:
         return ""
-    before = tx.execute(select(a.payload).where(a.action == "assess", a.seq < first.seq, a.payload.contains(f'"{entry.pack.pack}":"', autoescape=True))
+    before = tx.execute(select(a.payload).where(a.action == "assess", a.seq < first.seq, a.payload.contains(f'"{pack}":"', autoescape=True))
                         .order_by(a.seq.desc()).limit(1)).scalar()
-    former = json.loads(before)["packs"].get(entry.pack.pack, "") if before else ""
+    former = json.loads(before)["packs"].get(pack, "") if before else ""
     return f"现文本 {_when(first)} 起用于研判" + (f"，此前为 sha256:{former[:12]}" if former else "，此前没有用过别的文本")
 
 
