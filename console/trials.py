@@ -18,6 +18,7 @@ from core.times import parse_iso
 
 if TYPE_CHECKING:
     from console.storms import Ground
+    from core.county import County
     from rules.backtest import Run
 
 Say = Callable[[str], None]
@@ -25,7 +26,9 @@ SHIPPED = Path("rules/packs")
 #: From so many steps on, other processes help; each needs some hundred MiB for its block.
 MANY_STEPS, MAX_WORKERS = 200, 8
 #: A longer period is read in blocks, unless told otherwise: step by step a year takes hours.
-LONG, BLOCK = timedelta(days=7), timedelta(days=28)
+LONG, BLOCK, SHORTEST = timedelta(days=7), timedelta(days=28), timedelta(days=1)
+#: Steps x (towns + stations) of one block: some hundred MiB a process. A small county's 28 days are less, a province's day is more.
+CELLS = 400_000
 
 
 def span(text: str) -> timedelta:
@@ -49,8 +52,13 @@ def grounds(*, storms: list[str], start: str, end: str, step: str, home: Path | 
     return [s.stored(home or Settings.load().home, folder, parse_iso(start), parse_iso(end), span(step or "30 min"))]
 
 
+def reading(county: County, step: timedelta) -> timedelta:
+    """How much of a long period is read at once: BLOCK, and less in a county of many towns and stations."""
+    return max(SHORTEST, min(BLOCK, CELLS // max(1, len(county.towns) + len(county.stations)) * step))
+
+
 def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None = None) -> Run:
-    """Back-test the county's packs (those in folder `packs` first) over the ground: one step at a time, a period over LONG in blocks of BLOCK, or as given."""
+    """Back-test the county's packs (those in folder `packs` first) over the ground: one step at a time, a period over LONG in blocks (`reading`), or as given."""
     from rules import backtest
     from rules.assess import rules_of
     from rules.packs import FOLDER
@@ -59,8 +67,8 @@ def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None =
     ticks = backtest.steps(ground.start, ground.end, ground.step)
     source = backtest.stored(ground.county, ground.lake, ground.ledger, rules)
     if block is None and ground.end - ground.start > LONG:
-        block = BLOCK
-        say(f"时段较长，一次读入 {BLOCK.days} 天（--block 可改）/ a long period, read {BLOCK.days} d at once")
+        block = reading(ground.county, ground.step)
+        say(f"时段较长，一次读入 {block / timedelta(days=1):.1f} 天（--block 可改）/ a long period, read that many days at once")
     workers = min(MAX_WORKERS, os.cpu_count() or 1) if len(ticks) >= MANY_STEPS else 1
     if workers > 1:
         ground.ledger.close()  # no connection goes through a fork; each process opens its own

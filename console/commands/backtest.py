@@ -34,8 +34,8 @@ def add(app: typer.Typer) -> None:
 def backtest(
     storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
     packs: Annotated[str, typer.Option(help="试用的规则包文件夹或 git 版本 / folder or git revision of packs on trial")] = "",
-    block: Annotated[str, typer.Option(help="一次读入多长，如 7 d；越长越快，迟到数据与静默按块末所知；缺省一步，时段超过 7 天则 28 天 / "
-                                            "read this much at once: faster, late data as known at its end; one step by default, 28 d over 7 d")] = "",
+    block: Annotated[str, typer.Option(help="一次读入多长，如 7 d；越长越快，迟到数据与静默按块末所知；缺省一步，时段超过 7 天则 28 天，大县更短 / "
+                                            "read this much at once: faster, late data as known at its end; one step by default, 28 d at most over 7 d")] = "",
     out: Annotated[Path | None, typer.Option(help="写出 CSV 与摘要的文件夹 / folder for CSV files and the summary")] = None,
     as_json: Json = False,
 ) -> None:
