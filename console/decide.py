@@ -70,7 +70,8 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
     now = _asked_at(ctx, ref, drafted, turn)
     found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is not None and found.overdue:
-        by_default(now, ctx, ref)
+        if part := by_default(now, ctx, ref):
+            issue(now, ctx, part)  # this run has no question left, and its last task sends what is issued
         found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is None or found.state is not WAITS_FOR[role]:
         return None
@@ -141,8 +142,9 @@ def carry_on(now: datetime, ctx: Context) -> list[str]:
     return [str(ref) for ref in approved if _try(ctx, now, ref, lambda ref: issue(now, ctx, ref))]
 
 
-def by_default(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> None:
-    """Past the deadline: the standing order decides the version, or where it may not the part on which sources agree, with an audience of its own."""
+def by_default(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> alerts.VersionRef | None:
+    """Past the deadline: the standing order decides the version, or where it may not the part on which sources agree, with an audience of its own;
+    that part where it was approved."""
     import notifiers
 
     def silence(of: alerts.VersionRef | str) -> AlertState:
@@ -150,7 +152,8 @@ def by_default(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> Non
 
     if silence(ref) in WAITS_FOR.values() and (part := alerts.narrow(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)):
         notifiers.address(now=now, ref=part, county=ctx.county, ledger=ctx.ledger, settings=ctx.settings)
-        silence(part)
+        return part if silence(part) is AlertState.APPROVED else None
+    return None
 
 
 def _try(ctx: Context, now: datetime, ref: alerts.VersionRef, act: Callable[[alerts.VersionRef], object]) -> bool:

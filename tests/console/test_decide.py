@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from console import decide
 from console.context import Context
+from console.steps import draft_and_address
 from core.alerts import VersionRef
 from core.errors import AuthorityError, LifeCycleError
 from core.ledger import tables as t
@@ -138,3 +139,21 @@ def test_what_is_silent_is_told_to_the_desk_once(case: Case) -> None:
 
     before = entries()
     assert decide.tell_silence(later + timedelta(minutes=5), ctx) == told and entries() == before >= len(told)
+
+
+def test_nobody_answers_and_the_run_sends_the_part_on_which_sources_agree(case: Case) -> None:
+    place, _, _ = case
+    place.later(minutes=1)
+    scores = [replace(place.score(town.key, level), floor=Level(floor)) for town in place.county.towns
+              for level, floor in [{"haimen": (3, 3), "baochang": (1, 0), "linjiang": (1, 0)}.get(town.key, (0, 0))]]
+    with place.ledger.begin() as tx:
+        place.ledger.save_scores(tx, place.now, scores, place.now)
+    (ref,) = draft_and_address(place.now, Context.load())
+    key = f"{ref}@{iso(place.now)}"
+    turn = next(turn for turn in range(9) if decide.ask(key, "author", turn) is None)
+    assert decide.onward(key, "author", turn) == ""
+    decide.carry_out(key)
+    with place.ledger.read() as tx:
+        rows = [dict(row) for row in tx.execute(select(t.alert_version).order_by(t.alert_version.c.version)).mappings()]
+    assert [row["state"] for row in rows][-2:] == ["superseded", "issued"] and place.states()["accepted"] + place.states()["delivered"] > 0
+    assert {town for _, _, town in place.recipients(VersionRef.of(rows[-1]))} == {"haimen"}
