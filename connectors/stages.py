@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from connectors import recorded
 from connectors.listing import settled
 from connectors.quality import judge
 from connectors.quality.derive import derive
@@ -21,7 +22,10 @@ def pull(work: Work) -> bool:
     conditional = Conditional()
     if former is not None and not work.connector.listing:
         conditional = Conditional(etag=former.etag, last_modified=former.last_modified)
-    work.payload = work.connector.fetch(work.feed, conditional=conditional, now=work.now, settings=work.settings)
+    if work.settings.sandbox_recorded:
+        work.payload = recorded.fetch(work.connector, work.feed, conditional=conditional, settings=work.settings)
+    else:
+        work.payload = work.connector.fetch(work.feed, conditional=conditional, now=work.now, settings=work.settings)
     if work.payload is None:
         if not work.raw:
             work.outcome, work.raw = "unchanged", former.raw if former else ""

@@ -62,7 +62,7 @@ class Connector:
     `listing` marks feeds that answer with all that is in force now: they are read at every pull, even when the bytes are the
     same, and what is no longer listed is recorded as lifted. `standstill` is how long the newest thing in the answers (a storm's position,
     a forecast's issue) may stay what it is while the source goes on answering; beyond it the feed is silent. None where no news is no news
-    (warnings, reports). `title` and `needs` feed the table in the docs.
+    (warnings, reports). `queue`: it hands out what is new and waits for our word. `title` and `needs` feed the table in the docs.
     """
 
     fetch: Fetch
@@ -70,4 +70,5 @@ class Connector:
     title: str
     needs: str
     listing: bool = False
+    queue: bool = False
     standstill: timedelta | None = None

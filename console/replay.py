@@ -44,7 +44,7 @@ def open_sessions(ctx: Context, at: datetime) -> None:
     from connectors import ingest
 
     for feed in ctx.county.feeds:
-        if feed.connector == "mqtt_sensors":
+        if feed.connector == "mqtt_sensors" and not ctx.settings.sandbox_recorded:
             ingest(feed.feed, now=at, county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, settings=ctx.settings)
 
 

@@ -47,7 +47,7 @@ class World:
             "--port", "0", "--broker", f"{self._broker.host}:{self._broker.port}", "--protocol", str(self._broker.protocol), "--speakers", "--sms",
         )
         address = f"http://127.0.0.1:{sandbox['port']}"
-        self._env |= {"FENGSUI_SANDBOX_URL": address, "FENGSUI_SMS_URL": address}
+        self._env |= {"FENGSUI_SANDBOX_URL": address, "FENGSUI_SMS_URL": address, "FENGSUI_SANDBOX_RECORDED": str(sandbox["recorded"]).lower()}
         receipts = self._spawn("receipts", "console.receipts", "--port", "0")
         self._env["FENGSUI_SMS_CALLBACK_URL"] = f"http://127.0.0.1:{receipts['port']}/receipts/twilio"
 

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     mode: Literal["sandbox", "live"] = "sandbox"
     status: Status = Status.TEST
     sandbox_url: str = ""
+    sandbox_recorded: bool = False  # the simulator serves what feeds answered once, byte for byte
     sms_url: str = TWILIO
     sms_callback_url: str = ""
     broker_host: str = "127.0.0.1"
@@ -112,8 +113,8 @@ class Settings(BaseSettings):
 
     def _live_faults(self) -> list[str]:
         faults = []
-        if self.sandbox_url:
-            faults.append("FENGSUI_SANDBOX_URL 不能用于正式模式 / live mode has no feed simulator")
+        faults += [f"FENGSUI_{name} 不能用于正式模式 / live mode has no feed simulator"
+                   for name, value in {"SANDBOX_URL": self.sandbox_url, "SANDBOX_RECORDED": self.sandbox_recorded}.items() if value]
         if urlsplit(self.sms_url).scheme != "https" or is_loopback(_host(self.sms_url) or ""):
             faults.append("FENGSUI_SMS_URL 须是外部 https 地址 / live mode sends to an outside https address only")
         if is_loopback(self.broker_host):

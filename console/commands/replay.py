@@ -1,4 +1,4 @@
-"""`fengsui replay`: a scenario through the production steps."""
+"""`fengsui replay`: a scenario through the production steps; `fengsui record`: a scenario out of what an installation's own feeds answered."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ MARK = ".replay"
 
 
 def add(app: typer.Typer) -> None:
-    """Hang the command onto `app`."""
+    """Hang the commands onto `app`."""
     app.command()(replay)
+    app.command()(record)
 
 
 def replay(
@@ -55,3 +56,26 @@ def replay(
         for sentence, holds in held:
             typer.echo(f"  {'✓' if holds else '✗'} {sentence}")
     raise typer.Exit(0 if all(holds for _, holds in held) else 1)
+
+
+def record(
+    name: Annotated[str, typer.Argument(help="情景名，小写字母、数字、连字符 / scenario")],
+    start: Annotated[str, typer.Option("--from", help="起（ISO 带时区）/ from, with zone")],
+    end: Annotated[str, typer.Option("--to", help="止 / to")],
+    lead: Annotated[str, typer.Option(help="此前多久的读数也带上 / how much of the time before to take along")] = "24 h",
+    step: Annotated[str, typer.Option(help="重放的步长 / step of a replay")] = "1 h",
+    title: Annotated[str, typer.Option(help="标题 / title")] = "",
+    as_json: Json = False,
+) -> None:
+    """把本县数据源当时的应答录成情景，供演练（replay）与回测（backtest --storm）/ make a scenario of what this county's feeds answered."""
+    from console import recording
+    from console.context import Context
+    from console.trials import span
+    from core.times import iso, parse_iso
+
+    done = recording.record(Context.load(), name, start=parse_iso(start), end=parse_iso(end), lead=span(lead), step=span(step), title=title,
+                            say=lambda line: typer.echo(line, err=True))
+    told = [f"{done.folder}：{done.pulls} 次拉取，{done.documents} 份文档 / pulls, documents"]
+    told += [f"  {feed}：{n} 份未收入（原始数据不在，或像有电话号码）/ left out: gone, or with what looks like a number" for feed, n in sorted(done.left_out.items())]
+    emit({"folder": str(done.folder), "pulls": done.pulls, "documents": done.documents, "left_out": done.left_out, "from": iso(parse_iso(start)),
+          "to": iso(parse_iso(end))}, as_json, "\n".join(told))

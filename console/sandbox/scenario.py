@@ -1,7 +1,8 @@
 """A scenario: one folder of data that another county can write too.
 
 scenario.yaml says what it is, when, its moments, what is fact and from where, and what must come of it; the CSV files hold
-what each feed would have said and when. Times in the files are on the Beijing clock without a zone, as the feeds give them.
+what each feed would have said and when; a recording (`recorded: true`) holds what they did say.
+Times in the files are on the Beijing clock without a zone, as the feeds give them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from console.sandbox.runs import RUNS, Run, load_runs
 from core import yamlfile
 from core.errors import ConfigError, ConfigErrors
 from core.model import Level
@@ -39,7 +41,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 #: Names of the sixteen directions as the Zhejiang site writes them, clockwise from north.
 DIRECTIONS = ("北", "北北东", "东北", "东东北", "东", "东东南", "东南", "南南东", "南", "南南西", "西南", "西西南", "西", "西西北", "西北", "北北西")
 WANTED = ("name", "title", "title_en", "start", "end", "step_s", "moments", "sources", "expect")
-ALLOWED = (*WANTED, "storm", "assumptions", "recipe")
+ALLOWED = (*WANTED, "storm", "assumptions", "recipe", "recorded")
 PATTERN = "%Y-%m-%d %H:%M"
 Row = dict[str, str]
 
@@ -55,7 +57,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a scenario folder says; `rows` by file name, each row with its own time under `at`."""
+    """What a scenario folder says; `rows` by file name, each row with its own time under `at`; `runs`: the pulls of a recording."""
 
     name: str
     title: str
@@ -68,6 +70,12 @@ class Scenario:
     sources: dict[str, str]
     expect: dict[str, Any]
     rows: dict[str, tuple[tuple[datetime, Row], ...]]
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the feeds' own documents are served (console.sandbox.recording), instead of the files being spoken in the feeds' formats."""
+        return bool(self.runs)
 
     def until(self, name: str, at: datetime) -> list[tuple[datetime, Row]]:
         """Rows of file `name` up to and including `at`."""
@@ -81,7 +89,14 @@ def load_scenario(folder: Path) -> Scenario:
     errors = [ConfigError(f"缺少 {key} / missing key", path=path, line=1) for key in WANTED if key not in data]
     errors += [ConfigError(f"不认识的键 {key} / unknown key", path=path, line=where(key), hint=f"可用 / known: {', '.join(ALLOWED)}")
                for key in data if key not in ALLOWED]
-    rows = {name: tuple(sorted(_rows(folder / f"{name}.csv", name, errors), key=lambda pair: pair[0])) for name in FILES}
+    runs: tuple[Run, ...] = ()
+    rows = dict[str, tuple[tuple[datetime, Row], ...]](dict.fromkeys(FILES, ()))
+    if data.get("recorded"):
+        runs = load_runs(folder, errors)
+        if not runs and not errors:
+            errors.append(ConfigError("录制里没有一次拉取 / a recording without a pull", path=folder / RUNS))
+    else:
+        rows = {name: tuple(sorted(_rows(folder / f"{name}.csv", name, errors), key=lambda pair: pair[0])) for name in FILES}
     if errors:
         raise ConfigErrors(errors)
     times = {}
@@ -103,7 +118,7 @@ def load_scenario(folder: Path) -> Scenario:
         raise ConfigErrors(errors)
     return Scenario(
         name=data["name"], title=data["title"], title_en=data["title_en"], start=start, end=end, step_s=data["step_s"], storm=storm,
-        sources=dict(data["sources"]), expect=dict(data["expect"]), rows=rows, moments=moments,
+        sources=dict(data["sources"]), expect=dict(data["expect"]), rows=rows, moments=moments, runs=runs,
     )
 
 

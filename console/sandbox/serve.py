@@ -19,6 +19,7 @@ from aiohttp import web
 
 from console.sandbox.clock import Clock
 from console.sandbox.feeds import FeedSimulator
+from console.sandbox.recording import Recording
 from console.sandbox.scenario import load_scenario
 from console.sandbox.telemetry import Telemetry
 from console.sandbox.water_db import WaterDatabase
@@ -43,14 +44,16 @@ async def serve(args: argparse.Namespace) -> None:
     county = load_county(Path(args.county))
     scenario = load_scenario(county.root / "scenarios" / args.scenario)
     clock, home = Clock(scenario.start), Path(args.home)
-    water = WaterDatabase(f"sqlite:///{home / 'sandbox' / 'water.db'}", county, scenario)
-    told: list[Callable[[datetime], None]] = [water.advance]
+    told: list[Callable[[datetime], None]] = []
+    if not scenario.recorded:
+        told.append(WaterDatabase(f"sqlite:///{home / 'sandbox' / 'water.db'}", county, scenario).advance)
     closing: list[Callable[[], None]] = []
     if args.broker:
         host, _, port = args.broker.partition(":")
-        telemetry = Telemetry(host, int(port), args.protocol, scenario)
-        told.append(telemetry.advance)
-        closing.append(telemetry.stop)
+        if not scenario.recorded:
+            telemetry = Telemetry(host, int(port), args.protocol, scenario)
+            told.append(telemetry.advance)
+            closing.append(telemetry.stop)
         if args.speakers:
             from console.sandbox.loudspeakers import Fleet
 
@@ -59,6 +62,8 @@ async def serve(args: argparse.Namespace) -> None:
             closing.append(fleet.stop)
     app = web.Application(client_max_size=1 << 20)
     FeedSimulator(county, scenario, clock, told).routes(app)
+    if scenario.recorded:
+        Recording(county, county.root / "scenarios" / args.scenario, scenario.runs, clock).routes(app)
     if args.sms:
         from console.sandbox.sms_gateway import SmsGateway
 
@@ -70,7 +75,7 @@ async def serve(args: argparse.Namespace) -> None:
     port_taken = runner.addresses[0][1]
     ready = Path(args.ready_file)
     part = ready.with_suffix(".part")
-    part.write_text(json.dumps({"port": port_taken, "pid": os.getpid()}), encoding="utf-8")
+    part.write_text(json.dumps({"port": port_taken, "pid": os.getpid(), "recorded": scenario.recorded}), encoding="utf-8")
     part.replace(ready)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
