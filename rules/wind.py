@@ -126,7 +126,7 @@ def profile_2010(km: ArrayLike, vm: Floats, b: Floats, rm: Floats, rn: Floats, x
 def profile_through(km: Floats, vm: Floats, b: Floats, rm: Floats, circles: Sequence[Circle]) -> Floats:
     """Wind (m/s) at `km` that passes through several circles, the innermost first and the last told everywhere: up to the innermost told, and beyond
     the last, Holland's profile fitted to it; between two of them the modified Rankine vortex (V ~ r^-a, Depperman 1947) through both, because two
-    exponents of Holland's on one line let the wind rise outwards. Within a circle the wind is never under the circle's."""
+    exponents of Holland's on one line let the wind rise outwards. Where one fit does so too, the circle holds: no less wind within, no more beyond."""
     rn, xn = (np.broadcast_to(each, km.shape).copy() for each in (circles[-1].km, circles[-1].x))
     for circle in circles[-2::-1]:
         within = km <= circle.km
@@ -139,8 +139,9 @@ def profile_through(km: Floats, vm: Floats, b: Floats, rm: Floats, circles: Sequ
         found[between] = speed[between] * (km[between] / start[between]) ** steep
         there = np.isfinite(circle.km)
         start, speed = np.where(there, circle.km, start), np.where(there, circle.speed, speed)
-    for circle in circles[:-1]:
-        found = np.where(km <= circle.km, np.maximum(found, np.minimum(circle.speed, vm)), found)
+    for circle in circles:
+        edge = np.minimum(circle.speed, vm)
+        found = np.where(km <= circle.km, np.maximum(found, edge), np.where(km > circle.km, np.minimum(found, edge), found))
     return found
 
 

@@ -40,7 +40,7 @@ def tangent_angle(w: Window, indicator: Indicator) -> StationValues:
 def _median(values: Floats) -> Floats:
     """(T, S) the median of what is known among `values` (n, T, S), the lower of two in the middle; NaN for nothing."""
     middle = np.maximum(np.isfinite(values).sum(axis=0) - 1, 0) // 2
-    return np.take_along_axis(np.sort(values, axis=0), middle[None], axis=0)[0]  # what is unknown is sorted to the end
+    return np.asarray(np.take_along_axis(np.sort(values, axis=0), middle[None], axis=0)[0])  # what is unknown is sorted to the end
 
 
 def failure_eta(w: Window, _: Indicator) -> StationValues:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import pandas as pd
 
 from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
-from rules.spatial import EARTH_KM, bearing_deg, distance_km
 from rules.motion import inflow_angle
+from rules.spatial import EARTH_KM, bearing_deg, distance_km
 from rules.wind import CIRCLE_SPEED, holland_2010, pressure_of_wind, wind_of_pressure
 
 HOME = ("中国", "BABJ", "CMA", "中央气象台")
@@ -144,9 +145,9 @@ def speed(path: One, n: int, km: float, quarter: int, lat: float, lon: float) ->
         r, v = known[0] if km <= known[0][0] else known[-1]
         found = fitted(km, most, r, v, rm, inner=(r, v) in inside, **given)
     else:
-        (r1, v1), (r2, v2) = next((a, b) for a, b in zip(known, known[1:], strict=False) if a[0] < km <= b[0])
+        (r1, v1), (r2, v2) = next((a, b) for a, b in itertools.pairwise(known) if a[0] < km <= b[0])
         found = math.exp(math.log(v1) + math.log(v2 / v1) * math.log(km / r1) / math.log(r2 / r1))
-    return min(most, max([found, *(min(v, most) for r, v in inside if km <= r)]))
+    return min([most, max([found, *(min(v, most) for r, v in known if km <= r)]), *(min(v, most) for r, v in known if km > r)])
 
 
 def fitted(km: float, most: float, r: float, v: float, rm: float, *, inner: bool, pressure: float, lat: float) -> float:
@@ -170,7 +171,9 @@ def _moving(path: One, n: int, km: float, rm: float, lat: float, lon: float, giv
     pace = float(distance_km(*here, *there)) / hours / 3.6 if hours else 0.0
     heading = float(bearing_deg(*here, *there)) if hours else 0.0
     more, most = 0.55 * min(pace, 15.4), float(path.wind[n])
-    rotating = float(holland_2010(km, wind=max(most - more, most / 2), **given))
+    ring = max(most - more, most / 2)
+    rotating, edge = float(holland_2010(km, wind=ring, **given)), min(17.0, ring)
+    rotating = max(rotating, edge) if km <= max(300.0, rm + 1) else min(rotating, edge)
     bearing = float(bearing_deg(path.lat[n], path.lon[n], np.array(lat), np.array(lon)))
     blows, moves = math.radians(bearing - 90 - float(inflow_angle(km, rm))), math.radians(heading - 20)
     u = [rotating * f(blows) + more * min(1.0, rm / km) * f(moves) for f in (math.sin, math.cos)]
