@@ -24,6 +24,10 @@ from rules.spatial import EARTH_KM
 from rules.wind import CIRCLE_SPEED, pressure_of_wind, wind_of_pressure
 
 HOME_AGENCIES = ("中国", "BABJ", "CMA", "中央气象台")
+#: Agencies whose maximum wind is a mean of ten minutes, and what it is in a mean of two, which the levels are defined by: 1.02 at sea (Harper, Kepert &
+#: Ginger 2010, WMO/TD-No. 1555, general knowledge). A mean of one minute (美国, PGTW) is never less than one of two and is taken as it stands.
+TEN_MINUTES = frozenset({"日本", "RJTD", "中国香港", "VHHH", "中国台湾", "RCTP", "韩国", "RKSL"})
+TWO_OF_TEN = 1.02
 VALID_H, LAPSED_H, LOST_H = 6.0, 12.0, 80.0
 CARRY_H = 6.0
 HORIZON_H, STEP_H = 24.0, 0.5
@@ -142,12 +146,13 @@ def _storm(name: str, rows: pd.DataFrame) -> _Storm:
     number = {name: rows[name].to_numpy(dtype=np.float64) for name in ("lat", "lon", "wind", "pressure", "move_speed", "move_bearing")}
     # No storm goes half round the Earth: on the other side of the date line the count of degrees goes on, so that between two positions it is short.
     number["lon"] = number["lon"] + np.round((number["lon"][0] - number["lon"]) / 360) * 360
+    forecast = ~np.isnat(times[1])
+    number["wind"] = np.where(forecast & rows["agency"].isin(TEN_MINUTES).to_numpy(), number["wind"] * TWO_OF_TEN, number["wind"])
     points = _Points(
         time=times[0].astype(np.int64), issued=times[1].astype(np.int64), lat=number["lat"], lon=number["lon"], wind=number["wind"],
         pressure=number["pressure"], radii=rows[list(_RADII)].to_numpy(dtype=np.float64), speed=number["move_speed"], bearing=number["move_bearing"],
         agency=rows["agency"].to_numpy(dtype=object), row=rows.index.to_numpy(dtype=np.int64),
     )
-    forecast = ~np.isnat(times[1])
     analysed, ahead = (points.where(keep).where(np.argsort(points.time[keep], kind="stable")) for keep in (~forecast, forecast))
     told = rows["ended_at"].dropna() if "ended_at" in rows else ()  # frames that do not come from the lake do not say: then at once
     ended = microseconds(min(told)) if len(told) else ALWAYS if "ended_at" in rows else 0

@@ -42,6 +42,8 @@ def at(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[list[One], bool]:
     found, outdated = [], False
     for (_, storm), rows in frame.groupby(["feed", "storm"], sort=True):
         rows = rows.sort_values("time", kind="stable")
+        ten = rows["agency"].isin(("日本", "中国香港", "RJTD")) & rows["issued"].notna()
+        rows = rows.assign(wind=rows["wind"].where(~ten, rows["wind"] * 1.02))
         analysed = rows[rows["issued"].isna() & (rows["time"] <= now)]
         if analysed.empty:
             continue

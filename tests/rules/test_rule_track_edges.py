@@ -26,7 +26,7 @@ def paths(*rows: dict[str, Any]) -> Paths:
     """Of one storm; `at` hours from NOW, `ahead` for a home forecast issued an hour ago."""
     made = pd.DataFrame([dict.fromkeys(("wind", "pressure", "move_speed", "move_bearing", *_RADII), np.nan) | row for row in rows])
     ahead = made.pop("ahead").fillna(False).astype(bool) if "ahead" in made else np.zeros(len(made), dtype=bool)
-    made = made.assign(feed="a", storm="1", ended_at=pd.NaT, agency=np.where(ahead, "中国", ""), time=NOW + pd.to_timedelta(made.pop("at"), unit="h"),
+    made = made.assign(feed="a", storm="1", ended_at=pd.NaT, agency=[row.get("agency", "中国") if row.get("ahead") else "" for row in rows], time=NOW + pd.to_timedelta(made.pop("at"), unit="h"),
                        issued=np.where(ahead, NOW - pd.Timedelta(hours=1), pd.NaT))
     return paths_at(made.assign(**{name: pd.to_datetime(made[name], utc=True).astype("datetime64[us, UTC]") for name in ("time", "issued", "ended_at")}),
                     [NOW.to_pydatetime()])
@@ -57,6 +57,12 @@ def test_of_wind_and_pressure_one_tells_the_other() -> None:
     by_pressure, by_wind = paths(NEAR | {"pressure": 950.0, "at": -1}), paths(NEAR | {"wind": 45.0, "at": -1})
     assert by_pressure.wind[0] == pytest.approx(43.8, abs=0.2) and by_wind.pressure[0] == pytest.approx(951.5, abs=1.5)
     assert seen(NEAR | {"pressure": 950.0, "at": -1})["typhoon_wind_now"][0] > 40
+
+
+@pytest.mark.parametrize(("agency", "factor"), [("日本", 1.02), ("RJTD", 1.02), ("中国香港", 1.02), ("美国", 1.0), ("中国", 1.0)])
+def test_a_mean_of_ten_minutes_is_told_as_one_of_two(agency: str, factor: float) -> None:
+    found = paths(NEAR | {"wind": 40.0, "pressure": 960.0, "at": -1}, NEAR | {"wind": 40.0, "pressure": 960.0, "at": 24, "ahead": True, "agency": agency})
+    assert found.wind[found.agency == agency, -1] == pytest.approx([40.0 * factor]) and np.all(found.wind[:, 0] <= 40.05)
 
 
 def test_between_two_sides_of_the_date_line_lies_the_date_line() -> None:
