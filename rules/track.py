@@ -17,7 +17,7 @@ from rules.grid import Bools, Floats, Ints
 from rules.language import Interval
 from rules.motion import added, with_motion
 from rules.paths import EDGES, FORCES, HORIZON_H, STEP_H, Paths
-from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, unit_vectors
+from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, toward, unit_vectors
 from rules.wind import CIRCLE_SPEED, CULL_KM, PN, Circle, exponent, profile_through, radius_of_maximum_wind, shape_b_2008
 
 #: Wind at 300 km where no force-7 circle is reported (default of Holland 2010 in use).
@@ -35,7 +35,7 @@ class _View:
     """P paths seen from N towns: distances and modelled wind, worked out once however many indicators ask. (P, H, N) where not said otherwise."""
 
     def __init__(self, paths: Paths, lat: Floats, lon: Floats) -> None:
-        self.paths, self._lat, self._lon = paths, lat, lon
+        self.paths, self._lon = paths, lon
         self._centres, self._towns = unit_vectors(paths.lat, paths.lon), unit_vectors(lat, lon)
         self.km = apart_km(self._centres, self._towns)
 
@@ -113,9 +113,9 @@ class _View:
 
     def _moved(self, rotating: Floats, near: Ints, km: Floats, rm: Floats) -> Floats:
         """The rotating wind at the places `near` with what the storm's motion adds."""
-        at, town = np.divmod(near, self.km.shape[2])
-        lat, lon, speed, heading = (each.ravel()[at] for each in (self.paths.lat, self.paths.lon, *self._motion))
-        bearing = bearing_deg(lat, lon, self._lat[town], self._lon[town])
+        lat, speed, heading = (each.ravel()[near // self.km.shape[2]] for each in (self.paths.lat, *self._motion))
+        north, east = (side.ravel()[near] for side in toward(self._centres, self._towns))
+        bearing = np.degrees(np.arctan2(east, north))
         return with_motion(rotating, km, bearing, rm=rm, lat=lat, speed=speed, heading=heading)
 
 

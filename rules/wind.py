@@ -127,13 +127,13 @@ def profile_through(km: Floats, vm: Floats, b: Floats, rm: Floats, circles: Sequ
     """Wind (m/s) at `km` that passes through several circles, the innermost first and the last told everywhere: up to the innermost told, and beyond
     the last, Holland's profile fitted to it; between two of them the modified Rankine vortex (V ~ r^-a, Depperman 1947) through both, because two
     exponents of Holland's on one line let the wind rise outwards. Where one fit does so too, the circle holds: no less wind within, no more beyond."""
-    rn, xn = (np.broadcast_to(each, km.shape).copy() for each in (circles[-1].km, circles[-1].x))
+    rn, xn = circles[-1].km, circles[-1].x
     for circle in circles[-2::-1]:
         within = km <= circle.km
-        rn[within], xn[within] = circle.km[within], circle.x[within]
+        rn, xn = np.where(within, circle.km, rn), np.where(within, circle.x, xn)
     found = profile_2010(km, vm, b, rm, rn, xn)
-    start, speed = np.full(km.shape, np.nan), np.full(km.shape, np.nan)
-    for circle in circles:
+    start, speed = circles[0].km, circles[0].speed
+    for circle in circles[1:]:
         between = np.flatnonzero((km > start) & (km <= circle.km))
         steep = np.log(circle.speed[between] / speed[between]) / np.log(circle.km[between] / start[between])
         found[between] = speed[between] * (km[between] / start[between]) ** steep

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import wind
-from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, unit_vectors
+from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, toward, unit_vectors
 
 #: In-Fa at Haimen (31.896 N 121.173 E), reference table: centre lat, lon, pc, Vmax, distance, bearing, Holland 1980, Holland 2010 (Pn 1010).
 TABLE = [
@@ -77,6 +77,9 @@ def test_quadrants_and_distances_are_those_of_the_angles(places: list[tuple[floa
     assert apart_km(points[:1], points)[0] == pytest.approx(km, abs=1e-3)
     apart = (km > 1e-3) & (km < 20_000) & (np.abs(bearing % 90 - 45) < 44.999999)  # on a line between two quadrants either will do
     assert np.array_equal(quadrants(points[:1], lon[:1], points, lon)[0][apart], (bearing // 90)[apart])
+    north, east = toward(points[:1], points)
+    there = (km > 1.0) & (km < 20_000)
+    assert (np.degrees(np.arctan2(east, north))[0] % 360)[there] == pytest.approx(bearing[there], abs=1e-3)
 
 
 def test_a_bearing_opens_its_quadrant() -> None:
