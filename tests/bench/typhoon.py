@@ -2,10 +2,10 @@
 
     .venv/bin/python tests/bench/typhoon.py [PYTHON of climada]
 
-The production view of one path (rules.track): distances by unit vectors, Holland (2010), and the storm's motion and inflow, because no circle is told. The first peer takes one pair of town and
-position after another with geopy's great circle and `math` (`uv pip install geopy`), on a sample of towns, its time in proportion. The second is
-`TropCyclone.from_tracks` with Holland (1980) in a process of its own (typhoon_climada.py says how to install it); our Holland (1980) is compared with its winds.
-An absent peer is said and left out. Winds are compared before a time is printed.
+The production view of one path (rules.track): distances by unit vectors, Holland (2010), and the storm's motion and inflow, because no circle is
+told. The first peer takes one pair of town and position after another with geopy's great circle and `math` (`uv pip install geopy`), on a sample of
+towns, its time in proportion. The second is `TropCyclone.from_tracks` with Holland (1980) in a process of its own (typhoon_climada.py says how to
+install it); our Holland (1980) is compared with its winds. An absent peer is said and left out. Winds are compared before a time is printed.
 """
 
 from __future__ import annotations

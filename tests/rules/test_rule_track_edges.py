@@ -26,8 +26,9 @@ def paths(*rows: dict[str, Any]) -> Paths:
     """Of one storm; `at` hours from NOW, `ahead` for a home forecast issued an hour ago."""
     made = pd.DataFrame([dict.fromkeys(("wind", "pressure", "move_speed", "move_bearing", *_RADII), np.nan) | row for row in rows])
     ahead = made.pop("ahead").fillna(False).astype(bool) if "ahead" in made else np.zeros(len(made), dtype=bool)
-    made = made.assign(feed="a", storm="1", ended_at=pd.NaT, agency=[row.get("agency", "中国") if row.get("ahead") else "" for row in rows], time=NOW + pd.to_timedelta(made.pop("at"), unit="h"),
-                       issued=np.where(ahead, NOW - pd.Timedelta(hours=1), pd.NaT))
+    made = made.assign(
+        feed="a", storm="1", ended_at=pd.NaT, agency=[row.get("agency", "中国") if row.get("ahead") else "" for row in rows],
+        time=NOW + pd.to_timedelta(made.pop("at"), unit="h"), issued=np.where(ahead, NOW - pd.Timedelta(hours=1), pd.NaT))
     return paths_at(made.assign(**{name: pd.to_datetime(made[name], utc=True).astype("datetime64[us, UTC]") for name in ("time", "issued", "ended_at")}),
                     [NOW.to_pydatetime()])
 
