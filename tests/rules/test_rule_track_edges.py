@@ -79,6 +79,7 @@ def test_between_two_sides_of_the_date_line_lies_the_date_line() -> None:
     [{"lat": LAT, "lon": LON, "wind": 45.0, "pressure": 950.0, "at": -1}],
     [{"lat": LAT, "lon": LON + 0.1, "wind": 45.0, "pressure": 950.0, "at": -1} | CIRCLES],
     [{"lat": LAT, "lon": LON, "wind": 45.0, "pressure": 950.0, "at": at} | CIRCLES for at in (-7, -4, -1)],
+    [{"lat": LAT + 0.1 * at, "lon": LON + 0.2, "wind": 45.0, "pressure": 950.0, "at": at} for at in (-7, -4, -1)],  # it runs north, the town to its left
 ])
 def test_the_eye_over_a_town_gives_it_no_relief(rows: list[dict[str, Any]]) -> None:
     assert seen(*rows)["typhoon_wind_now"] == (45.0, 45.0)
