@@ -1,6 +1,7 @@
 """Power outages per town (JSON or CSV): customers and transformer areas without power, restored, critical. No public standard exists; this is the county's own.
 
-CSV has one row a town with the same names and the column `time`; its encoding is the option `encoding` (utf-8 or gbk). `critical_out` is a number or a list.
+CSV has one row a town with the same names and the column `time`; its encoding is the option `encoding` (utf-8 or gbk). `critical_out` is a number or a list
+of names; for a town whose power station declares `pumps_out`, the pumping stations among the names are counted, or told under that name.
 
 An outage is an impact, and a sign that sensors and telephones there may be dead. More out than there are is a mistake, not a disaster.
 """
@@ -23,8 +24,11 @@ from core.model import Batch, Observation
 from core.settings import Settings, secret
 
 CLOCK = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
+PUMPS = "pumps_out"
 COUNTS = (("customers_out", "customers_total"), ("areas_out", "areas_total"))
-ALSO = ("customers_restored", "critical_out")
+ALSO = ("customers_restored", "critical_out", PUMPS)
+#: What a pumping station's name holds.
+PUMP = "泵"
 HEAD = ("town_code", "town", "time", "customers_out")
 UNIT = "户"
 
@@ -83,9 +87,13 @@ def _read(rows: list[Any], time: datetime | None, *, feed: Feed, county: County,
                 raise Refused(f"{names[0]} {out:g} is over {names[1]} {total:g}")
             for name, value in zip(names, (out, total), strict=True):
                 yield gather.observation(station.station, name, at, value, synthetic=synthetic)
+        named = PUMPS in station.properties and not fields.has(PUMPS)
         for name in ALSO:
             if fields.has(name):
-                yield gather.observation(station.station, name, at, _also(fields, name), synthetic=synthetic)
+                given = fields.take(name)
+                yield gather.observation(station.station, name, at, _also(given, name), synthetic=synthetic)
+                if named and name == "critical_out" and isinstance(given, list):
+                    yield gather.observation(station.station, PUMPS, at, float(sum(PUMP in str(each) for each in given)), synthetic=synthetic)
 
     gather.each(rows, "data", read)
     return gather.batch()
@@ -102,9 +110,8 @@ def _town(county: County, code: str, name: str) -> Town:
     return town
 
 
-def _also(fields: Fields, name: str) -> float | None:
+def _also(given: Any, name: str) -> float | None:
     """A count, or the length of a list of names."""
-    given = fields.take(name)
     return float(len(given)) if isinstance(given, list) else _count(Fields({name: given}), name)
 
 

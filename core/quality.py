@@ -71,6 +71,7 @@ LIMITS: dict[str, Limits] = {
     "customers_out": Limits(fail=(0.0, NAN), source="a count"),
     "customers_restored": Limits(fail=(0.0, NAN), source="a count"),
     "critical_out": Limits(fail=(0.0, NAN), source="a count"),
+    "pumps_out": Limits(fail=(0.0, NAN), source="a count"),
     "customers_total": Limits(fail=(0.0, NAN), source="a count"),
     "areas_out": Limits(fail=(0.0, NAN), source="a count"),
     "areas_total": Limits(fail=(0.0, NAN), source="a count"),

@@ -26,6 +26,7 @@ PROPERTIES: dict[str, str] = {
     "customers_total": "1",
     "customers_restored": "1",
     "critical_out": "1",
+    "pumps_out": "1",
     "areas_out": "1",
     "areas_total": "1",
     "displacement": "mm",

@@ -28,7 +28,7 @@ def exposure(town: Town, county: County) -> dict[str, float]:
     found = {
         "population": town.population / max(1, *(other.population for other in county.towns)),
         "over60_share": town.over60_share / scale["over60_share"],
-        "low_ground": float(town.low_ground), "waterside": float(town.river_front or town.sea_front),
+        "low_ground": max(float(town.low_ground), town.subsidence_mm / scale["subsidence_mm"]), "waterside": float(town.river_front or town.sea_front),
         "hazard_points": (sensors + bool(town.bank_section)) / scale["hazard_points"],
     }
     return {name: min(1.0, value) for name, value in found.items()}

@@ -87,6 +87,7 @@ class Outlook:
         if not any(hazard in rule.hazards and self._storms(rule) for rule in self._rules):
             return ()
         paths = now.storms.last()
+        paths = paths.where(np.isfinite(paths.wind[:, 0]))  # a wind that nobody told is not 0 m/s
         km, wind = track.along(paths, now.lat, now.lon)
         found = []
         for n, (storm, agency) in enumerate(zip(paths.storm, paths.agency, strict=True)):

@@ -19,7 +19,7 @@ from rules.assess import Judged, hold_all, judge, score_one
 from rules.hold import HoldState
 from rules.language import Place
 from rules.packs import FOLDER, Pack, Rule, load_pack, shipped
-from rules.testcases import KINDS, Case, Expected, beside, read
+from rules.testcases import KINDS, MAY_BE_UNTOLD, UNTOLD, Case, Expected, beside, read
 from rules.testworld import START, sources, world
 from rules.validate import files_of
 
@@ -141,7 +141,8 @@ def _not_of_kind(case: Case) -> list[str]:
     stated = [e.levels for e in case.expected if {"level", "ceiling"} & set(e.levels)]
     levels = [levels.get("level", Level.NONE) for levels in stated]
     ceilings = [each.get("ceiling", each.get("level", Level.NONE)) for each in stated]
-    gaps = "_" in "".join(case.raw.get("series", {}).values()) or bool(case.raw.get("silent"))
+    untold = any(UNTOLD in (point.get(key) for key in MAY_BE_UNTOLD) for point in case.raw.get("tracks", ()))
+    gaps = UNTOLD in "".join(case.raw.get("series", {}).values()) or bool(case.raw.get("silent")) or untold
     sound = {
         "firing": any(levels), "quiet": not any(levels) and (not any(ceilings) or _explained_away(case)),
         "missing": gaps and any(c > lv for c, lv in zip(ceilings, levels, strict=True)),

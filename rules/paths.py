@@ -21,9 +21,13 @@ from rules.grid import Bools, Floats, Ints, microseconds
 from rules.knots import Between, by_group, filled, last_told
 from rules.official import ALWAYS
 from rules.spatial import EARTH_KM
-from rules.wind import CIRCLE_SPEED
+from rules.wind import CIRCLE_SPEED, pressure_of_wind, wind_of_pressure
 
 HOME_AGENCIES = ("中国", "BABJ", "CMA", "中央气象台")
+#: Agencies whose maximum wind is a mean of ten minutes, and what it is in a mean of two, which the levels are defined by: 1.02 at sea (Harper, Kepert &
+#: Ginger 2010, WMO/TD-No. 1555, general knowledge). A mean of one minute (美国, PGTW) is never less than one of two and is taken as it stands.
+TEN_MINUTES = frozenset({"日本", "RJTD", "中国香港", "VHHH", "中国台湾", "RCTP", "韩国", "RKSL"})
+TWO_OF_TEN = 1.02
 VALID_H, LAPSED_H, LOST_H = 6.0, 12.0, 80.0
 CARRY_H = 6.0
 HORIZON_H, STEP_H = 24.0, 0.5
@@ -32,8 +36,8 @@ FORCES = (7, 10, 12)
 EDGES = np.array([CIRCLE_SPEED[force] for force in FORCES])
 #: Order of the flattened radii.
 _RADII = tuple(f"r{force}_{quadrant}" for force in FORCES for quadrant in ("ne", "se", "sw", "nw"))
-#: Circles are taken from the last of so many positions that tells them.
-_RADII_BACK = 5
+#: Circles, wind and pressure are taken from the last of so many positions that tells them.
+_TOLD_BACK = 5
 _US_PER_H = 3_600_000_000
 _LEADS = np.arange(0.0, HORIZON_H + STEP_H / 2, STEP_H)
 
@@ -45,8 +49,8 @@ class Paths:
 
     By path: number of the `tick`; `storm`; `agency`, the home agency under one name whatever its feed calls it, "" for a track carried on by its own
     motion; `home`; `radii` (P, 3, 4) km of the circles of FORCES as last analysed, by quadrant, where the wind supports them; `rows` (P, J) labels in
-    the frame of the positions behind it, -1 for none. (P, H): hours ahead, degrees, m/s, hPa. By tick: `outdated` (T,), some storm's newest
-    position is too old.
+    the frame of the positions behind it, -1 for none. (P, H): hours ahead, degrees (longitudes on from the storm's first, over the date line too), m/s
+    (NaN on a path whose wind and pressure nobody told), hPa. By tick: `outdated` (T,), some storm's newest position is too old.
     """
 
     tick: Ints
@@ -140,12 +144,15 @@ def paths_at(frame: pd.DataFrame, ticks: Sequence[datetime]) -> Paths:
 def _storm(name: str, rows: pd.DataFrame) -> _Storm:
     times = [rows[column].to_numpy(dtype="datetime64[us]") for column in ("time", "issued")]
     number = {name: rows[name].to_numpy(dtype=np.float64) for name in ("lat", "lon", "wind", "pressure", "move_speed", "move_bearing")}
+    # No storm goes half round the Earth: on the other side of the date line the count of degrees goes on, so that between two positions it is short.
+    number["lon"] = number["lon"] + np.round((number["lon"][0] - number["lon"]) / 360) * 360
+    forecast = ~np.isnat(times[1])
+    number["wind"] = np.where(forecast & rows["agency"].isin(TEN_MINUTES).to_numpy(), number["wind"] * TWO_OF_TEN, number["wind"])
     points = _Points(
         time=times[0].astype(np.int64), issued=times[1].astype(np.int64), lat=number["lat"], lon=number["lon"], wind=number["wind"],
         pressure=number["pressure"], radii=rows[list(_RADII)].to_numpy(dtype=np.float64), speed=number["move_speed"], bearing=number["move_bearing"],
         agency=rows["agency"].to_numpy(dtype=object), row=rows.index.to_numpy(dtype=np.int64),
     )
-    forecast = ~np.isnat(times[1])
     analysed, ahead = (points.where(keep).where(np.argsort(points.time[keep], kind="stable")) for keep in (~forecast, forecast))
     told = rows["ended_at"].dropna() if "ended_at" in rows else ()  # frames that do not come from the lake do not say: then at once
     ended = microseconds(min(told)) if len(told) else ALWAYS if "ended_at" in rows else 0
@@ -198,22 +205,25 @@ def _motion(analysed: _Points, newest: int) -> tuple[float, float]:
 
 def _along(seen: _Seen, agency: str, points: _Points, ahead: Ints, *, home: bool) -> Paths:
     """Positions every STEP_H hours, linear between the newest analysed one and those of `ahead` (T, J) that are still to come; wind and pressure too,
-    the last known filling gaps; circles as last analysed."""
+    the last known filling gaps, where only one of them is told the other by Holland (2008); circles as last analysed."""
     analysed, come = seen.storm.analysed, points.time[ahead] > seen.at[:, None]
 
-    def knots(name: str) -> NDArray[Any]:
-        """(T, 1 + J): in place of what has passed the analysed position once more."""
-        first = getattr(analysed, name)[seen.newest, None]
+    def knots(name: str, back: int = 1) -> NDArray[Any]:
+        """(T, 1 + J): in place of what has passed the analysed position once more, or the last of `back` positions that tells it."""
+        first = getattr(analysed, name)[seen.newest, None] if back == 1 else last_told(getattr(analysed, name)[:, None], back)[seen.newest]
         return np.concatenate([first, np.where(come, getattr(points, name)[ahead], first)], axis=1)
 
     hours = (knots("time") - seen.at[:, None]) / 1_000_000 / 3600
     steps = np.ceil((np.clip(hours[:, -1], 0.0, HORIZON_H) + STEP_H / 2) / STEP_H)
     lead = np.minimum(_LEADS, (steps[:, None] - 1) * STEP_H)
     between, shape = Between(lead, hours), len(seen.tick)
+    lat, wind, pressure = between.of(knots("lat")), *(between.of(filled(knots(name, _TOLD_BACK), np.nan)) for name in ("wind", "pressure"))
+    wind = np.where(np.isnan(wind), np.round(wind_of_pressure(pressure, lat), 1), wind)
+    pressure = np.where(np.isnan(pressure), pressure_of_wind(wind), pressure)
     return Paths(
         tick=seen.tick, storm=np.full(shape, seen.storm.name, dtype=object), agency=np.full(shape, agency, dtype=object), home=np.full(shape, home),
-        lead=lead, lat=between.of(knots("lat")), lon=between.of(knots("lon")), wind=between.of(filled(knots("wind"), 0.0)),
-        pressure=between.of(filled(knots("pressure"), 1000.0)), radii=last_told(analysed.radii, _RADII_BACK)[seen.newest].reshape(-1, len(FORCES), 4),
+        lead=lead, lat=lat, lon=between.of(knots("lon")), wind=wind, pressure=pressure,
+        radii=last_told(analysed.radii, _TOLD_BACK)[seen.newest].reshape(-1, len(FORCES), 4),
         rows=np.concatenate([analysed.row[seen.newest, None], np.where(come, points.row[ahead], -1)], axis=1), outdated=np.zeros(0, dtype=bool),
     )
 

@@ -55,7 +55,8 @@ def test_schema() -> dict[str, Any]:
     words = {
         **dict.fromkeys(sorted(testcases.TIMES), span), "level": level, "hazard": {"enum": [str(h) for h in Hazard]}, "kind": {"enum": sorted(REPORTS)},
         "series": series, **dict.fromkeys(("r7", "r10", "r12"), radii), "areas": {"type": "array", "items": text},
-        **dict.fromkeys(("event", "by", "agency"), text), **dict.fromkeys(("lat", "lon", "wind", "pressure", "value", "trust"), number),
+        **dict.fromkeys(("event", "by", "agency"), text), **dict.fromkeys(("lat", "lon", "value", "trust"), number),
+        **{key: {"anyOf": [number, {"const": testcases.UNTOLD}]} for key in sorted(testcases.MAY_BE_UNTOLD)},
     }
     parts = {name: {"type": "array", "items": _object({k: words[k] for k in (*needed, *also)}, needed)} for name, (needed, also) in testcases.PARTS.items()}
     station = {key: text if key in ("path", "datum") else number for key in sorted(testcases.STATION_KEYS)}

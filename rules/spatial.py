@@ -62,6 +62,15 @@ def quadrants(points: Floats, lon: Floats, others: Floats, other_lon: Floats) ->
     return np.where(west, np.where(ahead >= 0, 3, 2), np.where(ahead > 0, 0, 1))
 
 
+def toward(points: Floats, others: Floats) -> tuple[Floats, Floats]:
+    """How far every one of the others (N, 3) lies to the north and to the east of every point (..., 3), by unit vectors on the point's own plane: (..., N)
+    each, of which the arctangent is the bearing."""
+    x, y, z = np.moveaxis(points, -1, 0)
+    level = np.hypot(x, y)
+    north, east = np.stack([-z * x / level, -z * y / level, level], axis=-1), np.stack([-y / level, x / level, np.zeros_like(x)], axis=-1)
+    return north @ others.T, east @ others.T
+
+
 def bearing_deg(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats) -> Floats:
     """Initial bearing from point 1 to point 2, degrees clockwise from north in [0, 360)."""
     a1, a2, d = np.radians(lat1), np.radians(lat2), np.radians(lon2 - lon1)

@@ -49,6 +49,8 @@ STATION_KEYS = frozenset({"path", "km", "datum", "warning_stage", "guaranteed_st
 TIMES = frozenset({"at", "from", "until", "issued"})
 TEXTS = frozenset({"event", "by", "agency", "path", "datum"})
 CIRCLES = ("r7", "r10", "r12")
+#: What a position of a storm may leave untold, written as in a series.
+UNTOLD, MAY_BE_UNTOLD = "_", frozenset({"wind", "pressure"})
 #: The words that a key allows, after how the key is called in Chinese and English.
 CHOICES: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
     "level": (("级别", "level"), COLOURS), "hazard": (("灾种", "hazard"), tuple(map(str, Hazard))), "kind": (("灾情种类", "kind"), tuple(REPORTS)),
@@ -165,7 +167,7 @@ def _fits(key: str, value: Any) -> bool:
         return isinstance(value, str) and bool(value)
     if key == "areas":
         return isinstance(value, list) and all(isinstance(code, str) and code for code in value)
-    if key in FIELDS and isinstance(value, bool):
+    if (key in FIELDS and isinstance(value, bool)) or (key in MAY_BE_UNTOLD and value == UNTOLD):
         return True
     parts = value if key in CIRCLES and isinstance(value, list) and len(value) == len(Circle.__slots__) else [value]
     return all(isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part) for part in parts)

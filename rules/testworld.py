@@ -123,7 +123,7 @@ def _at(text: object) -> datetime:
 
 
 def _point(raw: dict[str, Any]) -> TrackPoint:
-    """`at`, `lat`, `lon`, `wind`, `pressure`, radii r7/r10/r12 as one number or four; `issued` and `agency` for a forecast."""
+    """`at`, `lat`, `lon`, `wind`, `pressure` (_ for untold), radii r7/r10/r12 as one number or four; `issued` and `agency` for a forecast."""
     circles: dict[str, Any] = {}
     for name in ("r7", "r10", "r12"):
         radii = raw.get(name)
@@ -131,10 +131,10 @@ def _point(raw: dict[str, Any]) -> TrackPoint:
         circles[name] = Circle(**dict(zip(("ne", "se", "sw", "nw"), map(float, four), strict=True))) if radii is not None else None
     issued = _at(raw["issued"]) if "issued" in raw else None
     time = _at(raw["at"])
+    wind, pressure = (None if raw.get(name) == "_" else float(raw.get(name, usual)) for name, usual in (("wind", 35), ("pressure", 970)))
     return TrackPoint(
         feed="tracks", storm="T1", name="试", agency=str(raw.get("agency", "中国")), time=time, lat=float(raw["lat"]), lon=float(raw["lon"]),
-        received=issued or time, raw="test", pressure=float(raw.get("pressure", 970)), wind=float(raw.get("wind", 35)), issued=issued, synthetic=True,
-        **circles,
+        received=issued or time, raw="test", pressure=pressure, wind=wind, issued=issued, synthetic=True, **circles,
     )
 
 

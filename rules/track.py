@@ -15,12 +15,15 @@ from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats, Ints
 from rules.language import Interval
+from rules.motion import added, with_motion
 from rules.paths import EDGES, FORCES, HORIZON_H, STEP_H, Paths
-from rules.spatial import apart_km, distance_km, quadrants, unit_vectors
-from rules.wind import CIRCLE_SPEED, CULL_KM, PN, outer_exponent, profile_2010, radius_of_maximum_wind, shape_b_2008
+from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, toward, unit_vectors
+from rules.wind import CIRCLE_SPEED, CULL_KM, PN, Circle, exponent, profile_through, radius_of_maximum_wind, shape_b_2008
 
 #: Wind at 300 km where no force-7 circle is reported (default of Holland 2010 in use).
 OUTER = (300.0, 17.0)
+#: Of the reported maximum at least this share is the storm's own rotation, however fast it runs (own choice, unverified).
+LEAST_ROTATION = 0.5
 #: No storm moves faster (km/h): bounds what may happen after a path's end.
 FASTEST_KMH = 70.0
 #: Numbers (paths x hours x towns) worked out at once.
@@ -50,24 +53,70 @@ class _View:
         """Km of the reported circle in the towns' directions, NaN for none."""
         at = FORCES.index(force)
         reported = self.paths.radii[np.arange(len(self.km))[:, None, None], at, self._quadrant]
-        return np.where(self.paths.wind[:, :, None] >= EDGES[at], reported, np.nan)
+        return np.where(self.paths.wind[:, :, None] < EDGES[at], np.nan, reported)  # where nobody told the wind the circle stands
+
+    @functools.cached_property
+    def _circles(self) -> Floats:
+        """(P, H, 3, 4) km of the circles that the wind is fitted to, NaN for none: those that the maximum supports, none within one of a higher force; a
+        quadrant without has the widest of the others."""
+        told = np.where(self.paths.radii > 0, self.paths.radii, np.nan)
+        told = np.where(np.isnan(told), np.fmax.reduce(told, axis=2, keepdims=True), told)[:, None]
+        told = np.where(self.paths.wind[:, :, None, None] >= EDGES[:, None], told, np.nan)
+        return np.where(np.isnan(told), np.nan, np.fmax.accumulate(told[:, :, ::-1], axis=2)[:, :, ::-1])
+
+    @functools.cached_property
+    def _motion(self) -> tuple[Floats, Floats]:
+        """(P, H) m/s and heading in degrees of the step that led there, at the start of the first; after the path's end those of the last."""
+        paths, before, after = self.paths, np.s_[:, :-1], np.s_[:, 1:]
+        gone = np.diff(paths.lead, axis=1, append=paths.lead[:, -1:])
+        steps = np.where(gone > 0, np.arange(gone.shape[1]), 0)
+        of = np.maximum.accumulate(np.concatenate([steps[:, :1], steps[before]], axis=1), axis=1)
+        ends = [(values[before], values[after]) for values in (paths.lat, paths.lon)]
+        (lat, to_lat), (lon, to_lon) = ends
+        km, heading = (np.pad(f(lat, lon, to_lat, to_lon), ((0, 0), (0, 1))) for f in (distance_km, bearing_deg))
+        speed = np.divide(km, gone * 3.6, out=np.zeros_like(km), where=gone > 0)
+        return np.take_along_axis(speed, of, axis=1), np.take_along_axis(heading, of, axis=1)
 
     @functools.cached_property
     def speed(self) -> Floats:
-        """Holland (2010) wind, fitted to the force-7 circle where there is one; nothing beyond CULL_KM."""
+        """Holland (2010) wind through the reported circles, which hold the storm's motion; without any circle the motion is added to it. Nothing beyond
+        CULL_KM. The eye gives no relief: within Rm it is the maximum, for the centre is known to some ten kilometres and its ring passes over."""
         paths, speed = self.paths, np.zeros_like(self.km)
         near = np.flatnonzero((self.km <= CULL_KM) & (paths.wind[:, :, None] > 0))
         if not near.size:
             return speed
-        at = near // speed.shape[2]
-        seven = np.where(paths.wind[:, :, None] >= EDGES[0], paths.radii[:, None, 0], np.nan)  # (P, H, 4)
-        fitted = seven > 0
-        b, rm = shape_b_2008(np.maximum(PN - paths.pressure, 1.0), paths.lat, 0.0), radius_of_maximum_wind(paths.pressure)
-        rn = np.maximum(np.where(fitted, seven, OUTER[0]), rm[:, :, None] + 1.0)
-        xn = outer_exponent(b[:, :, None], rm[:, :, None], paths.wind[:, :, None], rn, np.where(fitted, CIRCLE_SPEED[FORCES[0]], OUTER[1]))
-        side = at * 4 + (self._quadrant.ravel()[near] if fitted.any() else 0)
-        speed.ravel()[near] = profile_2010(self.km.ravel()[near], *(each.ravel()[at] for each in (paths.wind, b, rm)), *(each.ravel()[side] for each in (rn, xn)))
+        at, km = near // speed.shape[2], self.km.ravel()[near]
+        circles = self._circles
+        alone = np.isnan(circles).all(axis=(2, 3))
+        vm = np.where(alone, np.maximum(paths.wind - added(self._motion[0]), LEAST_ROTATION * paths.wind), paths.wind)
+        at_rest = 0.0  # a moving storm's b is greater and its wind between Rm and the circle up to a tenth lower: the flatter, stronger profile is taken
+        b, rm = shape_b_2008(np.maximum(PN - paths.pressure, 1.0), paths.lat, at_rest), radius_of_maximum_wind(paths.pressure)
+        side = at * 4 + (self._quadrant.ravel()[near] if not alone.all() else 0)
+        fitted = [Circle(*(each.ravel()[side] for each in fit)) for fit in self._fits(vm, b, rm)]
+        vm, b, rm, most = (each.ravel()[at] for each in (vm, b, rm, paths.wind))
+        found = profile_through(np.maximum(km, rm), vm, b, rm, fitted)
+        some = np.flatnonzero(alone.ravel()[at])
+        found[some] = self._moved(found[some], near[some], km[some], rm[some])
+        speed.ravel()[near] = np.where(km <= rm, most, np.minimum(found, most))
         return speed
+
+    def _fits(self, vm: Floats, b: Floats, rm: Floats) -> list[tuple[Floats, Floats, Floats]]:
+        """(P, H, 4) km, speed and exponent of what the wind is fitted to, the innermost first: the circles within as far as there are any beyond Rm,
+        which say nothing of the slope otherwise, and the outer wind."""
+        vm, b, rm = (each[:, :, None] for each in (vm, b, rm))
+        seven, *within = (self._circles[:, :, n] for n in range(len(FORCES)))
+        outer, edge = np.where(seven > 0, seven, OUTER[0]), np.where(seven > 0, CIRCLE_SPEED[FORCES[0]], OUTER[1])
+        rn = np.maximum(np.fmax.reduce([outer, *within]), rm + 1.0)
+        inner = [(np.where(km > rm, km, np.nan), np.full_like(km, CIRCLE_SPEED[force])) for force, km in zip(FORCES[:0:-1], within[::-1], strict=True)]
+        told = [(km, speed, exponent(b, rm, vm, km, speed, least=0.0)) for km, speed in inner if np.isfinite(km).any()]
+        return [*told, (rn, edge, exponent(b, rm, vm, rn, edge))]
+
+    def _moved(self, rotating: Floats, near: Ints, km: Floats, rm: Floats) -> Floats:
+        """The rotating wind at the places `near` with what the storm's motion adds."""
+        lat, speed, heading = (each.ravel()[near // self.km.shape[2]] for each in (self.paths.lat, *self._motion))
+        north, east = (side.ravel()[near] for side in toward(self._centres, self._towns))
+        bearing = np.degrees(np.arctan2(east, north))
+        return with_motion(rotating, km, bearing, rm=rm, lat=lat, speed=speed, heading=heading)
 
 
 def _whole(paths: Paths) -> Bools:
@@ -77,7 +126,7 @@ def _whole(paths: Paths) -> Bools:
 
 def _widest(paths: Paths) -> Floats:
     """(P,) km beyond which neither a circle nor the modelled wind reaches."""
-    circles = np.where(paths.wind.max(axis=1, initial=-np.inf)[:, None] >= EDGES, np.fmax.reduce(paths.radii, axis=2), np.nan)
+    circles = np.where(paths.wind.max(axis=1, initial=-np.inf)[:, None] < EDGES, np.nan, np.fmax.reduce(paths.radii, axis=2))
     return np.asarray(np.fmax(np.fmax.reduce(circles, axis=1), CULL_KM))
 
 
@@ -98,18 +147,25 @@ def along(paths: Paths, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
 def _value(indicator: Indicator, view: _View) -> tuple[Floats, Floats]:
     """The indicator on each path, (P, N): what the path says, and the worst that may follow where it ends before the indicator's horizon."""
     paths, km, end = view.paths, view.km, view.paths.lead[:, -1:]
+    untold = np.isnan(paths.wind[:, :1])
     if indicator.quantity == "eta":
         radius = view.radius(indicator.force)
-        inside = km <= radius
-        beyond = end + STEP_H + np.maximum(0.0, km[:, -1] - radius[:, -1]) / FASTEST_KMH
+        first = _entered(paths, km <= radius)
+        beyond = np.round(end + STEP_H + np.maximum(0.0, km[:, -1] - radius[:, -1]) / FASTEST_KMH, 1)
         open_end = np.isfinite(radius[:, -1]) & (end < HORIZON_H)
-        first = np.where(inside.any(axis=1), np.take_along_axis(paths.lead, inside.argmax(axis=1), axis=1), np.inf)
-        return first, np.where(np.isfinite(first), first, np.where(open_end, np.round(beyond, 1), np.inf))
+        any_circle = np.where(untold, _entered(paths, km <= CULL_KM), np.inf)
+        return first, np.where(np.isfinite(first), first, np.minimum(np.where(open_end, beyond, np.inf), any_circle))
     ahead = (paths.lead <= indicator.lead_h + 1e-9)[:, :, None]
     said = np.round(np.max(view.speed, axis=1, initial=0.0, where=ahead), 1)
     left = indicator.lead_h - end
     reached = (left > 0) & (km[:, -1] <= np.maximum(left, 0.0) * FASTEST_KMH)
-    return said, np.where(reached, np.maximum(said, paths.wind[:, -1:]), said)
+    any_wind = untold & ((km <= CULL_KM) & ahead).any(axis=1)
+    return said, np.where(any_wind | (untold & reached), np.inf, np.where(reached, np.fmax(said, paths.wind[:, -1:]), said))
+
+
+def _entered(paths: Paths, inside: Bools) -> Floats:
+    """(P, N) the first hour at which a town is `inside` (P, H, N), inf for none."""
+    return np.where(inside.any(axis=1), np.take_along_axis(paths.lead, inside.argmax(axis=1), axis=1), np.inf)
 
 
 def _values(indicators: list[Indicator], paths: Paths, lat: Floats, lon: Floats) -> dict[str, tuple[Floats, Floats]]:

@@ -1,15 +1,16 @@
-"""Wind of a typhoon at a place: Holland's profiles and the reported wind circles, over arrays of any shape.
+"""Wind of a typhoon at a distance from its centre: Holland's profiles fitted to the reported wind circles, over arrays of any shape.
 
 Sources (re-derived from the papers, no code taken):
 - Holland (1980), An analytic model of the wind and pressure profiles in hurricanes, Mon. Wea. Rev. 108, 1212-1218.
 - Holland (2008), A revised hurricane pressure-wind model, Mon. Wea. Rev. 136, 3432-3445.
 - Holland, Belanger & Fritz (2010), A revised model for radial profiles of hurricane winds, Mon. Wea. Rev. 138, 4393-4401.
-- Kaplan & DeMaria (1995), decay after landfall, J. Appl. Meteor. 34, 2499-2512.
-- Sutcliffe-type quadrant circles: radii by quadrant NE, SE, SW, NW as Chinese bulletins give them.
-Units: m/s, km, hPa, degrees; northern hemisphere.
+What the storm's own motion, the inflow and the land do to it is in rules.motion. Units: m/s, km, hPa, degrees; either hemisphere.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,8 @@ B_RANGE = (1.0, 2.5)  # Holland 1980: physical range of B
 CULL_KM = 800.0  # beyond, a profile says less than the background wind
 #: Radius of maximum wind (nautical miles) by central pressure (hPa), piecewise linear (domain reference, statistical fit of West Pacific storms).
 _RM_PRESSURE, _RM_MILES = (872.0, 940.0, 980.0, 1021.0), (14.907318, 15.726927, 25.742142, 56.856522)
+#: Exponents of a fit: a circle can lie where the wind is nearly the maximum, or where it has fallen off more steeply than any mean profile.
+LEAST_X, MOST_X = 0.1, 3.0
 #: Speed at the edge of a force-7 / 10 / 12 circle: lower edge of the force (GB/T 28591).
 CIRCLE_SPEED = {7: 13.9, 10: 24.5, 12: 32.7}
 
@@ -67,15 +70,33 @@ def shape_b_2008(deficit: ArrayLike, lat: ArrayLike, translation: ArrayLike, tre
     return np.clip(-4.4e-5 * dp**2 + 0.01 * dp + 0.03 * np.asarray(trend) - 0.014 * np.abs(lat) + 0.15 * power + 1.0, *B_RANGE)
 
 
-def outer_exponent(b: ArrayLike, rm: ArrayLike, wind: ArrayLike, outer_km: ArrayLike, outer_wind: ArrayLike) -> Floats:
-    """Holland (2010): the exponent x_n that makes the profile pass through `outer_wind` at `outer_km`, clipped to [0.1, 1].
+def wind_of_pressure(pressure: ArrayLike, lat: ArrayLike) -> Floats:
+    """Maximum wind (m/s) where only the central pressure (hPa) is told: Holland (2008), eq. 7, V = sqrt(b_s dp / (rho e)), at rest."""
+    deficit = np.maximum(PN - np.asarray(pressure, dtype=np.float64), 0.0)
+    return np.asarray(np.sqrt(shape_b_2008(deficit, lat, 0.0) * deficit * 100 / (RHO * np.e)))
 
-    Solves Vm [(Rm/rn)^b exp(1 - (Rm/rn)^b)]^xn = Vn for xn.
+
+def pressure_of_wind(wind: ArrayLike) -> Floats:
+    """Central pressure (hPa) where only the maximum wind (m/s) is told: the one at which `wind_of_pressure` gives it at 25 degrees."""
+    return np.asarray(np.interp(np.asarray(wind, dtype=np.float64), _WIND_TOLD, _PRESSURES))
+
+
+#: The relation as a table, hPa and m/s.
+_PRESSURES = np.arange(PN, 869.0, -1.0)
+_WIND_TOLD = wind_of_pressure(_PRESSURES, 25.0)
+
+
+def exponent(
+    b: ArrayLike, rm: ArrayLike, wind: ArrayLike, km: ArrayLike, speed: ArrayLike, *, least: float = LEAST_X
+) -> Floats:
+    """Holland (2010): the exponent x that makes the profile pass through `speed` at `km`, clipped to [least, MOST_X].
+
+    Solves Vm [(Rm/r)^b exp(1 - (Rm/r)^b)]^x = V for x.
     """
-    ratio = (np.asarray(rm, dtype=np.float64) / np.maximum(outer_km, 1.0)) ** np.asarray(b, dtype=np.float64)
+    ratio = (np.asarray(rm, dtype=np.float64) / np.maximum(km, 1.0)) ** np.asarray(b, dtype=np.float64)
     decay = np.log(np.minimum(ratio * np.exp(1 - ratio), 1 - 1e-9))
-    share = np.log(np.clip(np.asarray(outer_wind) / np.maximum(wind, 1e-6), 1e-6, 1.0))
-    return np.clip(share / decay, 0.1, 1.0)
+    share = np.log(np.clip(np.asarray(speed) / np.maximum(wind, 1e-6), 1e-6, 1.0))
+    return np.clip(share / decay, least, MOST_X)
 
 
 def holland_2010(
@@ -90,7 +111,7 @@ def holland_2010(
     b = shape_b_2008(np.maximum(ambient - np.asarray(pressure, dtype=np.float64), 1.0), lat, translation)
     rm, vm = radius_of_maximum_wind(pressure), np.asarray(wind, dtype=np.float64)
     rn = np.maximum(outer_km, rm + 1.0)
-    return profile_2010(km, vm, b, rm, rn, outer_exponent(b, rm, vm, rn, outer_wind))
+    return profile_2010(km, vm, b, rm, rn, exponent(b, rm, vm, rn, outer_wind))
 
 
 def profile_2010(km: ArrayLike, vm: Floats, b: Floats, rm: Floats, rn: Floats, xn: Floats) -> Floats:
@@ -102,14 +123,32 @@ def profile_2010(km: ArrayLike, vm: Floats, b: Floats, rm: Floats, rn: Floats, x
     return np.asarray(vm * (ratio * np.exp(1 - ratio)) ** x)
 
 
-def motion_asymmetry(speed: ArrayLike, km: ArrayLike, bearing: ArrayLike, heading: ArrayLike, rm: ArrayLike) -> Floats:
-    """Wind (m/s) that a storm moving at `speed` m/s towards `heading` adds at `bearing`: half of it, greatest to the right of the
-    track, falling off outside Rm as Rm/r (Schwerdt, Ho & Watkins 1979 form; optional, not used by the shipped packs)."""
-    reach = np.minimum(np.asarray(rm) / np.maximum(km, 0.1), 1.0)
-    return np.asarray(0.5 * np.asarray(speed) * reach * np.sin(np.radians(np.asarray(bearing) - np.asarray(heading))))
+def profile_through(km: Floats, vm: Floats, b: Floats, rm: Floats, circles: Sequence[Circle]) -> Floats:
+    """Wind (m/s) at `km` that passes through several circles, the innermost first and the last told everywhere: up to the innermost told, and beyond
+    the last, Holland's profile fitted to it; between two of them the modified Rankine vortex (V ~ r^-a, Depperman 1947) through both, because two
+    exponents of Holland's on one line let the wind rise outwards. Where one fit does so too, the circle holds: no less wind within, no more beyond."""
+    rn, xn = circles[-1].km, circles[-1].x
+    for circle in circles[-2::-1]:
+        within = km <= circle.km
+        rn, xn = np.where(within, circle.km, rn), np.where(within, circle.x, xn)
+    found = profile_2010(km, vm, b, rm, rn, xn)
+    start, speed = circles[0].km, circles[0].speed
+    for circle in circles[1:]:
+        between = np.flatnonzero((km > start) & (km <= circle.km))
+        steep = np.log(circle.speed[between] / speed[between]) / np.log(circle.km[between] / start[between])
+        found[between] = speed[between] * (km[between] / start[between]) ** steep
+        there = np.isfinite(circle.km)
+        start, speed = np.where(there, circle.km, start), np.where(there, circle.speed, speed)
+    for circle in circles:
+        edge = np.minimum(circle.speed, vm)
+        found = np.where(km <= circle.km, np.maximum(found, edge), np.where(km > circle.km, np.minimum(found, edge), found))
+    return found
 
 
-def land_decay(wind: ArrayLike, hours: ArrayLike, *, background: float = 13.75, rate: float = 0.095, reduction: float = 0.9) -> Floats:
-    """Maximum wind `hours` after landfall (Kaplan & DeMaria 1995): Vb + (R V0 - Vb) exp(-a t), m/s; coefficients general knowledge."""
-    first = reduction * np.asarray(wind, dtype=np.float64)
-    return np.asarray(np.where(np.asarray(hours) > 0, background + (first - background) * np.exp(-rate * np.asarray(hours)), wind))
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A known wind of `speed` m/s at `km`, NaN for none, and the exponent `x` of Holland's profile through it."""
+
+    km: Floats
+    speed: Floats
+    x: Floats

@@ -16,13 +16,15 @@ NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
-def read_csv(problems: Problems, name: str, columns: tuple[str, ...]) -> list[Cells]:
-    """The rows of a CSV file; another header, a short row, an open quote, no row at all or a formula-like cell is an error with its line."""
+def read_csv(problems: Problems, name: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> list[Cells]:
+    """The rows of a CSV file; another header, a short row, an open quote, no row at all or a formula-like cell is an error with its line. A column of
+    `optional` that is not there reads as empty cells."""
     nothing: list[tuple[int, list[str]]] = []
     table = problems.guard(name, lambda: _table(problems, name), nothing)
     if not table:
         return []
     header = [cell.strip() for cell in table[0][1]]
+    columns += tuple(c for c in optional if c in header)
     if sorted(header) != sorted(columns):
         missing, extra = [c for c in columns if c not in header], [c for c in header if c not in columns]
         what = f"缺少列 {'、'.join(missing)} / missing column" if missing else f"多余或重复的列 {'、'.join(map(shown, extra))} / unknown or repeated column"
@@ -43,7 +45,7 @@ def read_csv(problems: Problems, name: str, columns: tuple[str, ...]) -> list[Ce
             problems.add(name, line, f"{bad} 像公式或含换行 / looks like a formula or holds a line break", "填数值或文字 / give a value")
             problems.broken.add(name)
         else:
-            rows.append(Cells(problems, name, line, {h: cell.strip() for h, cell in zip(header, cells, strict=True)}))
+            rows.append(Cells(problems, name, line, dict.fromkeys(optional, "") | {h: cell.strip() for h, cell in zip(header, cells, strict=True)}))
     return rows
 
 

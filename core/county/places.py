@@ -14,6 +14,8 @@ from core.units import PROPERTIES
 
 TOWN_COLUMNS = ("key", "code", "code_shared", "name", "name_en", "lat", "lon", "point_verified", "population", "over60_share", "villages",
                 "river_front", "sea_front", "low_ground", "bank_section", "synthetic")
+#: Yearly subsidence in mm; few counties have it by town.
+TOWN_EXTRA = ("subsidence_mm",)
 STATION_COLUMNS = ("station", "name", "feed", "lat", "lon", "town", "properties", "units", "datum", "datum_offset", "warning_stage", "guaranteed_stage",
                    "record_stage", "levels_verified", "valid_from", "path", "source", "synthetic")
 SPEAKER_COLUMNS = ("speaker", "town", "name", "lat", "lon", "state", "synthetic")
@@ -23,7 +25,7 @@ DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "
 def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tuple[Town, ...]:
     """towns.csv. A wrong key is told once: rows elsewhere that name it are not blamed."""
     towns: list[Town] = []
-    rows = read_csv(problems, "towns.csv", TOWN_COLUMNS)
+    rows = read_csv(problems, "towns.csv", TOWN_COLUMNS, TOWN_EXTRA)
     if rows and county_code and not any(row["code"].startswith(county_code) for row in rows):
         rows[0].refuse(f"没有一个镇街的代码以 county.yaml 的 {county_code} 开头 / no town's code begins with the county's",
                        "改 county.yaml 的 code 或各镇街的代码 / correct one of the two")
@@ -58,7 +60,8 @@ def _town(row: Cells, county_code: str, before: list[Town], outline: list[Point]
         key=row["key"], code=code, code_shared=shared, name=name, name_en=row.text("name_en"), lat=point[1], lon=point[0],
         point_verified=row.yes("point_verified"), population=row.whole("population", 1, 5_000_000), over60_share=row.number("over60_share", 0, 1),
         villages=row.whole("villages", 0, 1000), river_front=row.yes("river_front"), sea_front=row.yes("sea_front"), low_ground=row.yes("low_ground"),
-        bank_section=row.whole("bank_section", 0, 3), synthetic=row.words("synthetic", ("population", "over60_share", "villages")),
+        bank_section=row.whole("bank_section", 0, 3), synthetic=row.words("synthetic", ("population", "over60_share", "villages", *TOWN_EXTRA)),
+        subsidence_mm=row.maybe("subsidence_mm", 0, 500) or 0.0,
     )
 
 

@@ -15,7 +15,8 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Town:
-    """A town or street. `key` is its name in stores; `code` the 12-digit statistical code, which two towns may share; `cell` a ring of (lon, lat)."""
+    """A town or street. `key` is its name in stores; `code` the 12-digit statistical code, which two towns may share; `cell` a ring of (lon, lat);
+    `subsidence_mm` how much the ground sinks a year, 0 where nobody has told it."""
 
     key: str
     code: str
@@ -34,6 +35,7 @@ class Town:
     bank_section: int
     synthetic: tuple[str, ...]
     cell: tuple[Point, ...] = ()
+    subsidence_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,6 @@ STATISTICS: dict[str, Callable[[Window, Indicator], StationValues]] = {
 #: Statistics whose small values are the dangerous ones: they are worked out upside down (`negated`), so that "worst" is the highest everywhere.
 FALLING = frozenset({"min", "hours_to", "failure_eta"})
 #: How far back a statistic looks, as a multiple of its window.
-REACH_BACK = {"mean_drop": 2.0, "tangent_angle": 2.0, "min_drop": 2.0}
+REACH_BACK = {"mean_drop": 2.0, "tangent_angle": deformation.STEADY + 1.0, "min_drop": 2.0}
 
 __all__ = ["FALLING", "REACH_BACK", "STATISTICS", "StationValues", "Window", "negated", "window"]

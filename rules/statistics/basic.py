@@ -13,8 +13,9 @@ from rules.trailing import take, trailing_extreme
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
 
-#: How far a lost station's rise is carried on, and over which span its rate is taken (own choice, unverified).
+#: How far a lost station's rise is carried on, and over which spans its rate is taken, the steepest of them (own choice, unverified).
 CARRY_H = 3.0
+SPANS_H = (1.0, 2.0, CARRY_H)
 
 
 def last(w: Window, _: Indicator) -> StationValues:
@@ -38,11 +39,13 @@ def _carried(w: Window) -> Floats:
 
 
 def rate(w: Window) -> Floats:
-    """Rise per hour over the CARRY_H hours that ended at the newest reading that counts; 0 where unknown."""
-    back = w.grid.slots(CARRY_H)
-    lowest = trailing_extreme(w.grid.value, w.position.known, back + 1, highest=False)
-    now = newest(w)
-    return np.where(np.isfinite(lowest) & np.isfinite(now), (now - lowest) / CARRY_H, 0.0)
+    """Rise per hour, the steepest over SPANS_H that ended at the newest reading that counts; 0 where unknown. Over the longest span alone a rise that
+    began an hour ago, or of which nothing older was told, would look three times as slow."""
+    now, steepest = newest(w), np.zeros(w.position.known.shape)
+    for span in SPANS_H:
+        lowest = trailing_extreme(w.grid.value, w.position.known, w.grid.slots(span) + 1, highest=False)
+        steepest = np.fmax(steepest, np.where(np.isfinite(lowest), (now - lowest) / span, 0.0))
+    return steepest
 
 
 def total(w: Window, _: Indicator) -> StationValues:

@@ -22,15 +22,25 @@ if TYPE_CHECKING:
 #: A fit of 1/v that explains less than this of its variance is no acceleration (own choice, unverified).
 LEAST_R2 = 0.8
 SEGMENTS = 6
+#: Windows before the present one from which the rate of the steady stage is taken (own choice, unverified).
+STEADY = 7
 
 
 def tangent_angle(w: Window, indicator: Indicator) -> StationValues:
-    """Degrees: the rate over the window against the rate over the window before it, which is not taken under `floor` a day."""
+    """Degrees: the rate over the window against the steady rate, which is the median rate of the STEADY windows before, as far as they are known, and
+    is not taken under `floor` a day. Against the window before alone a slope that doubles its rate every day would stand at 63 degrees for ever."""
     values = held(w.grid)
-    now, middle, first = (take(values, w.end - i * w.width, np.nan) for i in range(3))
-    steady = np.maximum(np.abs(middle - first), indicator.floor * indicator.window_h / 24)
-    angle: Floats = np.degrees(np.arctan2(np.abs(now - middle), np.maximum(steady, 1e-9)))
+    places = np.stack([take(values, w.end - i * w.width, np.nan) for i in range(STEADY + 2)])
+    rates = np.abs(np.diff(places, axis=0))
+    steady = np.maximum(_median(rates[1:]), indicator.floor * indicator.window_h / 24)
+    angle: Floats = np.degrees(np.arctan2(rates[0], np.maximum(steady, 1e-9)))
     return _told(w, angle.round(6))
+
+
+def _median(values: Floats) -> Floats:
+    """(T, S) the median of what is known among `values` (n, T, S), the lower of two in the middle; NaN for nothing."""
+    middle = np.maximum(np.isfinite(values).sum(axis=0) - 1, 0) // 2
+    return np.asarray(np.take_along_axis(np.sort(values, axis=0), middle[None], axis=0)[0])  # what is unknown is sorted to the end
 
 
 def failure_eta(w: Window, _: Indicator) -> StationValues:

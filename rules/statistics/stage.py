@@ -1,6 +1,6 @@
 """Where a stage is going: carried on at its last rate, hours to a mark, hours until its recession passes under a mark.
 
-Persistence of the rate over the last CARRY_H hours is the plainest forecast there is and holds for hours at most, never on a tidal reach.
+Persistence of the rate over the last hours (basic.rate) is the plainest forecast there is and holds for hours at most, never on a tidal reach.
 Recession after Barnes (1939), Trans. AGU 20, 721-725: the excess over the base falls by a constant factor an hour (general knowledge).
 """
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +38,17 @@ def test_counts_per_town_at_the_documents_beijing_time(county) -> None:
     }
     assert {(o.station, o.time, o.synthetic) for o in batch.observations} == {("power-baochang", datetime(2021, 7, 26, tzinfo=UTC), True)}
     assert batch.rejected == ()
+
+
+def test_pumping_stations_are_counted_where_the_power_station_declares_them(county) -> None:
+    stations = tuple(replace(s, properties=(*s.properties, "pumps_out")) if s.station == "power-baochang" else s for s in county.stations)
+    declared = replace(county, stations=stations)
+    for row, pumps, critical in (
+        ({"critical_out": ["东灶港泵站", "卫生院", "通启河排涝泵站"]}, 2, 3), ({"critical_out": []}, 0, 0), ({"critical_out": 4}, None, 4),
+        ({"critical_out": ["东灶港泵站"], "pumps_out": 3}, 3, 1),
+    ):
+        found = {o.observed_property: o.value for o in parse(declared, ROW | row).observations}
+        assert (found.get("pumps_out"), found["critical_out"]) == (pumps, critical)
 
 
 def test_two_towns_may_share_a_code(county) -> None:

@@ -91,8 +91,8 @@ def test_a_town_or_station_with_a_number_of_its_own_is_shown_apart(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("rule", "level", "zh", "en"), [
-    ("typhoon.wind", Level.BLUE, "台风中心距离不超过 800 km，并且（1小时最大平均风达到 10.8 m/s（6 级风），或者1小时最大阵风达到 17.2 m/s（8 级风），"
-     "或者0.7 × 24小时内最大模拟风速达到 10.8 m/s（6 级风））", "distance to the typhoon at most 800 km and (highest mean wind in 1 h at least 10.8 m/s (force 6)"),
+    ("typhoon.wind", Level.BLUE, "（台风中心距离不超过 800 km，并且（1小时最大平均风达到 10.8 m/s（6 级风），或者1小时最大阵风达到 17.2 m/s（8 级风））），"
+     "或者0.7 × 24小时内最大模拟风速达到 10.8 m/s（6 级风）", "(distance to the typhoon at most 800 km and (highest mean wind in 1 h at least 10.8 m/s (force 6)"),
     ("flood.stage", Level.BLUE, "水位距警戒不到 0.3 m（或已超过）", "stage within 0.3 m of the warning stage, or over it"),
     ("flood.stage_outlook", Level.YELLOW, "外推6小时水位超警戒 0.3 m 以上，并且到警戒水位的时间不超过 3 h", "stage in 6 h 0.3 m or more over the warning stage"),
     ("flood.surge", Level.ORANGE, "（官方风暴潮信号达到 橙色，并且（沿海，或者沿江）），或者（官方海浪信号达到 橙色，并且沿海）",

@@ -114,6 +114,15 @@ def test_a_missing_column_names_the_header_it_wants(folder: Path) -> None:
     assert any("villages" in str(e) and e.line == 1 and "river_front" in e.hint for e in told)
 
 
+def test_a_town_may_say_how_much_its_ground_sinks(folder: Path, haimen: County) -> None:
+    assert {town.subsidence_mm for town in haimen.towns} == {0.0}
+    rows = (folder / "towns.csv").read_text(encoding="utf-8").splitlines()
+    (folder / "towns.csv").write_text("\n".join(f"{row},{told}" for row, told in zip(rows, ("subsidence_mm", "12.5", *[""] * 11), strict=True)), encoding="utf-8")
+    assert [town.subsidence_mm for town in load_county(folder).towns] == [12.5, *[0.0] * 11]
+    change(folder / "towns.csv", ",12.5", ",0.0125 m")
+    assert "subsidence_mm" in str(refusal(folder)[0])
+
+
 def test_broken_yaml_says_where(folder: Path) -> None:
     line = change(folder / "feeds.yaml", "water:\n  title: 水情库（SL 323）", "water:\n  title: [水情库")
     assert any("YAML" in str(e) and e.line and line <= e.line <= line + 30 for e in refusal(folder))

@@ -110,6 +110,7 @@ EDITS = [
     town("包场镇", "=cmd|calc", "公式"),
     ("towns.csv", "bank_section,synthetic", "bank_section,synthetic,notes", "notes"),
     ("towns.csv", "population,", "villages,", "population"),
+    ("towns.csv", "bank_section,synthetic", "bank_section,subsidence_mm", "synthetic"),
     ("towns.csv", "2,population;over60_share\n", "2,population;everything\n", "everything"),
     # stations.csv
     gauge("stage,m", "stage,ft", "单位"),

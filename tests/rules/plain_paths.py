@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +13,9 @@ import pandas as pd
 
 from core.units import BEAUFORT_EDGES
 from rules.catalogue import Indicator
+from rules.motion import inflow_angle
 from rules.spatial import EARTH_KM, bearing_deg, distance_km
-from rules.wind import CIRCLE_SPEED, holland_2010
+from rules.wind import CIRCLE_SPEED, holland_2010, pressure_of_wind, wind_of_pressure
 
 HOME = ("中国", "BABJ", "CMA", "中央气象台")
 FORCES = (7, 10, 12)
@@ -39,6 +42,8 @@ def at(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[list[One], bool]:
     found, outdated = [], False
     for (_, storm), rows in frame.groupby(["feed", "storm"], sort=True):
         rows = rows.sort_values("time", kind="stable")
+        ten = rows["agency"].isin(("日本", "中国香港", "RJTD")) & rows["issued"].notna()
+        rows = rows.assign(wind=rows["wind"].where(~ten, rows["wind"] * 1.02))
         analysed = rows[rows["issued"].isna() & (rows["time"] <= now)]
         if analysed.empty:
             continue
@@ -77,18 +82,21 @@ def _carried(analysed: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def _along(storm: str, agency: str, home: bool, analysed: pd.DataFrame, ahead: pd.DataFrame, now: pd.Timestamp) -> One:
-    knots = pd.concat([analysed.iloc[-1:], ahead])
+    last = analysed.iloc[-1:].copy()
+    for name in ("wind", "pressure"):
+        last[name] = analysed[name].iloc[-5:].ffill().iloc[-1]
+    knots = pd.concat([last, ahead])
     hours = ((knots["time"] - now) / pd.Timedelta(hours=1)).to_numpy()
     lead = np.arange(0.0, min(24.0, max(0.0, hours[-1])) + 0.25, 0.5)
-    wind, pressure = (knots[name].ffill().bfill().fillna(unknown).to_numpy(dtype=float) for name, unknown in (("wind", 0.0), ("pressure", 1000.0)))
-    speed = np.interp(lead, hours, wind)
+    wind, pressure = (knots[name].ffill().bfill().to_numpy(dtype=float) for name in ("wind", "pressure"))
+    speed, hpa, lat = np.interp(lead, hours, wind), np.interp(lead, hours, pressure), np.interp(lead, hours, knots["lat"])
+    speed, hpa = np.where(np.isnan(speed), np.round(wind_of_pressure(hpa, lat), 1), speed), np.where(np.isnan(hpa), pressure_of_wind(speed), hpa)
     circles = np.full((3, len(lead), 4), np.nan)
     for f, force in enumerate(FORCES):
         for q, quarter in enumerate(("ne", "se", "sw", "nw")):
             told = analysed[f"r{force}_{quarter}"].iloc[-5:].dropna()
-            circles[f, speed >= CIRCLE_SPEED[force], q] = told.iloc[-1] if len(told) else np.nan
-    return One(storm, agency, home, lead, np.interp(lead, hours, knots["lat"]), np.interp(lead, hours, knots["lon"]), speed,
-               np.interp(lead, hours, pressure), circles, list(dict.fromkeys(knots.index)))
+            circles[f, ~(speed < CIRCLE_SPEED[force]), q] = told.iloc[-1] if len(told) else np.nan
+    return One(storm, agency, home, lead, lat, np.interp(lead, hours, knots["lon"]), speed, hpa, circles, list(dict.fromkeys(knots.index)))
 
 
 def value(indicator: Indicator, path: One, lat: float, lon: float) -> tuple[float, float]:
@@ -98,17 +106,80 @@ def value(indicator: Indicator, path: One, lat: float, lon: float) -> tuple[floa
     circle = {force: path.circles[f][np.arange(len(km)), towards] for f, force in enumerate(FORCES)}
     if indicator.quantity == "distance":
         return round(float(km[0]), 1), round(float(km[0]), 1)
+    untold = bool(np.isnan(path.wind[0]))
     if indicator.quantity == "eta":
         radius = circle[indicator.force]
         if (km <= radius).any():
             return (float(path.lead[(km <= radius).argmax()]),) * 2
         open_end = np.isfinite(radius[-1]) and path.lead[-1] < 24
-        return np.inf, round(path.lead[-1] + 0.5 + max(0.0, km[-1] - radius[-1]) / 70.0, 1) if open_end else np.inf
-    fitted = np.isfinite(circle[7]) & (circle[7] > 0)
-    speed = np.where((km > 800) | (path.wind <= 0), 0.0, holland_2010(
-        km, wind=path.wind, pressure=path.pressure, lat=path.lat, outer_km=np.where(fitted, circle[7], 300.0), outer_wind=np.where(fitted, 13.9, 17.0)))
-    said, left = round(float(speed[path.lead <= indicator.lead_h].max()), 1), indicator.lead_h - path.lead[-1]
-    return said, max(said, float(path.wind[-1])) if left > 0 and km[-1] <= left * 70.0 else said
+        may = round(path.lead[-1] + 0.5 + max(0.0, km[-1] - radius[-1]) / 70.0, 1) if open_end else np.inf
+        return np.inf, min(may, float(path.lead[(km <= 800).argmax()])) if untold and (km <= 800).any() else may
+    said, left = 0.0, indicator.lead_h - path.lead[-1]
+    hours = [n for n in range(len(km)) if path.lead[n] <= indicator.lead_h]
+    if not untold:
+        said = round(max(speed(path, n, float(km[n]), int(towards[n]), lat, lon) for n in hours), 1)
+    reached = left > 0 and km[-1] <= left * 70.0
+    if untold:
+        return said, np.inf if reached or any(km[n] <= 800 for n in hours) else said
+    return said, max(said, float(path.wind[-1])) if reached else said
+
+
+def speed(path: One, n: int, km: float, quarter: int, lat: float, lon: float) -> float:
+    """Modelled wind in a town `km` away at one hour of a path."""
+    most = float(path.wind[n])
+    if km > 800 or most <= 0:
+        return 0.0
+    told = {force: max((float(r) for r in path.circles[f][n] if r > 0), default=-1.0) for f, force in enumerate(FORCES)}
+    own = {force: float(path.circles[f][n][quarter]) for f, force in enumerate(FORCES)}
+    told = {force: own[force] if own[force] > 0 else widest for force, widest in told.items() if widest > 0}
+    told = {force: max(r for f, r in told.items() if f >= force) for force in told}
+    given: dict[str, Any] = {"pressure": path.pressure[n], "lat": path.lat[n]}
+    rm = float(np.interp(path.pressure[n], (872, 940, 980, 1021), (14.907318, 15.726927, 25.742142, 56.856522)) * 1.852)
+    if km <= rm:
+        return most
+    if not told:
+        return _moving(path, n, km, rm, lat, lon, given)
+    outer = max(rm + 1.0, told.get(7, max(300.0, *told.values())))
+    edge = 13.9 if 7 in told else 17.0
+    inside = [(told[force], CIRCLE_SPEED[force]) for force in (12, 10) if told.get(force, 0.0) > rm]
+    known = [*inside, (outer, edge)]
+    if km <= known[0][0] or km > outer:
+        r, v = known[0] if km <= known[0][0] else known[-1]
+        found = fitted(km, most, r, v, rm, inner=(r, v) in inside, **given)
+    else:
+        (r1, v1), (r2, v2) = next((a, b) for a, b in itertools.pairwise(known) if a[0] < km <= b[0])
+        found = math.exp(math.log(v1) + math.log(v2 / v1) * math.log(km / r1) / math.log(r2 / r1))
+    return min([most, max([found, *(min(v, most) for r, v in known if km <= r)]), *(min(v, most) for r, v in known if km > r)])
+
+
+def fitted(km: float, most: float, r: float, v: float, rm: float, *, inner: bool, pressure: float, lat: float) -> float:
+    """Holland (2010) through (r, v); to a circle within, the exponent may be anything down to 0."""
+    if not inner:
+        return float(holland_2010(km, wind=most, pressure=pressure, lat=lat, outer_km=r, outer_wind=v))
+    b = float(np.clip(-4.4e-5 * max(1010 - pressure, 1) ** 2 + 0.01 * max(1010 - pressure, 1) - 0.014 * abs(lat) + 1.0, 1.0, 2.5))
+    def decay(at: float) -> float:
+        return (rm / at) ** b * math.exp(1 - (rm / at) ** b)
+    xn = min(3.0, max(0.0, math.log(v / most) / math.log(min(decay(r), 1 - 1e-9))))
+    x = max(0.5 + (km - rm) * (xn - 0.5) / (r - rm), min(0.4, xn))
+    return float(most * decay(km) ** x)
+
+
+def _moving(path: One, n: int, km: float, rm: float, lat: float, lon: float, given: dict[str, Any]) -> float:
+    """Without a circle: the motion of the last step that led anywhere is added as a vector."""
+    steps = [m for m in range(max(n, 1)) if m + 1 < len(path.lead)] or [0]
+    a, b = steps[-1], min(steps[-1] + 1, len(path.lead) - 1)
+    here, there = (np.array(path.lat[a]), np.array(path.lon[a])), (np.array(path.lat[b]), np.array(path.lon[b]))
+    hours = path.lead[b] - path.lead[a]
+    pace = float(distance_km(*here, *there)) / hours / 3.6 if hours else 0.0
+    heading = float(bearing_deg(*here, *there)) if hours else 0.0
+    more, most = 0.55 * min(pace, 15.4), float(path.wind[n])
+    ring = max(most - more, most / 2)
+    rotating, edge = float(holland_2010(km, wind=ring, **given)), min(17.0, ring)
+    rotating = max(rotating, edge) if km <= max(300.0, rm + 1) else min(rotating, edge)
+    bearing = float(bearing_deg(path.lat[n], path.lon[n], np.array(lat), np.array(lon)))
+    blows, moves = math.radians(bearing - 90 - float(inflow_angle(km, rm))), math.radians(heading - 20)
+    u = [rotating * f(blows) + more * min(1.0, rm / km) * f(moves) for f in (math.sin, math.cos)]
+    return min(most, math.hypot(*u))
 
 
 def interval(indicator: Indicator, paths: list[One], outdated: bool, lat: float, lon: float) -> tuple[float, float]:

@@ -40,11 +40,17 @@ def test_a_priority_lies_between_half_the_score_and_the_score(score: float, town
 
 
 @pytest.mark.parametrize("worse", [
-    {"population": 10**7}, {"over60_share": 0.6}, {"low_ground": True}, {"sea_front": True, "river_front": True}, {"bank_section": 1},
+    {"population": 10**7}, {"over60_share": 0.6}, {"low_ground": True}, {"sea_front": True, "river_front": True}, {"bank_section": 1}, {"subsidence_mm": 3.0},
 ])
 def test_whatever_makes_people_more_vulnerable_raises_it(worse: dict[str, object]) -> None:
     plain = replace(TOWN, population=1000, over60_share=0.1, low_ground=False, sea_front=False, river_front=False, bank_section=0)
     assert e.priority(60.0, replace(plain, **worse), COUNTY) > e.priority(60.0, plain, COUNTY)
+
+
+def test_ground_that_sinks_counts_as_low_as_far_as_it_sinks() -> None:
+    high = replace(TOWN, low_ground=False)
+    told = [e.exposure(replace(high, subsidence_mm=mm), COUNTY)["low_ground"] for mm in (0.0, 15.0, 30.0, 90.0)]
+    assert told == [0.0, 0.5, 1.0, 1.0] and e.exposure(replace(TOWN, low_ground=True), COUNTY)["low_ground"] == 1.0
 
 
 @settings(max_examples=25)

@@ -60,6 +60,13 @@ def test_a_town_is_followed_hour_by_hour_along_every_track() -> None:
     assert f"最大模拟风速 {worst:g} m/s" in near.line() and "路径 T1 日本" in near.line()
 
 
+def test_a_strength_that_nobody_told_is_no_line_of_0_m_s() -> None:
+    case: dict[str, Any] = {"name": "untold", "tracks": [{"at": "0 h", "lat": 31.0, "lon": 122.0, "wind": "_", "pressure": "_", "r7": 250}]}
+    county = world(case, 1.0)
+    judged = judge(sources(case, 1.0, county, START), START, county, CIRCLES)
+    assert judged.outlook.hours(Hazard.TYPHOON, 0) == () and judged.findings[0].proved[-1, 0] == Level.YELLOW
+
+
 def test_one_agency_has_no_spread_and_one_agency_by_two_names_is_one() -> None:
     assert storm(中国=INTO).outlook.agencies(Hazard.TYPHOON).chances(0) == {}
     twice = storm(中国=AWAY, BABJ=INTO, 日本=AWAY).outlook.agencies(Hazard.TYPHOON)

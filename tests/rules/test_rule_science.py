@@ -74,6 +74,9 @@ def test_persistence_and_time_to_a_mark() -> None:
     assert told("projected", "stage", rising, lead_h=6) == pytest.approx((3.2, 3.2))
     assert told("hours_to", "stage", rising, mark=3.0) == pytest.approx((4.0, 4.0))
     assert told("hours_to", "stage", rising, mark=2.5) == (0.0, 0.0)
+    begun = [2.4, 2.2, *[2.0] * 9, 2.5]  # half a metre in the last hour, and it fell before: by the hour it is two hours to 3.5 m, not six
+    assert told("hours_to", "stage", begun, mark=3.5) == pytest.approx((2.0, 2.0)) and told("projected", "stage", begun, lead_h=2) == pytest.approx((3.5, 3.5))
+    assert told("hours_to", "stage", [None] * 10 + [2.0, 2.5], mark=3.0) == pytest.approx((1.0, 1.0)), "nothing older is known"
     assert told("hours_to", "stage", [2.0] * 12, mark=3.0) == (240.0, 240.0)  # never is the longest time, not an unknown
 
 

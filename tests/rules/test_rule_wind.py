@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import wind
-from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, unit_vectors
+from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, toward, unit_vectors
 
 #: In-Fa at Haimen (31.896 N 121.173 E), reference table: centre lat, lon, pc, Vmax, distance, bearing, Holland 1980, Holland 2010 (Pn 1010).
 TABLE = [
@@ -49,7 +49,7 @@ def test_holland_2010_passes_through_what_it_is_fitted_to(vmax: float, pc: float
     rm = float(wind.radius_of_maximum_wind(pc))
     assert float(wind.holland_2010(rm, wind=vmax, pressure=pc, lat=lat, outer_km=r7, outer_wind=13.9)) == pytest.approx(vmax, rel=1e-6)
     b = float(wind.shape_b_2008(1010 - pc, lat, 0.0))
-    xn = float(wind.outer_exponent(b, rm, vmax, r7, 13.9))
+    xn = float(wind.exponent(b, rm, vmax, r7, 13.9))
     if 0.1 < xn < 1:
         assert float(wind.holland_2010(r7, wind=vmax, pressure=pc, lat=lat, outer_km=r7, outer_wind=13.9)) == pytest.approx(13.9, rel=1e-6)
 
@@ -77,17 +77,14 @@ def test_quadrants_and_distances_are_those_of_the_angles(places: list[tuple[floa
     assert apart_km(points[:1], points)[0] == pytest.approx(km, abs=1e-3)
     apart = (km > 1e-3) & (km < 20_000) & (np.abs(bearing % 90 - 45) < 44.999999)  # on a line between two quadrants either will do
     assert np.array_equal(quadrants(points[:1], lon[:1], points, lon)[0][apart], (bearing // 90)[apart])
+    north, east = toward(points[:1], points)
+    there = (km > 1.0) & (km < 20_000)
+    assert (np.degrees(np.arctan2(east, north))[0] % 360)[there] == pytest.approx(bearing[there], abs=1e-3)
 
 
 def test_a_bearing_opens_its_quadrant() -> None:
     lat, lon = np.array([30.0, 31.0, 30.9, 29.0, 29.1, 31.0, 29.0]), np.array([121.0, 121.0, 122.0, 122.0, 120.0, 120.0, 121.0])
     assert quadrants(unit_vectors(lat, lon)[:1], lon[:1], unit_vectors(lat, lon)[1:], lon[1:])[0].tolist() == [0, 0, 1, 2, 3, 2]
-
-
-def test_land_decay_and_motion() -> None:
-    assert float(wind.land_decay(40.0, 0.0)) == 40.0 and float(wind.land_decay(40.0, 1000.0)) == pytest.approx(13.75)
-    assert float(wind.motion_asymmetry(10, 50, 90, 0, 50)) == pytest.approx(5.0)  # right of the track
-    assert float(wind.motion_asymmetry(10, 100, 270, 0, 50)) == pytest.approx(-2.5)
 
 
 @pytest.mark.parametrize(("vmax", "pc", "lat", "translation", "rn", "vn", "at_10_km"), [
