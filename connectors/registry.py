@@ -52,7 +52,10 @@ CONNECTORS: dict[str, Connector] = {
     "music_surface": Connector(fetch=music_surface.fetch, parse=music_surface.parse, title="CIMISS/MUSIC 地面 surface weather", needs="account"),
     "sl323": Connector(fetch=sl323.fetch, parse=sl323.parse, title="SL 323 水情库 water database", needs="read-only SQL account"),
     "outages": Connector(fetch=outages.fetch, parse=outages.parse, title="停电 power outages", needs="key from the power company"),
-    "mqtt_sensors": Connector(fetch=mqtt_sensors.fetch, parse=mqtt_sensors.parse, title="地质传感器 MQTT sensors", needs="broker account", queue=True),
+    "mqtt_sensors": Connector(
+        fetch=mqtt_sensors.fetch, parse=mqtt_sensors.parse, title="地质传感器 MQTT sensors", queue=True,
+        needs="`mqtt://` our broker, or `mqtts://host` with `secret` `user:password`",
+    ),
     "nmc_alarms": Connector(fetch=nmc_alarms.fetch, parse=nmc_alarms.parse, title="官方预警 official warnings", needs="nothing", listing=True),
     "cap_feed": Connector(fetch=cap_feed.fetch, parse=cap_feed.parse, title="CAP 1.2 预警 CAP warnings", needs="a feed's address", listing=True),
     "usgs_nwis": Connector(fetch=usgs_nwis.fetch, parse=usgs_nwis.parse, title="USGS 水文 instantaneous values", needs="nothing"),
