@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, tuple_
 
+from console.canary.watch import state as canary
 from console.context import PERIOD
 from console.feedrows import feeds
 from core.ledger import scores_of
@@ -44,6 +45,7 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "broadcast": broadcast(tx, now),
             "duty": duty(tx),
             "audience": audience(tx, ctx),
+            "canary": canary(now, ctx.county, ctx.settings),
         } | newest(tx, ctx, now)
 
 

@@ -1,5 +1,6 @@
 """The county folder: one county's data, read strictly."""
 
+from core.county.canary import Canary
 from core.county.county import County
 from core.county.departments import Department
 from core.county.feeds import CONNECTOR_KINDS
@@ -12,6 +13,7 @@ from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, 
 __all__ = [
     "CONNECTOR_KINDS",
     "ApprovalRule",
+    "Canary",
     "Column",
     "County",
     "Department",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import time
 
+from core.county.canary import read_canary
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
 from core.county.problems import Problems
 from core.county.tree import Node
@@ -30,10 +31,10 @@ def read_groups(problems: Problems) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def read_policy(problems: Problems, groups: Collection[str]) -> Policy:
-    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line."""
+def read_policy(problems: Problems, groups: Collection[str], speakers: Collection[str] = ()) -> Policy:
+    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line. `speakers`: the village loudspeakers."""
     top = Node.read(problems, "policy.yaml").fields(
-        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"))
+        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"), ("canary",))
     officers = [_officer(name, node) for name, node in top["officers"].items()]
     roles = tuple(dict.fromkeys(o.role for o in officers if o.role))
     order = _asking_order(top["asking_order"], officers, roles)
@@ -42,6 +43,7 @@ def read_policy(problems: Problems, groups: Collection[str]) -> Policy:
         officers=tuple(sorted(officers, key=lambda o: order.get(o.officer, 0))), approvals={}, validity_s={}, channels={}, audience={},
         renew_before_s=top["renew_before_s"].whole(0, DAY, " 秒"), min_update_s=top["min_update_s"].whole(0, DAY, " 秒"),
         keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"]),
+        canary=read_canary(top["canary"], speakers),
     )
     colours = top["levels"].fields([level.en for level in COLOURS])
     for level in COLOURS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Literal
 
+from core.county.canary import Canary
 from core.model import Level, Status
 from core.times import SHANGHAI
 
@@ -73,6 +74,7 @@ class Policy:
     min_update_s: int
     keep_for_s: int
     quiet: QuietHours | None = None
+    canary: Canary | None = None
 
     def asked(self, roles: Collection[str]) -> tuple[Officer, ...]:
         """The officers of these roles in the order in which they are asked: `officers` stands in asking order, deputies after their chief."""

@@ -164,6 +164,15 @@ EDITS = [
     ("feeds.yaml", "  options: {page: true}", "  options: {page: true}\nagain:\n  title: x\n  sector: people\n  connector: inbox\n  cron: \"*/5 * * * *\"\n"
      "  interval_s: 3600\n  max_age_s: 12600\n  expected: 0\n  options: {page: true}", "page"),
     # policy.yaml
+    ("policy.yaml", "  every_s: 600", "  every_s: 605", "every_s"),
+    ("policy.yaml", "  every_s: 600", "  every: 600", "every_s"),
+    ("policy.yaml", "  late_after_s: 1800", "  late_after_s: 300", "late_after_s"),
+    ("policy.yaml", "  may_miss: 1", "  may_miss: 6", "may_miss"),
+    ("policy.yaml", "phones: [test-phone-01]", "phones: []", "phones"),
+    ("policy.yaml", "phones: [test-phone-01]", 'phones: ["+8613800138000"]', "不写号码"),
+    ("policy.yaml", "speakers: [spk-test-01]", "speakers: [spk-baochang-01]", "村里的喇叭"),
+    ("policy.yaml", "speakers: [spk-test-01]", "speakers: [test-phone-01]", "也是手机"),
+    town("baochang,", "canary,", "canary"),
     ("policy.yaml", "deadline_s: 1800", "deadline_s: soon", "deadline_s"),
     ("policy.yaml", "deadline_s: 1800", "deadline_s: 0", "deadline_s"),
     ("policy.yaml", "validity_s: 43200", "validity_s: 12 h", "validity_s"),
