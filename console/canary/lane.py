@@ -89,7 +89,7 @@ def county_of(county: County, plan: Canary, beat: datetime) -> County:
     text = TEXT.format(beat.astimezone(SHANGHAI))
     levels = (QUIET, LOUD)
     policy = replace(
-        county.policy, approvals=dict.fromkeys(levels, rule), validity_s=dict.fromkeys(levels, plan.every_s + plan.late_after_s), quiet=None,
+        county.policy, reserve={}, approvals=dict.fromkeys(levels, rule), validity_s=dict.fromkeys(levels, plan.every_s + plan.late_after_s), quiet=None,
         channels={QUIET: ("broadcast",), LOUD: ("sms", "broadcast")}, audience=dict.fromkeys(levels, (TOWN,)), min_update_s=0, renew_before_s=0)
     return replace(
         county, code=f"{county.code}C", root=Path(__file__).parent, packs=("beat",), towns=(town,), stations=(station,), feeds=(feed,), policy=policy,

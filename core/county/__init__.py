@@ -2,6 +2,7 @@
 
 from core.county.canary import Canary
 from core.county.county import County
+from core.county.cover import weak_points
 from core.county.departments import Department
 from core.county.feeds import CONNECTOR_KINDS
 from core.county.loader import load_county
@@ -29,4 +30,5 @@ __all__ = [
     "Table",
     "Town",
     "load_county",
+    "weak_points",
 ]

@@ -22,7 +22,6 @@ from console.sandbox.broker import start_broker
 from console.sandbox.loudspeakers import Fleet
 from console.sandbox.phone import Phones
 from core.county import Canary
-from core.lake import Lake
 from core.ledger import tables as t
 from core.settings import Settings
 
@@ -54,8 +53,7 @@ class Flock:
 
     @property
     def ctx(self) -> Context:
-        p = self.place
-        return Context(settings=p.settings, county=p.county, lake=Lake(p.settings.lake_root), ledger=p.ledger, keyring=p.keyring)
+        return self.place.context()
 
     def _fleet(self, county: Any, keys: Path) -> Fleet:
         fleet = Fleet(county=county, host=self.broker.host, port=self.broker.port, protocol=self.broker.protocol, keys=keys, clock=self.gateway.clock)

@@ -164,6 +164,11 @@ EDITS = [
     ("feeds.yaml", "  options: {page: true}", "  options: {page: true}\nagain:\n  title: x\n  sector: people\n  connector: inbox\n  cron: \"*/5 * * * *\"\n"
      "  interval_s: 3600\n  max_age_s: 12600\n  expected: 0\n  options: {page: true}", "page"),
     # policy.yaml
+    ("policy.yaml", "    reserve: [broadcast]", "    reserve: [sms]", "备用的已在"),
+    ("policy.yaml", "    reserve: [broadcast]", "    reserve: [pigeon]", "pigeon"),
+    ("policy.yaml", "carrier: [广电网], ", "", "carrier"),
+    ("policy.yaml", "  sms: {carrier: [移动通信网]", "  sms: {carrier: []", "carrier"),
+    ("policy.yaml", "  sms: {carrier", "  smoke: {carrier", "smoke"),
     ("policy.yaml", "  every_s: 600", "  every_s: 605", "every_s"),
     ("policy.yaml", "  every_s: 600", "  every: 600", "every_s"),
     ("policy.yaml", "  late_after_s: 1800", "  late_after_s: 300", "late_after_s"),
