@@ -52,10 +52,8 @@ def _person(key: Key, holding: Holding) -> Row:
 def _level_audience(tx: Connection, county: County, body: dict[str, Any], town: str, level: Level, *, reserve: bool = False) -> list[Row]:
     """Whom a level concerns in a town through its channels, or through their reserve."""
     groups = set(body["audience_groups"].get(str(int(level)), ()))
-    if reserve:
-        channels = set(body.get("reserve_by_level", {}).get(str(int(level)), ())) & set(county.policy.reserve.get(level, ()))
-    else:
-        channels = set(body["channels"]) & set(county.policy.channels[level])
+    spare = set(body.get("reserve_by_level", {}).get(str(int(level)), ()))
+    channels = spare if reserve else set(body["channels"]) & set(county.policy.channels[level])
     r = t.resident.c
     residents = tx.execute(select(r.resident_id, r.groups).where(r.town == town, r.opted_out.is_(False)).order_by(r.resident_id))
     rows = [{"channel": "sms", "recipient": i, "groups": g} for i, g in residents if groups & set(json.loads(g))] if "sms" in channels else []
