@@ -39,10 +39,10 @@ class Log:
         return iso(beat) in self.seen.get(name, {})
 
     def note(self, name: str, beat: datetime, at: datetime) -> None:
-        """Note a beat at a name, the first time it is seen there."""
-        if not self.has(name, beat):
-            beats = self.seen.setdefault(name, {}) | {iso(beat): iso(at)}
-            self.seen[name] = dict(sorted(beats.items())[-KEEP:])
+        """Note a beat at a name, the first time it is seen there; one older than all that are kept is not."""
+        beats = self.seen.setdefault(name, {})
+        if not (iso(beat) in beats or (len(beats) >= KEEP and iso(beat) < min(beats))):
+            self.seen[name] = dict(sorted((beats | {iso(beat): iso(at)}).items())[-KEEP:])
             self._write()
 
     def _write(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, func, select
+from sqlalchemy import Column, ColumnElement, func, select
 
 from console.canary.lane import FEED, LOUD, PROPERTIES, QUIET, STATION, open_lane
 from console.canary.log import Log, folder
@@ -42,10 +42,10 @@ class Flight:
         """Note that the beat has got through a stage."""
         self.log.note(stage, self.beat, self.now)
 
-    def since(self, column: Column[str], *where: object) -> bool:
+    def since(self, column: Column[str], *where: ColumnElement[bool]) -> bool:
         """Whether the real ledger holds something at or after the beat's begin, and not later than now."""
         with self.real.ledger.read() as tx:
-            newest = tx.execute(select(func.max(column)).where(column <= iso(self.now), *where)).scalar()  # type: ignore[arg-type]
+            newest = tx.execute(select(func.max(column)).where(column <= iso(self.now), *where)).scalar()
         return newest is not None and newest >= iso(self.beat)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from console.canary.ends import Answers, received
@@ -17,9 +18,9 @@ from core.keyring import Keyring
 from core.settings import Settings
 from core.times import iso, parse_iso, people
 
-#: The stages in order, as people know them; the last one is the channel's own. "" is a beat that nobody saw anywhere.
-STAGES = {"": "没有放出，补发网没有在跑 never set off", "beat": "放出 set off", "feed": "入湖 feed and lake", "rule": "研判签发 rule and signature",
-          "dispatch": "送达一步 dispatch", "sms": "短信服务商 SMS provider", "broadcast": "消息代理与喇叭 broker and loudspeaker"}
+#: The stages in order, as people know them; the last one is the channel's own. "" is a beat that nobody saw anywhere, "?" that this machine has no log of them.
+STAGES = {"?": "何处不详，本机没有各步的记录 unknown here", "": "没有放出，补发网没有在跑 never set off", "beat": "放出 set off", "feed": "入湖 feed and lake",
+          "rule": "研判签发 rule and signature", "dispatch": "送达一步 dispatch", "sms": "短信服务商 SMS provider", "broadcast": "消息代理与喇叭 broker and loudspeaker"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def look(now: datetime, county: County, settings: Settings, inboxes: Path | None
     for phone in plan.phones:
         for beat in received(inboxes / phone if inboxes else inbox(settings, phone)):
             log.note(phone, beat, now)
-    answers = Answers(plan, settings, Keyring(folder(settings) / "keys"), county.code, lambda end, beat: log.note(end, beat, now))
+    answers = Answers(plan, settings, Keyring(folder(settings) / "keys"), f"{county.code}-{gethostname()}", lambda end, beat: log.note(end, beat, now))
     return [] if not plan.speakers or answers.take() else ["消息代理连不上 / the broker was not reached"]
 
 
@@ -74,7 +75,7 @@ def _end(now: datetime, plan: Canary, name: str, seen: Log, stages: Log) -> End:
     way = ("beat", "feed", "rule", "dispatch", "sms" if name in plan.phones else "broadcast")
     last_seen = [stage for stage in way if missed and missed[0] in stages.seen.get(stage, {})]
     return End(end=name, last=got[-1] if got else None, age_s=(now - parse_iso(got[-1])).total_seconds() if got else None, missed=missed,
-               stage=last_seen[-1] if last_seen else "", late=late, ill=late or len(missed) > plan.may_miss)
+               stage=last_seen[-1] if last_seen else "" if stages.seen else "?", late=late, ill=late or len(missed) > plan.may_miss)
 
 
 def state(now: datetime, county: County, settings: Settings) -> dict[str, Any] | None:
