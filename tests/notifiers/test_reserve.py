@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select, update
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
 
+from console.board import render
 from console.report import collect
 from console.sandbox.broker import Broker, start_broker
 from console.sandbox.clock import Clock
@@ -80,6 +81,7 @@ def test_where_sms_is_dead_the_loudspeakers_that_were_signed_with_it_start_and_t
         assert "短信" in lost and "海门街道" in lost and "悦来镇" in lost and "另有大喇叭" in lost and "自动启动" in started
         (shown,) = collect(place.context(), place.now)["lost"]
         assert shown["channel"] == "sms" and shown["people"] == people and set(shown["towns"]) == {"海门街道", "悦来镇"}
+        assert f"{people} 人没有通知到" in render(place.context(), place.now)
         place.dispatch(deadline_s=1.0)
         assert sum(plays(fleet).values()) == 5 and len(desk(place, "channel_lost")) == 1, "neither played nor told twice"
     finally:
