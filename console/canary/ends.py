@@ -45,11 +45,13 @@ class Answers:
 
     def __init__(self, plan: Canary, settings: Settings, keys: Keyring, name: str, note: Note) -> None:
         self._plan, self._keys, self._note = plan, keys, note
-        self._place, self._v5 = (settings.broker_host, settings.broker_port), settings.broker_protocol == 5
+        self._place, self._v5 = settings.broker, settings.broker_protocol == 5
         self._up, self._heard = threading.Event(), threading.Event()
         kept: dict[str, Any] = {} if self._v5 else {"clean_session": False}
         self._client = Client(CallbackAPIVersion.VERSION2, f"fengsui-canary-{name}", protocol=settings.broker_protocol, **kept)
         self._client.username_pw_set(settings.broker_user or None, settings.broker_password.get_secret_value() or None)
+        if tls := settings.broker_tls():
+            self._client.tls_set_context(tls)
         self._client.on_connect, self._client.on_message = self._connected, self._answer
         self._client.on_subscribe = lambda *_: self._up.set()
 
