@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from core.county.tree import ABSENT, Node
 
 #: Key of the town in which the test phones and loudspeakers stand and nobody lives; no town of a county is called so.
 TOWN = "canary"
-DAY = 86_400
+#: Seconds: a day; and the net under the assessment (dags/assess.py), between two runs of which a beat could find no new one.
+DAY, NET_S = 86_400, 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +54,20 @@ class Canary:
         return datetime.fromtimestamp(seconds // period * period, UTC)
 
 
-def read_canary(node: Node, speakers: Collection[str]) -> Canary | None:
-    """The canary of a policy, None where it has none; an end that the public also hears is an error."""
+def read_canary(node: Node, speakers: Collection[str], crons: Collection[str]) -> Canary | None:
+    """The canary of a policy, None where it has none; an end that the public also hears is an error, and so are beats closer together than the
+    pulls of the busiest feed (`crons`), with which they go."""
     if node.value is ABSENT:
         return None
     row = node.fields(("every_s", "sms_every", "late_after_s", "window", "may_miss", "phones", "speakers"))
     window = row["window"].whole(2, 100, " 次")
     canary = Canary(
-        every_s=row["every_s"].whole(60, DAY, " 秒"), sms_every=row["sms_every"].whole(1, 1000), late_after_s=row["late_after_s"].whole(60, DAY, " 秒"),
+        every_s=row["every_s"].whole(NET_S, DAY, " 秒"), sms_every=row["sms_every"].whole(1, 1000), late_after_s=row["late_after_s"].whole(60, DAY, " 秒"),
         window=window, may_miss=row["may_miss"].whole(0, window - 1), phones=_ends(row["phones"]), speakers=_ends(row["speakers"]))
     if canary.every_s % 60:
         row["every_s"].refuse("不是整分 / not whole minutes", "短信里写的是几时几分 / the SMS names the minute")
+    if crons and canary.every_s < min(map(gap_s, crons)):
+        row["every_s"].refuse("比最勤的数据源还密，自检随数据源走 / closer together than the pulls of the busiest feed", f"至少 / at least {min(map(gap_s, crons))}")
     if canary.late_after_s < canary.every_s:
         row["late_after_s"].refuse("短于 every_s，刚开始就算迟到 / shorter than every_s: late before it is over", "至少一个间隔 / one interval at least")
     for name in canary.speakers:
@@ -71,6 +76,21 @@ def read_canary(node: Node, speakers: Collection[str]) -> Canary | None:
         if name in canary.phones:
             row["speakers"].refuse(f"{name} 也是手机 / is a phone too", "每个终点一个名字 / a name of its own for each end")
     return canary
+
+
+def gap_s(cron: str) -> int:
+    """The longest time between two runs of a cron line, s, by its minutes; a day where not every hour has some or it cannot be read."""
+    minutes = set[int]()
+    try:
+        minute, hour = cron.split()[:2]
+        for part in minute.split(","):
+            span, _, step = part.partition("/")
+            low, _, high = ("0-59" if span == "*" else span).partition("-")
+            minutes.update(range(int(low), int(high or low) + 1, int(step or 1)))
+    except ValueError:
+        return DAY
+    runs = sorted(minutes)
+    return max(after - before for before, after in pairwise([*runs, runs[0] + 60])) * 60 if runs and hour == "*" else DAY
 
 
 def _ends(node: Node) -> tuple[str, ...]:

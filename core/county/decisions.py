@@ -32,8 +32,11 @@ def read_groups(problems: Problems) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def read_policy(problems: Problems, groups: Collection[str], speakers: Collection[str] = ()) -> Policy:
-    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line. `speakers`: the village loudspeakers."""
+def read_policy(problems: Problems, groups: Collection[str], speakers: Collection[str], crons: Collection[str]) -> Policy:
+    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line.
+
+    `speakers`: the village loudspeakers; `crons`: of the enabled feeds.
+    """
     top = Node.read(problems, "policy.yaml").fields(
         ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"), ("canary", "needs"))
     officers = [_officer(name, node) for name, node in top["officers"].items()]
@@ -44,7 +47,7 @@ def read_policy(problems: Problems, groups: Collection[str], speakers: Collectio
         officers=tuple(sorted(officers, key=lambda o: order.get(o.officer, 0))), approvals={}, validity_s={}, channels={}, audience={},
         renew_before_s=top["renew_before_s"].whole(0, DAY, " 秒"), min_update_s=top["min_update_s"].whole(0, DAY, " 秒"),
         keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"]),
-        canary=read_canary(top["canary"], speakers), needs=read_needs(top["needs"], CHANNELS),
+        canary=read_canary(top["canary"], speakers, crons), needs=read_needs(top["needs"], CHANNELS),
     )
     colours = top["levels"].fields([level.en for level in COLOURS])
     for level in COLOURS:

@@ -170,6 +170,7 @@ EDITS = [
     ("policy.yaml", "  sms: {carrier: [移动通信网]", "  sms: {carrier: []", "carrier"),
     ("policy.yaml", "  sms: {carrier", "  smoke: {carrier", "smoke"),
     ("policy.yaml", "  every_s: 600", "  every_s: 605", "every_s"),
+    ("policy.yaml", "  every_s: 600", "  every_s: 60", "every_s"),
     ("policy.yaml", "  every_s: 600", "  every: 600", "every_s"),
     ("policy.yaml", "  late_after_s: 1800", "  late_after_s: 300", "late_after_s"),
     ("policy.yaml", "  may_miss: 1", "  may_miss: 6", "may_miss"),
