@@ -41,7 +41,7 @@ LATE = float(PLAN.late_after_s)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker of a test hands over what it kept in an instant, and a gateway that is dead is dead."""
     monkeypatch.setattr(ends, "SILENCE_S", 0.1)
-    monkeypatch.setattr(walk, "HAND_OVER_S", 0.3)
+    monkeypatch.setattr(walk, "HAND_OVER_S", 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_beats_go_the_whole_way_and_nobody_else_hears_anything(tmp_path: Path) -
         assert set(heard) == {"exercise/broadcast/canary", f"exercise/ack/{SPEAKER}"}
         assert flock.village and not any(s.plays or s.refusals for s in flock.village.speakers)
         after = flock.counts()
-        assert {name for name in after if after[name] != before[name]} == {"feed_run", "assessment"}, "what the real steps wrote themselves, and no more"
+        assert {name for name in after if after[name] != before[name]} == {"feed_run", "assessment", "evidence"}, "what the real steps wrote themselves, and no more"
         assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == keys
         assert len(list((tmp_path / "canary").glob("2*Z"))) == flock.plan.window + 1, "stores of beats long over are removed"
         data = collect(flock.ctx, flock.place.now)
