@@ -34,7 +34,7 @@ class Loss:
 
     def people(self, county: County) -> int:
         """How many people that leaves without this channel: the addressees of SMS, everybody within earshot of loudspeakers."""
-        return self.missed if self.channel == "sms" else county.town(self.town).population
+        return self.missed if self.channel == "sms" else sum(town.population for town in county.towns if town.key == self.town)
 
 
 def losses(tx: Connection, ref: Ref) -> list[Loss]:

@@ -17,7 +17,7 @@ from notifiers.cover import Loss, losses
 from notifiers.history import RESERVE
 from notifiers.job import Job
 from notifiers.outbox.rows import d, due, of
-from notifiers.quiet import put_off
+from notifiers.quiet import put_off_rows
 from notifiers.versions import Version
 
 
@@ -25,19 +25,25 @@ def start_reserve(job: Job) -> frozenset[str]:
     """planned reserve -> pending in the towns that have lost a channel, put off at night like everything else; the channels that got something to do."""
     started = set[str]()
     for version in [v for v in job.versions.values() if v.body.get("reserve_by_level")]:
-        with job.ledger.begin() as tx:
+        with job.ledger.read() as tx:
             towns = {loss.town for loss in losses(tx, version.ref)}
-            mine = d.delivery_id % job.shard[1] == job.shard[0]
-            waiting = of(version) & (d.state == D.PLANNED) & (d.code == RESERVE) & d.town.in_(towns) & mine
-            found = tx.execute(update(t.delivery).where(waiting).values(state=D.PENDING, code="").returning(d.channel, d.town)).tuples().all()
-            for channel in sorted({channel for channel, _ in found}):
-                names = "、".join(town.name for town in job.county.towns if (channel, town.key) in set(found))
-                text = f"{version.name} {names}：备用渠道{TITLES[channel]}已自动启动 / the reserve has started"
-                job.ledger.duty(tx, job.ticker.now(), "reserve", text, f"{version.name}.{channel}.{digest(names)[:12]}")
-                started.add(channel)
-    for channel in started:
-        put_off(job, channel)
+        if towns:
+            with job.ledger.begin() as tx:
+                started |= _start(tx, job, version, towns)
     return frozenset(started)
+
+
+def _start(tx: Connection, job: Job, version: Version, towns: set[str]) -> set[str]:
+    mine = of(version) & (d.delivery_id % job.shard[1] == job.shard[0])
+    waiting = mine & (d.state == D.PLANNED) & (d.code == RESERVE) & d.town.in_(towns)
+    found = set(tx.execute(update(t.delivery).where(waiting).values(state=D.PENDING, code="").returning(d.channel, d.town)).tuples())
+    channels = {channel for channel, _ in found}
+    for channel in sorted(channels):
+        names = "、".join(town.name for town in job.county.towns if (channel, town.key) in found)
+        text = f"{version.name} {names}：备用渠道{TITLES[channel]}已自动启动 / the reserve has started"
+        job.ledger.duty(tx, job.ticker.now(), "reserve", text, f"{version.name}.{channel}.{digest(names)[:12]}")
+        put_off_rows(tx, job, channel, (version,))
+    return channels
 
 
 def blame(job: Job, channel: str, code: str) -> None:
@@ -49,20 +55,23 @@ def blame(job: Job, channel: str, code: str) -> None:
 
 
 def tell_losses(job: Job) -> None:
-    """Each channel that a version has lost is told to the desk: the towns, how many people that leaves uncovered, and what else speaks there."""
-    with job.ledger.begin() as tx:
+    """Each channel that a version has lost is told to the desk, once a set of towns: how many people that leaves uncovered, and what else speaks there."""
+    told = []
+    with job.ledger.read() as tx:
         for version in job.versions.values():
             lost = losses(tx, version.ref)
             for channel in sorted({loss.channel for loss in lost}):
                 mine = [loss for loss in lost if loss.channel == channel]
                 text = f"{version.name} {TITLES[channel]}不通：" + "；".join(_said(tx, job, version, loss, lost) for loss in mine)
-                towns = digest(",".join(loss.town for loss in mine))[:12]
-                job.ledger.duty(tx, job.ticker.now(), "channel_lost", f"{text} / a channel is lost", f"{version.name}.{channel}.{towns}")
+                told.append((f"{text} / a channel is lost", f"{version.name}.{channel}.{digest(','.join(loss.town for loss in mine))[:12]}"))
+    for text, ref in told:
+        job.alarm("channel_lost", text, ref)
 
 
 def _said(tx: Connection, job: Job, version: Version, loss: Loss, lost: Iterable[Loss]) -> str:
     asked = (d.state != D.PLANNED) & (d.state != D.CANCELLED)
-    mine = select(d.channel).where(of(version), d.town == loss.town, asked).distinct()
-    others = set(tx.execute(mine).scalars()) - {other.channel for other in lost if other.town == loss.town}
+    here = set(tx.execute(select(d.channel).where(of(version), d.town == loss.town, asked).distinct()).scalars())
+    others = here - {other.channel for other in lost if other.town == loss.town}
     instead = f"另有{'、'.join(TITLES[name] for name in sorted(others))}" if others else "没有别的渠道，请派人"
-    return f"{job.county.town(loss.town).name} {loss.people(job.county)} 人没有通知到，{instead}"
+    name = next((town.name for town in job.county.towns if town.key == loss.town), loss.town)
+    return f"{name} {loss.people(job.county)} 人没有通知到，{instead}"

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
 
 from console.board import render
+from console.decide import describe
 from console.report import collect
 from console.sandbox.broker import Broker, start_broker
 from console.sandbox.clock import Clock
@@ -25,6 +26,7 @@ from core import alerts
 from core.county import weak_points
 from core.ledger import tables as t
 from core.model import DeliveryState as D
+from core.times import iso
 from notifiers import sending
 from notifiers.cover import ENOUGH, losses
 from notifiers.history import RESERVE
@@ -206,3 +208,12 @@ def test_the_county_check_says_which_towns_have_no_two_independent_channels(plai
     assert all("移动通信网" in words and "海门街道" in words for words in weak_points(shared)) and weak_points(shared)
     assert "没有写明" in weak_points(replace(county, policy=replace(policy, needs={})))[0]
     assert weak_points(replace(county, policy=replace(policy, reserve={})))[0].startswith("蓝色")
+
+
+def test_officers_are_shown_the_reserve_that_they_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = nw.make(tmp_path, people=100, speakers=True)
+    ref = place.draft(haimen=1, yuelai=3)
+    place.address(ref)
+    for name, value in {"HOME": str(tmp_path), "COUNTY": str(nw.ROOT / "county" / "haimen"), "STATUS": "Exercise"}.items():
+        monkeypatch.setenv(f"FENGSUI_{name}", value)
+    assert "备用（一并签发" in (text := describe(f"{ref}@{iso(place.now)}")) and "大喇叭 loudspeakers 3 个" in text
