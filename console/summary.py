@@ -129,7 +129,10 @@ def _lost(out: Console, data: dict[str, Any]) -> None:
 
 def _canary(out: Console, data: dict[str, Any]) -> None:
     """The last test that got the whole way, and which ends miss it."""
-    if (canary := data["canary"]) is not None:
+    canary = data["canary"]
+    if canary and not canary["ran"]:
+        out.print("[b]链路自检 / canary[/] 没有在跑 not running")
+    elif canary:
         out.print(f"[b]链路自检 / canary[/] 最近一次全程通过 last whole passage {local(canary['last'])}，时龄 age {age(canary['age_s'])}")
         for end in canary["ends"] if canary["ill"] else ():
             out.print(f"  {end['line']}", highlight=False)

@@ -79,11 +79,11 @@ def _end(now: datetime, plan: Canary, name: str, seen: Log, stages: Log) -> End:
 
 
 def state(now: datetime, county: County, settings: Settings) -> dict[str, Any] | None:
-    """For the board and the summary: the ends, and the last beat that reached all of them; None where policy names no canary."""
+    """For the board and the summary: the ends, the last beat that reached all of them, and whether one ever began; None where policy names no canary."""
     plan = county.policy.canary
     if plan is None:
         return None
     ends, seen = judge(now, plan, folder(settings)), Log(folder(settings) / "seen.json").seen
     last = max(set.intersection(*(set(seen.get(end.end, {})) for end in ends)), default=None)
     return {"ends": [asdict(end) | {"line": end.line()} for end in ends], "ill": any(end.ill for end in ends), "last": last,
-            "age_s": (now - parse_iso(last)).total_seconds() if last else None}
+            "ran": bool(seen or Log(folder(settings) / "stages.json").seen), "age_s": (now - parse_iso(last)).total_seconds() if last else None}
