@@ -57,8 +57,9 @@ def open_lane(ctx: Context, plan: Canary, beat: datetime) -> Context:
         keys.ensure(name)
     if not (home / "keys").exists():
         (home / "keys").symlink_to("../keys")
-    # no callback: it would name a delivery of this ledger to the receiver of the real one
-    settings = ctx.settings.model_copy(update={"home": home, "status": Status.TEST, "ledger_url": "", "lake_url": "", "sms_callback_url": ""})
+    # no callback: it would name a delivery of this ledger to the receiver of the real one; no recording holds a beat
+    apart = {"home": home, "status": Status.TEST, "ledger_url": "", "lake_url": "", "sms_callback_url": "", "sandbox_recorded": False}
+    settings = ctx.settings.model_copy(update=apart)
     lane = Context(settings=settings, county=county_of(ctx.county, plan, beat), lake=Lake(settings.lake_root), ledger=Ledger.open(settings.ledger_address),
                    keyring=keys)
     _register(lane, plan)

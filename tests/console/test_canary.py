@@ -91,6 +91,7 @@ def test_beats_go_the_whole_way_and_nobody_else_hears_anything(tmp_path: Path) -
 
 def test_what_it_says_is_a_test_and_asks_for_nothing(flock: Flock) -> None:
     before = len(flock.messages())
+    flock.place.settings = flock.settings.model_copy(update={"sandbox_recorded": True})  # in a rehearsal of recorded feeds too
     assert flock.beat()
     texts = [path.read_text(encoding="utf-8") for path in (flock.home / "canary" / "inbox" / PHONE).glob("*.txt")]
     wanted = f"【测试】【海门预警】链路自检 {flock.place.now:%Y-%m-%d} 12:00，不是预警，无须行动"
