@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from console.context import STALE_S, Context
 from console.steps import TickReport, dispatch, issue
 from core import alerts
+from core.county.cover import TITLES
 from core.errors import AuthorityError, LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState, Level
@@ -46,6 +47,9 @@ def describe(partition_key: str) -> str:
         town = next(key for key, n in body["levels"].items() if n == level)
         for name, title in (("sms", "短信"), ("broadcast", "喇叭")):
             lines += ["", f"{title}（{Level(level).zh if level else '解除'}，{names[town]}）：{body['texts'][town].get(name, '')}"]
+    if reserve := audience.get("reserve"):
+        told = "、".join(f"{TITLES[name]} {n} 个" for name, n in reserve.items())
+        lines += ["", f"备用（一并签发；哪个镇街的渠道不通，就在哪里自动启动）：{told}"]
     return "\n".join([*lines, "", f"正文哈希 {row['body_hash'][:16]}"])
 
 

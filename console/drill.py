@@ -93,7 +93,7 @@ def limited(county: County) -> County:
                 raise ConfigError(f"{key}: 不认识 {word!r} / unknown", path=path, line=where(key), hint=f"可用 / use: {', '.join(sorted(words))[:200]}")
     level = next(level for level in Level if level.en == plan["level"])
     texts = county.templates[plan["hazard"]] | {"sms": plan["text"], "broadcast": plan["text"], "sms_cancel": plan["text_end"], "broadcast_cancel": plan["text_end"]}
-    policy = replace(county.policy, signing="demonstration", approvals={level: county.policy.approvals[level]}, channels={level: CHANNELS},
+    policy = replace(county.policy, signing="demonstration", approvals={level: county.policy.approvals[level]}, channels={level: CHANNELS}, reserve={},
                      audience={level: tuple(plan["groups"])})
     return replace(county, policy=policy, templates={**county.templates, plan["hazard"]: texts},
                    towns=tuple(town for town in county.towns if town.key in plan["towns"]),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, tuple_
 
+from console.canary.watch import state as canary
 from console.context import PERIOD
 from console.feedrows import feeds
+from core.county.cover import TITLES
 from core.ledger import scores_of
 from core.ledger import tables as t
 from core.model import AlertState, DeliveryState, Hazard, Level
@@ -42,8 +44,10 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "alerts": alerts(tx, ctx, now),
             "sms": sms(tx, ctx, now),
             "broadcast": broadcast(tx, now),
+            "lost": lost(tx, ctx, now),
             "duty": duty(tx),
             "audience": audience(tx, ctx),
+            "canary": canary(now, ctx.county, ctx.settings),
         } | newest(tx, ctx, now)
 
 
@@ -144,14 +148,14 @@ def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
 
 def sms(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:
     """SMS of the period handed over and delivered, by town and by group (a resident of two groups counts in both); who held the same already is not counted."""
-    from notifiers.history import NOTHING, SAME
+    from notifiers.history import NOTHING, RESERVE, SAME
 
     by_town: dict[str, Counter[str]] = defaultdict(Counter)
     by_group: dict[str, Counter[str]] = defaultdict(Counter)
     total: Counter[str] = Counter()
     d = t.delivery.c
     query = select(d.town, d.groups, d.state, func.count().label("n")).where(
-        d.channel == "sms", d.code.not_in((SAME, NOTHING)), of_shown(t.delivery, now)).group_by(d.town, d.groups, d.state)
+        d.channel == "sms", d.code.not_in((SAME, NOTHING, RESERVE)), of_shown(t.delivery, now)).group_by(d.town, d.groups, d.state)
     for row in tx.execute(query):
         state = DeliveryState(row.state)
         for mark in ("planned", *(["handed"] if state in HANDED else []), "waiting" if state in WAITING else state.value):
@@ -170,13 +174,30 @@ def sms(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:
 
 def broadcast(tx: Connection, now: datetime) -> dict[str, Any]:
     """Loudspeakers of the period by what became of each frame; those never reached are named."""
+    from notifiers.history import RESERVE
+
     d = t.delivery.c
     mine = (d.channel == "broadcast") & of_shown(t.delivery, now)
     by_state: Counter[str] = Counter(dict(tx.execute(select(d.state, func.count()).where(mine).group_by(d.state)).tuples().all()))
     reached = {r for (r,) in tx.execute(select(d.recipient).where(mine, d.state == DeliveryState.DELIVERED).distinct())}
-    tried = select(d.recipient).where(mine, d.state != DeliveryState.PLANNED).distinct()  # what waits for a signature was not missed
+    # what waits for a signature, and a reserve that was not needed, was not missed
+    tried = select(d.recipient).where(mine, d.state != DeliveryState.PLANNED, d.code != RESERVE).distinct()
     everyone = {r for (r,) in tx.execute(tried)}
     return {"frames": dict(by_state), "reached": sorted(reached), "not_reached": sorted(everyone - reached)}
+
+
+def lost(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
+    """One row a version in force and channel that it has lost: in which towns, and how many people that leaves uncovered."""
+    from notifiers.cover import losses
+
+    v, names, rows = t.alert_version.c, {town.key: town.name for town in ctx.county.towns}, []
+    for alert_id, number in tx.execute(select(v.alert_id, v.version).where(v.state == "issued", v.expires > iso(now)).order_by(v.alert_id)).tuples().all():
+        found = [loss for loss in losses(tx, (alert_id, number)) if loss.town in names]
+        for channel in sorted({loss.channel for loss in found}):
+            mine = [loss for loss in found if loss.channel == channel]
+            rows.append({"version": f"{alert_id}.v{number}", "channel": channel, "title": TITLES[channel], "towns": [names[loss.town] for loss in mine],
+                         "people": sum(loss.people(ctx.county) for loss in mine)})
+    return rows
 
 
 def duty(tx: Connection) -> list[dict[str, Any]]:

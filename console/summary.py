@@ -44,7 +44,7 @@ def print_summary(data: dict[str, Any], paths: dict[str, str], console: Console 
     out = console or Console(width=160)
     drill = " [b]【演练 EXERCISE】[/]" if data["status"] != "Actual" else ""
     out.rule(f"{data['county']} {data['county_en']} · {local(data['now'])}{drill}")
-    for part in (_feeds, _towns, _alerts, _audience, _sms, _broadcast):
+    for part in (_feeds, _towns, _alerts, _audience, _sms, _broadcast, _lost, _canary):
         part(out, data)
     out.rule("去哪里看 / where to look")
     for name, path in paths.items():
@@ -120,3 +120,19 @@ def _broadcast(out: Console, data: dict[str, Any]) -> None:
     speakers = data["broadcast"]
     out.print(f"[b]大喇叭 / loudspeakers[/] 到达 reached {len(speakers['reached'])} 未到达 not reached {len(speakers['not_reached'])}"
               + (f"：{'、'.join(speakers['not_reached'])}" if speakers["not_reached"] else ""))
+
+
+def _lost(out: Console, data: dict[str, Any]) -> None:
+    for row in data["lost"]:
+        out.print(f"[b]{row['title']}不通 / channel lost[/] {row['version']}：{'、'.join(row['towns'])}，{row['people']} 人没有通知到", highlight=False)
+
+
+def _canary(out: Console, data: dict[str, Any]) -> None:
+    """The last test that got the whole way, and which ends miss it."""
+    canary = data["canary"]
+    if canary and not canary["ran"]:
+        out.print("[b]链路自检 / canary[/] 没有在跑 not running")
+    elif canary:
+        out.print(f"[b]链路自检 / canary[/] 最近一次全程通过 last whole passage {local(canary['last'])}，时龄 age {age(canary['age_s'])}")
+        for end in canary["ends"] if canary["ill"] else ():
+            out.print(f"  {end['line']}", highlight=False)

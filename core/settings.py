@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     twilio_account: str = ""
     twilio_token: SecretStr = SecretStr("")
     twilio_sender: str = ""
+    drill_sender: str = "FSDRILL"  # of whatever is not Actual
     seal_key: SecretStr = SecretStr("")
     sms_in_flight: int = Field(default=64, ge=1, le=10_000)
     unknown_grace_s: float = Field(default=20.0, ge=0)
@@ -123,6 +124,8 @@ class Settings(BaseSettings):
             faults.append("FENGSUI_BROKER_USER 未设置 / live mode refuses an anonymous broker")
         faults += [f"FENGSUI_{name} 未设置 / live mode sends as nobody without it"
                    for name, value in {"TWILIO_ACCOUNT": self.twilio_account, "TWILIO_SENDER": self.twilio_sender}.items() if not value.strip()]
+        if self.drill_sender.strip() in ("", self.twilio_sender):
+            faults.append("FENGSUI_DRILL_SENDER 为空或与正式发送方相同 / tests would come from nobody, or from who warns")
         secrets = {"TWILIO_TOKEN": self.twilio_token, "SEAL_KEY": self.seal_key, "BROKER_PASSWORD": self.broker_password}
         values = {name: value.get_secret_value() for name, value in secrets.items()}
         faults += [f"FENGSUI_{name} 为空或为默认值 / empty or default secret"

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from core.county import County
 from core.ledger import tables as t
 from core.model import Level, MsgType
-from notifiers.history import Holding, Key, holdings
+from notifiers.history import RESERVE, Holding, Key, holdings
 
 Row = dict[str, Any]
 
@@ -35,6 +35,7 @@ def plan(tx: Connection, version: Any, county: County) -> tuple[list[Row], set[K
         level, old = levels[town], int(body["changed"].get(town, (0, 0))[0])
         people = _level_audience(tx, county, body, town, Level(level)) if level else []
         people += [_person(key, h) for key, h in held.items() if key[2] == town and h.needs(level)]
+        people += _level_audience(tx, county, body, town, Level(level), reserve=True) if level else []
         for person in people:  # one row a recipient: whoever moved is told where the level is higher
             rows.setdefault((person["channel"], person["recipient"]), base | person | {"town": town, "priority": max(old, level)})
     renew = "renew" in body["why"]
@@ -45,14 +46,17 @@ def plan(tx: Connection, version: Any, county: County) -> tuple[list[Row], set[K
 
 
 def _person(key: Key, holding: Holding) -> Row:
-    return {"channel": key[0], "recipient": key[1], "groups": holding.groups}
+    return {"channel": key[0], "recipient": key[1], "groups": holding.groups, "code": ""}
 
 
-def _level_audience(tx: Connection, county: County, body: dict[str, Any], town: str, level: Level) -> list[Row]:
+def _level_audience(tx: Connection, county: County, body: dict[str, Any], town: str, level: Level, *, reserve: bool = False) -> list[Row]:
+    """Whom a level concerns in a town through its channels, or through their reserve."""
     groups = set(body["audience_groups"].get(str(int(level)), ()))
-    channels = set(body["channels"]) & set(county.policy.channels[level])
+    spare = set(body.get("reserve_by_level", {}).get(str(int(level)), ()))
+    channels = spare if reserve else set(body["channels"]) & set(county.policy.channels[level])
     r = t.resident.c
     residents = tx.execute(select(r.resident_id, r.groups).where(r.town == town, r.opted_out.is_(False)).order_by(r.resident_id))
     rows = [{"channel": "sms", "recipient": i, "groups": g} for i, g in residents if groups & set(json.loads(g))] if "sms" in channels else []
     speakers = [s.speaker for s in county.loudspeakers if s.town == town] if "broadcast" in channels else []
-    return rows + [{"channel": "broadcast", "recipient": s, "groups": "[]"} for s in speakers]
+    rows += [{"channel": "broadcast", "recipient": s, "groups": "[]"} for s in speakers]
+    return [row | {"code": RESERVE if reserve else ""} for row in rows]

@@ -16,14 +16,16 @@ from notifiers.job import Job, Parts
 from notifiers.lock import one_sender
 from notifiers.outbox import Ticker
 from notifiers.report import DispatchReport, report
+from notifiers.reserve import tell_losses
 from notifiers.restored import notice_restore
-from notifiers.stages import authorise, await_receipts, release, send, sweep, write_times
+from notifiers.sending import send
+from notifiers.stages import authorise, await_receipts, release, sweep, write_times
 from notifiers.versions import in_force
 
 Stages = tuple[Callable[[Job], None], ...]
 #: SENDING begins anew when something is issued meanwhile, so that a red alert or a recall does not wait until a long orange one is out.
 SENDING: Stages = (sweep, authorise, release, notice_restore, send, sweep)
-AFTER: Stages = (await_receipts, write_times)
+AFTER: Stages = (await_receipts, tell_losses, write_times)
 
 
 def dispatch(

@@ -22,8 +22,8 @@ TOLD = (D.ACCEPTED, D.SENT, D.DELIVERED, D.UNKNOWN)
 OPEN = (D.PLANNED, D.PENDING, D.SENDING, D.UNDELIVERED)
 #: A loudspeaker that did not answer may have played, or may yet play: no proof, but its end must be told. Codes of frames that the broker refused begin so.
 MAY_PLAY, BROKER = "no_ack", "broker_"
-#: Codes of rows that were passed over: the recipient holds exactly this already, or holds nothing that could end.
-SAME, NOTHING = "told", "never_told"
+#: Codes of rows that were passed over (the recipient holds exactly this already, or nothing that could end), and of rows that wait in reserve.
+SAME, NOTHING, RESERVE = "told", "never_told", "reserve"
 
 Key = tuple[str, str, str]
 
@@ -52,8 +52,8 @@ def holdings(tx: Connection, alert_id: str, below: int) -> dict[Key, Holding]:
     said, r = levels_said(tx, alert_id, below), t.resident.c
     query = (
         select(d.channel, d.recipient, d.town, d.groups, d.version, d.state).select_from(t.delivery.outerjoin(t.resident, r.resident_id == d.recipient))
-        .where(d.alert_id == alert_id, d.version < below, or_(d.state.in_((*TOLD, *OPEN)), d.code.startswith(BROKER, autoescape=True)), r.opted_out.is_not(True))
-        .order_by(d.version)
+        .where(or_(d.state.in_((*TOLD, *OPEN)), d.code.startswith(BROKER, autoescape=True)), d.code != RESERVE, r.opted_out.is_not(True))
+        .where(d.alert_id == alert_id, d.version < below).order_by(d.version)
     )
     out: dict[Key, Holding] = {}
     for channel, recipient, town, groups, number, state in tx.execute(query):

@@ -6,10 +6,10 @@ Groups that groups.yaml calls on duty are never put off by a level, because they
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, true, update
 
 from core.county import QuietHours
 from core.ledger import tables as t
@@ -27,22 +27,24 @@ AGAIN = timedelta(minutes=30)
 
 def put_off(job: Job, channel: str) -> None:
     """Give every waiting row of a channel that the policy refuses now the end of the quiet hours as its time; the desk is told once a version and night."""
+    quiet = job.county.policy.quiet
+    if quiet is not None and quiet.covers(job.ticker.now()):
+        with job.ledger.begin() as tx:
+            put_off_rows(tx, job, channel, job.versions.values())
+
+
+def put_off_rows(tx: Connection, job: Job, channel: str, versions: Iterable[Version]) -> None:
+    """The same for the rows of these versions."""
     quiet, now = job.county.policy.quiet, job.ticker.now()
     if quiet is None or not quiet.covers(now):
         return
     until = quiet.ends(now)
     waiting = (d.channel == channel) & (d.state == D.PENDING) & or_(d.not_before.is_(None), d.not_before < iso(until))
-    counts = Counter[str]()
-    with job.ledger.begin() as tx:
-        for version in job.versions.values():
-            rows = waiting & of(version) & _refused(job, channel, version, quiet)
-            ids = list(tx.execute(select(d.delivery_id).where(rows)).scalars())
-            if ids:
-                tx.execute(update(t.delivery).where(rows).values(not_before=iso(until), code="quiet_hours"))
-                counts[version.name] += len(ids)
-        for name, n in counts.items():
-            text = f"{name} 有 {n} 个对象在免扰时段，{people(until)} 再发 / wait until the quiet hours end"
-            job.ledger.duty(tx, now, "quiet_hours", text, ref=f"{name}.{channel}.{iso(until)}")
+    for version in versions:
+        rows = waiting & of(version) & _refused(job, channel, version, quiet)
+        if n := len(tx.execute(update(t.delivery).where(rows).values(not_before=iso(until), code="quiet_hours").returning(d.delivery_id)).all()):
+            text = f"{version.name} 有 {n} 个对象在免扰时段，{people(until)} 再发 / wait until the quiet hours end"
+            job.ledger.duty(tx, now, "quiet_hours", text, ref=f"{version.name}.{channel}.{iso(until)}")
 
 
 def quiet_there(job: Job, item: Item) -> Outcome:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, or_, select
 
 from core.ledger import tables as t
 from core.model import DeliveryState as D
+from notifiers.history import RESERVE
 from notifiers.job import Job
 
 d = t.delivery.c
@@ -43,7 +44,7 @@ def report(job: Job, now: datetime) -> DispatchReport:
         for channel, state, n in tx.execute(select(d.channel, d.state, func.count()).where(mine).group_by(d.channel, d.state)):
             states.setdefault(channel, Counter())[state] += n
         twice = tx.execute(select(func.count()).select_from(t.delivery).where(mine, d.possible_duplicate.is_(True))).scalar_one()
-        missing = tx.execute(select(d.recipient).where(mine, d.channel == "broadcast", d.state != D.DELIVERED).distinct()).scalars().all()
+        missing = tx.execute(select(d.recipient).where(mine, d.channel == "broadcast", d.state != D.DELIVERED, d.code != RESERVE).distinct()).scalars().all()
     return DispatchReport(at=now, versions=tuple(sorted(x.name for x in job.versions.values())), refused=job.refused, outcomes=dict(job.outcomes),
                           states={k: dict(c) for k, c in states.items()}, possible_duplicates=twice, not_reached=tuple(sorted(missing)),
                           seconds=round(job.ticker.elapsed(), 3))

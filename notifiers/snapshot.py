@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.signing import canonical, digest
-from notifiers.history import Key
+from notifiers.history import RESERVE, Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +34,15 @@ def audience_hash(recipients: Iterable[tuple[str, str, str]]) -> str:
 
 
 def snapshot(rows: Iterable[Mapping[str, Any]], same: set[Key], unknown: tuple[str, ...]) -> dict[str, Any]:
-    """Of the planned rows; `same` are those who hold the same already and are not counted."""
+    """Of the planned rows; `same` are those who hold the same already and are not counted, nor is who is told only where a channel fails."""
     rows = list(rows)
-    told = [row for row in rows if (row["channel"], row["recipient"], row["town"]) not in same]
+    reserve = Counter(row["channel"] for row in rows if row["code"] == RESERVE)
+    told = [row for row in rows if row["code"] != RESERVE and (row["channel"], row["recipient"], row["town"]) not in same]
     count = {name: dict(sorted(Counter(row[name] for row in told).items())) for name in ("channel", "town")}
     by_group = Counter(group for row in told for group in json.loads(row["groups"]))
     return {"hash": audience_hash((r["channel"], r["recipient"], r["town"]) for r in rows), "count": len(told), "by_channel": count["channel"],
-            "by_town": count["town"], "by_group": dict(sorted(by_group.items())), "concerned": len(rows), "unknown": list(unknown)}
+            "by_town": count["town"], "by_group": dict(sorted(by_group.items())), "concerned": len(rows) - reserve.total(), "unknown": list(unknown),
+            **({"reserve": dict(sorted(reserve.items()))} if reserve else {})}
 
 
 def told(ref: str, s: Mapping[str, Any]) -> AudienceReport:

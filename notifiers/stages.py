@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from sqlalchemy import or_, select, update
@@ -14,6 +13,7 @@ from core.model import DeliveryState as D
 from core.times import iso
 from notifiers.again import try_again
 from notifiers.authority import issued, untold_ends, verified
+from notifiers.history import RESERVE
 from notifiers.job import Job
 from notifiers.quiet import put_off
 from notifiers.registry import CHANNELS
@@ -36,8 +36,9 @@ def sweep(job: Job) -> None:
             late = row["expires"] <= now
             spared = () if late else untold_ends(tx, row)
             end = {"state": D.EXPIRED, "code": "expired"} if late else {"state": D.CANCELLED, "code": "superseded"}
+            tx.execute(update(t.delivery).where(mine, d.code == RESERVE).values(state=D.CANCELLED, finished_at=now))
             n = tx.execute(update(t.delivery).where(mine, d.town.not_in(spared)).values(finished_at=now, **end)).rowcount
-            if late and row["issued_at"]:
+            if n and late and row["issued_at"]:
                 job.ledger.duty(tx, job.ticker.now(), "expired", f"{name} 有 {n} 个对象到期仍未发出 / not sent before it ran out", name)
 
 
@@ -61,13 +62,6 @@ def release(job: Job) -> None:
         job.parts.outbox(job.ledger, job.ticker, name, job.shard).release(job.versions.values())
         try_again(job, name, channel.again)
         put_off(job, name)
-
-
-def send(job: Job) -> None:
-    """All channels at once: a slow one does not hold up the other."""
-    with ThreadPoolExecutor(len(CHANNELS)) as pool:
-        for running in [pool.submit(channel.run, job) for channel in CHANNELS.values()]:
-            running.result()
 
 
 def await_receipts(job: Job) -> None:

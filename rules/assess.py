@@ -256,7 +256,8 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
             ledger.duty(tx, report.at, "lost_rising", text, ref=f"{lost}@{report.at:%Y-%m-%d}")
         county = judged.situation.county
         for town in powerless(judged.findings, county.towns, judged.situation.catalogue):
-            text = f"{county.town(town).name}大面积停电：测站、手机、喇叭可能失灵，静默不等于平安，请电话或上门叫应 / large outage, devices there may be dead"
+            there = county.town(town)
+            text = f"{there.name}大面积停电，涉及 {there.population} 人：测站、手机、喇叭可能失灵，静默不等于平安，请电话或上门叫应 / large outage, devices may be dead"
             ledger.duty(tx, report.at, "power_out", text, ref=f"{town}@{report.at:%Y-%m-%d}")
         in_force = {(s.town, s.hazard): s.level for s in report.scores}
         for ref, text in questions(judged.situation, [f for f in judged.findings if counts(f.rule)], in_force):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,9 @@ def check(
     folder: Annotated[Path | None, typer.Argument(help="县域文件夹，缺省为 FENGSUI_COUNTY / county folder, by default FENGSUI_COUNTY")] = None,
     as_json: Json = False,
 ) -> None:
-    """检查县域文件夹，一次报出全部错误 / check a county folder, all errors at once."""
+    """检查县域文件夹，一次报出全部错误；渠道不足两个独立的镇街只作警告 / check a county folder, all errors at once; weak channels are warnings."""
     from console.drill import limited
-    from core.county import load_county
+    from core.county import load_county, weak_points
     from core.settings import Settings
     from rules import overrides
     from rules.packs import find, load_packs
@@ -34,8 +34,9 @@ def check(
     overrides.check((rule for pack in packs for rule in pack.rules), county)
     if (folder / "drill.yaml").exists():
         limited(county)
-    facts = {"county": county.name, "code": county.code, "version": county.version, "towns": len(county.towns),
+    facts: dict[str, Any] = {"county": county.name, "code": county.code, "version": county.version, "towns": len(county.towns),
              "stations": len(county.stations), "feeds": len(county.feeds), "packs": len(packs), "rules": sum(len(pack.rules) for pack in packs),
-             "overrides": len(county.overrides)}
+             "overrides": len(county.overrides), "warnings": weak_points(county)}
     emit(facts, as_json, f"{county.name} {county.name_en}: {len(county.towns)} 镇街 towns, {len(county.stations)} 站 stations, "
-                         f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, {len(county.overrides)} 改值 overrides, 版本 version {county.version[:12]}")
+                         f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, {len(county.overrides)} 改值 overrides, 版本 version {county.version[:12]}"
+                         + "".join(f"\n警告 warning: {words}" for words in facts["warnings"]))

@@ -17,13 +17,17 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
+from console.canary.lane import county_of, numbers
+from console.canary.log import inbox
 from console.sandbox.clock import Clock
 from console.sandbox.feeds import FeedSimulator
+from console.sandbox.phone import Phones
 from console.sandbox.recording import Recording
 from console.sandbox.scenario import load_scenario
 from console.sandbox.telemetry import Telemetry
 from console.sandbox.water_db import WaterDatabase
 from core.county import load_county
+from core.settings import Settings
 
 
 def arguments() -> argparse.Namespace:
@@ -43,7 +47,7 @@ async def serve(args: argparse.Namespace) -> None:
     """Start everything that was asked for, write the ready file, and run until SIGTERM or SIGINT."""
     county = load_county(Path(args.county))
     scenario = load_scenario(county.root / "scenarios" / args.scenario)
-    clock, home = Clock(scenario.start), Path(args.home)
+    clock, home, plan = Clock(scenario.start), Path(args.home), county.policy.canary
     told: list[Callable[[datetime], None]] = []
     if not scenario.recorded:
         told.append(WaterDatabase(f"sqlite:///{home / 'sandbox' / 'water.db'}", county, scenario).advance)
@@ -57,9 +61,11 @@ async def serve(args: argparse.Namespace) -> None:
         if args.speakers:
             from console.sandbox.loudspeakers import Fleet
 
-            fleet = Fleet(county=county, host=host, port=int(port), protocol=args.protocol, keys=home / "keys", clock=clock)
-            await asyncio.to_thread(fleet.start)
-            closing.append(fleet.stop)
+            listening = {home / "keys": county} | ({home / "canary" / "keys": county_of(county, plan, clock.now())} if plan else {})
+            for keys, who in listening.items():
+                fleet = Fleet(county=who, host=host, port=int(port), protocol=args.protocol, keys=keys, clock=clock)
+                await asyncio.to_thread(fleet.start)
+                closing.append(fleet.stop)
     app = web.Application(client_max_size=1 << 20)
     FeedSimulator(county, scenario, clock, told).routes(app)
     if scenario.recorded:
@@ -67,7 +73,9 @@ async def serve(args: argparse.Namespace) -> None:
     if args.sms:
         from console.sandbox.sms_gateway import SmsGateway
 
-        SmsGateway(clock=clock, log_path=home / "sandbox" / "sms.jsonl").mount(app)
+        settings = Settings.load()
+        phones = {number: inbox(settings, name) for name, number in numbers(plan, settings).items()} if plan else {}
+        SmsGateway(clock=clock, log_path=home / "sandbox" / "sms.jsonl", settings=settings, phones=Phones(phones)).mount(app)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", args.port)

@@ -28,6 +28,7 @@ from urllib.parse import unquote_plus, urlencode, urlsplit
 from aiohttp import web
 
 from console.sandbox.callbacks import Caller
+from console.sandbox.phone import Phones
 from core.settings import Settings
 from core.times import iso, utc
 from notifiers.render import segments
@@ -83,8 +84,9 @@ class Message:
 class SmsGateway:
     """mount() it on an application; statuses advance by elapsed time, dates follow `clock`."""
 
-    def __init__(self, *, clock: Now, log_path: Path, settings: Settings | None = None, faults: Faults | None = None) -> None:
-        self.clock, self.path, self.faults = clock, log_path, faults or Faults()
+    def __init__(self, *, clock: Now, log_path: Path, settings: Settings | None = None, faults: Faults | None = None,
+                 phones: Phones | None = None) -> None:
+        self.clock, self.path, self.faults, self.phones = clock, log_path, faults or Faults(), phones or Phones()
         s = settings or Settings.load()
         self.account, self.token = s.twilio_account, s.twilio_token.get_secret_value()
         self._basic = "Basic " + base64.b64encode(f"{self.account}:{self.token}".encode()).decode()
@@ -283,6 +285,8 @@ class SmsGateway:
                 message.status, message.error = "failed", 30036
         elif self.faults.undelivered and self.random.random() < self.faults.undelivered:
             message.status, message.error = "undelivered", 30005
+        else:
+            self.phones.receive(message.to, message.sid, message.body)
 
     def _callback(self, m: Message) -> dict[str, str]:
         form = {"MessageSid": m.sid, "SmsSid": m.sid, "MessageStatus": m.status, "SmsStatus": m.status, "To": m.to, "From": m.sender,

@@ -47,13 +47,14 @@ class Signature:
 def approval_hash(version_row: Row) -> str:
     """SHA-256 over everything an officer says yes to: body, areas, audience snapshot, channels, status, expires, and which version it is.
 
-    Areas, channels and status stand inside the body and are named again so that a later body without one of them cannot pass as equal.
+    Areas, channels, their reserve and status stand inside the body and are named again so that a later body without one of them cannot pass as equal.
     """
     body = json.loads(version_row["body"])
     return digest(canonical({
         **{column: version_row[column] for column in ("alert_id", "version", "msg_type", "level", "expires")},
         "body": digest(version_row["body"]), "audience": digest(version_row["audience"]),
         "areas": sorted(f"{town['code']}/{town['key']}" for town in body["towns"]), "channels": body["channels"], "status": body["status"],
+        **({"reserve": body["reserve_by_level"]} if "reserve_by_level" in body else {}),
     }))
 
 

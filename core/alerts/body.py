@@ -105,6 +105,7 @@ def compose(
                   for town in concerned},
         "channels": list(county.policy.channels[top]),
         "channels_by_level": {str(int(level)): list(county.policy.channels[level]) for level in _colours(change)},
+        **_reserve(county, _colours(change)),
         "audience_groups": {str(int(level)): list(county.policy.audience[level]) for level in _colours(change)},
         "reasons": {key: without_links(score.reason) for key, score in used.items()},
         "scores": {key: round(score.score, 1) for key, score in used.items()},
@@ -113,6 +114,12 @@ def compose(
         "synthetic": any(e.synthetic for score in used.values() for e in score.evidence),
         "county_version": county.version,
     }
+
+
+def _reserve(county: County, colours: Iterable[Level]) -> dict[str, Any]:
+    """Channels that start by themselves where another fails, by level; nothing where policy has none, so that it is signed only where it is."""
+    by_level = {str(int(level)): list(county.policy.reserve[level]) for level in colours if level in county.policy.reserve}
+    return {"reserve_by_level": by_level} if by_level else {}
 
 
 def sender(county: County, status: Status) -> str:

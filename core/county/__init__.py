@@ -1,6 +1,8 @@
 """The county folder: one county's data, read strictly."""
 
+from core.county.canary import Canary
 from core.county.county import County
+from core.county.cover import weak_points
 from core.county.departments import Department
 from core.county.feeds import CONNECTOR_KINDS
 from core.county.loader import load_county
@@ -12,6 +14,7 @@ from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, 
 __all__ = [
     "CONNECTOR_KINDS",
     "ApprovalRule",
+    "Canary",
     "Column",
     "County",
     "Department",
@@ -27,4 +30,5 @@ __all__ = [
     "Table",
     "Town",
     "load_county",
+    "weak_points",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import time
 
+from core.county.canary import read_canary
+from core.county.needs import read_needs
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
 from core.county.problems import Problems
 from core.county.tree import Node
@@ -30,10 +32,13 @@ def read_groups(problems: Problems) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def read_policy(problems: Problems, groups: Collection[str]) -> Policy:
-    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line."""
+def read_policy(problems: Problems, groups: Collection[str], speakers: Collection[str], crons: Collection[str]) -> Policy:
+    """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line.
+
+    `speakers`: the village loudspeakers; `crons`: of the enabled feeds.
+    """
     top = Node.read(problems, "policy.yaml").fields(
-        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"))
+        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"), ("canary", "needs"))
     officers = [_officer(name, node) for name, node in top["officers"].items()]
     roles = tuple(dict.fromkeys(o.role for o in officers if o.role))
     order = _asking_order(top["asking_order"], officers, roles)
@@ -42,6 +47,7 @@ def read_policy(problems: Problems, groups: Collection[str]) -> Policy:
         officers=tuple(sorted(officers, key=lambda o: order.get(o.officer, 0))), approvals={}, validity_s={}, channels={}, audience={},
         renew_before_s=top["renew_before_s"].whole(0, DAY, " 秒"), min_update_s=top["min_update_s"].whole(0, DAY, " 秒"),
         keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"]),
+        canary=read_canary(top["canary"], speakers, crons), needs=read_needs(top["needs"], CHANNELS),
     )
     colours = top["levels"].fields([level.en for level in COLOURS])
     for level in COLOURS:
@@ -85,13 +91,17 @@ def _clock(node: Node) -> time:
 
 def _level(node: Node, level: Level, policy: Policy, roles: Collection[str], groups: Collection[str]) -> None:
     """One colour: who writes, who signs, how long, through what, to whom."""
-    row = node.fields(_LEVEL)
+    row = node.fields(_LEVEL, ("reserve",))
     rule = ApprovalRule(
         author_roles=row["author_roles"].words(roles), approver_roles=row["approver_roles"].words(roles), deadline_s=row["deadline_s"].whole(30, DAY, " 秒"),
         on_silence="issue" if row["on_silence"].word(("hold", "issue")) == "issue" else "hold")
     policy.approvals[level] = rule
     policy.validity_s[level] = row["validity_s"].whole(600, WEEK, " 秒")
     policy.channels[level] = row["channels"].words(CHANNELS)
+    if reserve := row["reserve"].words(CHANNELS):
+        policy.reserve[level] = reserve
+        if set(reserve) & set(policy.channels[level]):
+            row["reserve"].refuse("备用的已在 channels 里 / is in channels already", "写另一个渠道 / name another channel")
     policy.audience[level] = row["audience"].words(groups, "groups.yaml")
     authors, approvers = ({o.officer for o in policy.asked(names)} for names in (rule.author_roles, rule.approver_roles))
     if authors and approvers and len(authors | approvers) < 2:

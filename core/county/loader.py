@@ -72,9 +72,9 @@ def _read(root: Path, version: str) -> County:
     reporters = read_reporters(problems, keys)
     departments = read_departments(problems, feeds)
     groups = read_groups(problems)
-    policy = read_policy(problems, [group.group for group in groups])
-    templates = read_templates(problems)
     speakers = read_loudspeakers(problems, keys, outline)
+    policy = read_policy(problems, [group.group for group in groups], [s.speaker for s in speakers], [feed.cron for feed in feeds if feed.enabled])
+    templates = read_templates(problems)
     said = {key: _said(head[key]) for key in ("name", "name_en", "issuer", "signature")}
     packs = _packs(head["packs"], root)
     _strangers(problems)

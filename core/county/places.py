@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from datetime import date
 
+from core.county import canary
 from core.county.cells import Cells, read_csv
 from core.county.outline import inside
 from core.county.problems import Problems, shown
@@ -35,6 +36,8 @@ def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tu
         row.key("key", {t.key for t in towns})
         if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", row["key"]):
             row.refuse(f"key {shown(row['key'])} 应为小写字母和数字 / lower-case letters and digits", "例如拼音 / the name in Pinyin, say")
+        if row["key"] == canary.TOWN:
+            row.refuse(f"{canary.TOWN} 是链路自检的地方 / is the place of the canary", "换一个键 / choose another key")
         if len(problems.errors) > before:
             problems.broken.add("towns.csv")
         towns.append(_town(row, county_code, towns, outline))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Literal
 
+from core.county.canary import Canary
+from core.county.needs import Needs
 from core.model import Level, Status
 from core.times import SHANGHAI
 
@@ -61,7 +63,10 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """policy.yaml: approvals, channels, audience and times, by colour; `officers` in asking order; durations in seconds."""
+    """policy.yaml: approvals, channels, audience and times, by colour; `officers` in asking order; durations in seconds.
+
+    `reserve`: channels that start by themselves where one of `channels` has failed; `needs`: what each channel lives on.
+    """
 
     signing: Literal["demonstration", "officer"]
     officers: tuple[Officer, ...]
@@ -73,6 +78,9 @@ class Policy:
     min_update_s: int
     keep_for_s: int
     quiet: QuietHours | None = None
+    canary: Canary | None = None
+    reserve: dict[Level, tuple[str, ...]] = field(default_factory=dict)
+    needs: dict[str, Needs] = field(default_factory=dict)
 
     def asked(self, roles: Collection[str]) -> tuple[Officer, ...]:
         """The officers of these roles in the order in which they are asked: `officers` stands in asking order, deputies after their chief."""

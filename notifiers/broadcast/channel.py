@@ -16,6 +16,7 @@ from notifiers.history import BROKER
 from notifiers.job import Job
 from notifiers.outbox import Again, Item, Outcome
 from notifiers.quiet import quiet_there
+from notifiers.reserve import blame
 from notifiers.versions import Ref
 
 LIMIT = 10_000
@@ -43,6 +44,7 @@ def run_broadcast(job: Job) -> None:
         outbox.settle([outcome for _, outcome in pairs])
         tell_desk(job, pairs)
     except DeliveryError as error:
+        blame(job, "broadcast", error.code)
         job.alarm("broadcast", str(error), f"broadcast.{iso(job.ticker.now())[:13]}")
     finally:
         publisher.close()

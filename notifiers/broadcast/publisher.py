@@ -28,7 +28,7 @@ class Publisher:
         self.acks, self.codes = dict[Answer, dict[str, Any]](), dict[int, int]()
         self._change, self._v5, self._up = threading.Condition(), s.broker_protocol == 5, threading.Event()
         kept: dict[str, Any] = {} if self._v5 else {"clean_session": False}
-        self._client = Client(CallbackAPIVersion.VERSION2, f"fengsui-dispatch-{job.shard[0]}", protocol=s.broker_protocol, **kept)
+        self._client = Client(CallbackAPIVersion.VERSION2, f"fengsui-dispatch-{job.county.code}-{job.shard[0]}", protocol=s.broker_protocol, **kept)
         self._client.username_pw_set(s.broker_user or None, s.broker_password.get_secret_value() or None)
         if tls := s.broker_tls():
             self._client.tls_set_context(tls)

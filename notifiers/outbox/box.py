@@ -12,6 +12,7 @@ from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
+from notifiers.history import RESERVE
 from notifiers.outbox import rows as r
 from notifiers.outbox.items import Item, Outcome, Ticker
 from notifiers.outbox.passing import needed
@@ -33,10 +34,10 @@ class Outbox:
         self._mine = (d.channel == channel) & (d.delivery_id % shard[1] == shard[0])
 
     def release(self, versions: Iterable[Version]) -> None:
-        """planned -> pending, for versions whose authority was verified."""
+        """planned -> pending, for versions whose authority was verified; a reserve stays planned (notifiers.reserve)."""
         with self.ledger.begin() as tx:
             for version in versions:
-                tx.execute(update(t.delivery).where(self._mine, r.of(version), d.state == D.PLANNED).values(state=D.PENDING))
+                tx.execute(update(t.delivery).where(self._mine, r.of(version), d.state == D.PLANNED, d.code != RESERVE).values(state=D.PENDING))
 
     def claim(self, versions: Mapping[Ref, Version], limit: int) -> list[Item]:
         """pending -> sending for up to `limit` rows of versions that are still what was verified; committed when this returns.

@@ -6,6 +6,7 @@ import uvloop
 
 from core.errors import AuthorityError
 from notifiers.job import Job
+from notifiers.reserve import blame
 from notifiers.sms.stage import SmsStage
 
 
@@ -16,4 +17,5 @@ def run_sms(job: Job) -> None:
         uvloop.run(SmsStage(job, outbox, job.parts.sms(job.settings)).run())
     except AuthorityError as error:
         if outbox.waiting(job.versions):
+            blame(job, "sms", "door")
             job.alarm("sms", str(error), "sms.door")

@@ -9,8 +9,6 @@ from notifiers import render
 from notifiers.job import Job
 from notifiers.outbox import Item
 
-DRILL_SENDER = "FSDRILL"
-
 
 class Letters:
     """DeliveryError or StoreError where there is nothing to say or nobody to say it to."""
@@ -35,5 +33,6 @@ class Letters:
         return self._texts[key]
 
     def sender(self, item: Item) -> str:
-        """Drills have a sender of their own."""
-        return self._job.settings.twilio_sender if self._job.any_version(item.ref).status is Status.ACTUAL else DRILL_SENDER
+        """Drills and tests have a sender of their own."""
+        s = self._job.settings
+        return s.twilio_sender if self._job.any_version(item.ref).status is Status.ACTUAL else s.drill_sender

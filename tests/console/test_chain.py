@@ -18,6 +18,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import select
 
+from console.canary import watch
+from console.canary.walk import carry
 from console.context import Context
 from console.replay import world
 from console.sandbox.officers import demonstrate
@@ -154,6 +156,19 @@ def test_the_full_chain_on_postgresql_reaches_people_and_a_repeat_reaches_nobody
         assert {state for channel, state in states if channel == "sms"} <= {"accepted", "sent", "delivered"}
         assert states["broadcast", "delivered"] > 0 and set(states) - {("broadcast", "undelivered"), ("broadcast", "pending")} < set(states)  # two are off
         assert verify_audit(ctx.ledger).broken_at is None and list((tmp_path / "cap" / "exercise").glob("*.xml"))
+        assert not arrived(at, ctx), "the canary: nothing has been set off"
+        assert carry(at, ctx)
+        until = time.monotonic() + 10
+        while not arrived(at, ctx) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert arrived(at, ctx), "the sandbox's own test phone and test loudspeaker received it"
+
+
+def arrived(at: datetime, ctx: Context) -> bool:
+    """Whether the watch has seen the beat of `at` at every end."""
+    watch.look(at, ctx.county, ctx.settings)
+    found = watch.state(at, ctx.county, ctx.settings)
+    return found is not None and found["last"] is not None and not found["ill"]
 
 
 def test_the_plum_rain_raises_no_alert_for_haimen(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from core.county import load_county
+from core.county.canary import gap_s
 from core.errors import ConfigErrors
 
 HAIMEN = Path(__file__).parents[2] / "county" / "haimen"
@@ -71,3 +73,22 @@ def test_a_bad_row_is_named_by_file_and_line(folder, name, row, words) -> None:
     with pytest.raises(ConfigErrors) as caught:
         load_county(folder)
     assert words in str(caught.value) and f"{name}:2" in str(caught.value)
+
+
+@pytest.mark.parametrize(("cron", "minutes"), [
+    ("* * * * *", 1),
+    ("*/10 * * * *", 10), ("5 * * * *", 60), ("0,20,30 * * * *", 30), ("10-20/5 * * * *", 50), ("*/25 * * * *", 25), ("0 6 * * *", 1440), ("soon", 1440),
+])
+def test_beats_of_the_canary_are_not_closer_together_than_the_pulls_of_a_feed(cron: str, minutes: int) -> None:
+    assert gap_s(cron) == minutes * 60
+
+
+def test_a_county_whose_feeds_are_pulled_by_the_hour_has_an_hourly_canary(tmp_path: Path) -> None:
+    folder = shutil.copytree(HAIMEN, tmp_path / "haimen", ignore=shutil.ignore_patterns("scenarios"))
+    text = (folder / "feeds.yaml").read_text(encoding="utf-8")
+    (folder / "feeds.yaml").write_text(re.sub(r'cron: "[^"]*"', 'cron: "5 * * * *"', text), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match=r"every_s.*3600"):
+        load_county(folder)
+    policy = (folder / "policy.yaml").read_text(encoding="utf-8").replace("every_s: 600", "every_s: 3600").replace("late_after_s: 1800", "late_after_s: 7200")
+    (folder / "policy.yaml").write_text(policy, encoding="utf-8")
+    assert load_county(folder).policy.canary

@@ -105,6 +105,7 @@ def test_a_whole_live_installation_is_accepted(monkeypatch: pytest.MonkeyPatch) 
     ("FENGSUI_SANDBOX_URL", "http://127.0.0.1:1"), ("FENGSUI_SMS_URL", "https://127.0.0.1"), ("FENGSUI_SMS_URL", "http://sms.example.cn"),
     ("FENGSUI_BROKER_HOST", "localhost"), ("FENGSUI_BROKER_USER", ""),
     ("FENGSUI_BROKER_PASSWORD", ""), ("FENGSUI_BROKER_PASSWORD", "ChangeMe"),
+    ("FENGSUI_DRILL_SENDER", "FENGSUI"), ("FENGSUI_DRILL_SENDER", " "),
     ("FENGSUI_TWILIO_TOKEN", ""), ("FENGSUI_TWILIO_TOKEN", " secret "), ("FENGSUI_SEAL_KEY", ""), ("FENGSUI_SEAL_KEY", "9f8e7d6c5b"),
 ])
 def test_live_refuses_stand_ins_and_weak_default_or_shared_secrets(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -22,12 +22,14 @@ from aiohttp import web
 from sqlalchemy import select
 
 import notifiers
+from console.context import Context
 from console.sandbox import officers
 from console.sandbox.clock import Clock
 from console.sandbox.sms_gateway import Faults, SmsGateway
 from core import alerts
 from core.county import County, load_county
 from core.keyring import Keyring
+from core.lake import Lake
 from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import Evidence, Hazard, Level, RiskScore, Status
@@ -47,6 +49,9 @@ class Place:
     keyring: Keyring
     settings: Settings
     now: datetime = START
+
+    def context(self) -> Context:
+        return Context(settings=self.settings, county=self.county, lake=Lake(self.settings.lake_root), ledger=self.ledger, keyring=self.keyring)
 
     def score(self, town: str, level: int) -> RiskScore:
         proof = Evidence(rule="flood.rainstorm", title="暴雨", pack="cn/rainstorm", pack_hash="ab" * 32, level=Level(level), ceiling=Level(level),

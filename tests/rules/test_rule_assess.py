@@ -353,4 +353,4 @@ def test_a_large_outage_tells_the_desk_that_silence_there_says_nothing(tmp_path:
     assert set(levels(report, Hazard.FLOOD).values()) == {Level.NONE}  # an impact alone raises no public level
     with world.ledger.begin() as tx:
         notes = tx.exec_driver_sql("select ref, text from duty_log where kind = 'power_out'").all()
-    assert [ref for ref, _ in notes] == ["baochang@2021-07-01"] and "包场镇大面积停电" in notes[0][1]
+    assert [ref for ref, _ in notes] == ["baochang@2021-07-01"] and "包场镇大面积停电，涉及 147427 人" in notes[0][1]

@@ -1,0 +1,89 @@
+"""Whether the beats arrive: a look at the far end, and a judgement that needs only a clock. Absence is the alarm.
+
+Who watches shares nothing with the way: no Airflow, no ledger, no lake. The stages' log only helps to say where a beat was last seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+
+from console.canary.ends import Answers, received
+from console.canary.log import Log, folder, inbox
+from core.county import Canary, County
+from core.keyring import Keyring
+from core.settings import Settings
+from core.times import iso, parse_iso, people
+
+#: The stages in order, as people know them; the last one is the channel's own. "" is a beat that nobody saw anywhere, "?" that this machine has no log of them.
+STAGES = {"?": "何处不详，本机没有各步的记录 unknown here", "": "没有放出，补发网没有在跑 never set off", "beat": "放出 set off", "feed": "入湖 feed and lake",
+          "rule": "研判签发 rule and signature", "dispatch": "送达一步 dispatch", "sms": "短信服务商 SMS provider", "broadcast": "消息代理与喇叭 broker and loudspeaker"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """One end: the last beat that reached it (None: none ever), its age in seconds, the beats missed, and where the newest of those was last seen."""
+
+    end: str
+    last: str | None
+    age_s: float | None
+    missed: tuple[str, ...]
+    stage: str
+    late: bool
+    ill: bool
+
+    def line(self) -> str:
+        """One line for people."""
+        if not self.ill:
+            return f"{self.end} 正常，最近一次 {self._at(self.last)} / fresh"
+        what = "迟到 late" if self.late else "时断时续 intermittent"
+        since = f"最近一次 {self._at(self.last)}，{self.age_s / 60:.0f} 分钟前" if self.age_s is not None else "从未收到 never"
+        return f"{self.end} {what}：{since}；缺 {len(self.missed)} 次，最近缺的 {self._at(self.missed[0])} 最后见于 {STAGES[self.stage]}"
+
+    @staticmethod
+    def _at(text: str | None) -> str:
+        return people(parse_iso(text)) if text else "-"
+
+
+def look(now: datetime, county: County, settings: Settings, inboxes: Path | None = None) -> list[str]:
+    """Take what has arrived at the far end into the log `seen.json`; what could not be asked, in words. Times are those of the look."""
+    plan = county.policy.canary
+    if plan is None:
+        return []
+    log = Log(folder(settings) / "seen.json")
+    for phone in plan.phones:
+        for beat in received(inboxes / phone if inboxes else inbox(settings, phone)):
+            log.note(phone, beat, now)
+    answers = Answers(plan, settings, Keyring(folder(settings) / "keys"), f"{county.code}-{gethostname()}", lambda end, beat: log.note(end, beat, now))
+    return [] if not plan.speakers or answers.take() else ["消息代理连不上 / the broker was not reached"]
+
+
+def judge(now: datetime, plan: Canary, home: Path) -> list[End]:
+    """Every end at `now` (aware) by the logs in `home`, phones first."""
+    seen, stages = Log(home / "seen.json"), Log(home / "stages.json")
+    return [_end(now, plan, name, seen, stages) for name in (*plan.phones, *plan.speakers)]
+
+
+def _end(now: datetime, plan: Canary, name: str, seen: Log, stages: Log) -> End:
+    got, due = sorted(seen.seen.get(name, {})), [iso(beat) for beat in plan.due(name, now)]
+    first = got[0] if got else due[0]  # before the first that ever came nothing was missed
+    missed = tuple(beat for beat in due if beat >= first and beat not in got)
+    late = not got or got[-1] < due[0]
+    way = ("beat", "feed", "rule", "dispatch", "sms" if name in plan.phones else "broadcast")
+    last_seen = [stage for stage in way if missed and missed[0] in stages.seen.get(stage, {})]
+    return End(end=name, last=got[-1] if got else None, age_s=(now - parse_iso(got[-1])).total_seconds() if got else None, missed=missed,
+               stage=last_seen[-1] if last_seen else "" if stages.seen else "?", late=late, ill=late or len(missed) > plan.may_miss)
+
+
+def state(now: datetime, county: County, settings: Settings) -> dict[str, Any] | None:
+    """For the board and the summary: the ends, the last beat that reached all of them, and whether one ever began; None where policy names no canary."""
+    plan = county.policy.canary
+    if plan is None:
+        return None
+    ends, seen = judge(now, plan, folder(settings)), Log(folder(settings) / "seen.json").seen
+    last = max(set.intersection(*(set(seen.get(end.end, {})) for end in ends)), default=None)
+    return {"ends": [asdict(end) | {"line": end.line()} for end in ends], "ill": any(end.ill for end in ends), "last": last,
+            "ran": bool(seen or Log(folder(settings) / "stages.json").seen), "age_s": (now - parse_iso(last)).total_seconds() if last else None}
