@@ -88,8 +88,6 @@ class Season:
 
     def __post_init__(self) -> None:
         self.storms, self.warnings = wire.storms(self.folder), wire.warnings(self.folder)
-        self.documents = {wire.cap_name(code, told, row["updated"]): (code, told, row["updated"]) for _, row in self.warnings
-                          for code, several in row["warnings"].items() for told in several}
         self.airfields, self.grids = wire.airfields(self.folder), wire.grids(self.folder)
 
     def changes(self) -> list[datetime]:
@@ -102,8 +100,8 @@ class Season:
         if path in ("/metar", "/airfields.json"):
             found = [row for row in wire.newest(self.airfields, now, timedelta(hours=6)) if row["i"] in AIRFIELDS[path]]
             return wire.metars(found) if path == "/metar" else json.dumps(found).encode()
-        if path in self.documents:
-            return wire.cap(*self.documents[path])
+        if path.startswith("/cap/") and path != "/cap/feed":
+            return wire.cap(*wire.cap_documents(self.folder)[path])
         if path == "/zj/typhoon" and self.mended and HOLE[0] < now < HOLE[1]:
             return wire.storm(wire.mended(self.folder, self.storms[-1][1], now))
         stamped, write = {"/zj/typhoon": (self.storms, wire.storm), "/nmc/rest/findAlarm": (self.warnings, wire.alarms), "/grid": (self.grids, wire.grid),
