@@ -11,6 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world
+import twilio.rest  # noqa: F401  (with the transport all that a dispatch imports when it first needs it)
+
+import notifiers.sms.transport  # noqa: F401
 
 
 def run(home: str, url: str, grace: str) -> None:
