@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from new_ledger import ledger_in
+
 from core.county import County, Station, load_county
 from core.lake import Lake
 from core.ledger import Ledger
@@ -82,7 +84,7 @@ class World:
 
 def make(folder: Path, county: Path | None = None) -> World:
     """A fresh installation."""
-    return World(county=load_county(county or ROOT / "county" / "haimen"), lake=Lake(folder / "lake"), ledger=Ledger.open(f"sqlite:///{folder}/ledger.db"))
+    return World(county=load_county(county or ROOT / "county" / "haimen"), lake=Lake(folder / "lake"), ledger=ledger_in(folder))
 
 
 def _rows(name: str, table: str) -> Iterable[dict[str, str]]:
