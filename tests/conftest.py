@@ -19,6 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 settings.register_profile("fengsui", deadline=None)
 settings.load_profile("fengsui")
+# Hundreds of processes begin in a run: what is compiled once, and what pytest rewrites, is kept also where the surroundings say otherwise.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()  # what is imported and collected stays: to look for garbage in it is a fifth of the collection's time
 
 LONGEST = ("test_issue_live", "test_chain", "test_loudspeakers", "test_dolphin", "test_hostile", "test_rule_assess", "test_demo", "test_kill", "test_rule_packs",

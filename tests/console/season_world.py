@@ -54,6 +54,9 @@ STATIONS = (
 AIRFIELDS = {"/metar": ("ZSSS", "ZSHC"), "/airfields.json": ("ZSNJ", "ZSNB")}
 PATHS = ("/zj/typhoon", "/nmc/rest/findAlarm", "/metar", "/airfields.json", "/grid")
 
+#: What was written once, by path and by the record (which season_wire keeps); the same for every season that is played.
+BODIES: dict[tuple[str, int], bytes] = {}
+
 
 def county(folder: Path, more: str = "") -> Path:
     """Haimen's folder with the recorded feeds (and `more`) and their stations in place of its own, and the rules that those can answer."""
@@ -84,7 +87,6 @@ class Season:
     broken: dict[str, str] = field(default_factory=dict)
     mended: bool = False
     asked: int = 0
-    _cache: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.storms, self.warnings = wire.storms(self.folder), wire.warnings(self.folder)
@@ -110,9 +112,9 @@ class Season:
         if value is None:
             return b"[]"
         key = (path, id(value))
-        if key not in self._cache:
-            self._cache[key] = write(value)
-        return self._cache[key]
+        if key not in BODIES:
+            BODIES[key] = write(value)
+        return BODIES[key]
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """One GET; the storm's document is conditional (ETag), the others are sent again as they are."""
