@@ -20,7 +20,7 @@ down: env ## 停止 make up 启动的一切 / end what make up started
 	@$(BIN)/python -m console.demo down
 
 test: env ## 运行测试 / run the tests
-	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --durations=3
+	@$(BIN)/python -m pytest -q -n 3 --durations=3
 
 check: env lint types imports test ## 全部检查 / all checks
 	@$(BIN)/fengsui county check

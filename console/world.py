@@ -35,6 +35,7 @@ class World:
         self._broker: Broker | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
         self._env: dict[str, str] = {}
+        self._http = httpx.Client(timeout=30.0)
 
     def start(self) -> None:
         """Start everything and wait until each is ready; StoreError with the last log lines when one is not."""
@@ -108,7 +109,7 @@ class World:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One control request to the sandbox; its JSON answer."""
-        answer = httpx.request(method, self._env["FENGSUI_SANDBOX_URL"] + path, json=body, timeout=30.0)
+        answer = self._http.request(method, self._env["FENGSUI_SANDBOX_URL"] + path, json=body)
         answer.raise_for_status()
         return answer.json()
 
@@ -120,6 +121,7 @@ class World:
         if self._broker is not None:
             self._broker.stop()
             self._broker = None
+        self._http.close()
 
 
 def _seal_key() -> str:

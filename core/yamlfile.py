@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import DocumentStartEvent, MappingEndEvent, MappingStartEvent, NodeEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
+from ruamel.yaml.parser import RoundTripParser
 
 from core.errors import ConfigError
 
@@ -89,21 +90,23 @@ def _cause(text: str, line: int) -> tuple[int, str]:
     return line, "检查缩进、冒号和引号，直接写出值 / check indentation, colons and quotes, write values out"
 
 
-@functools.lru_cache(maxsize=64)
-def _parse(text: str) -> Any:
-    """The document; MarkedYAMLError for an alias, an anchor, a tag, a directive or a second document too: none has a place in a data file.
+class _Plain(RoundTripParser):
+    """Refuses an alias, an anchor, a tag, a directive, a complex key or a second document as it comes by: none has a place in a data file."""
 
-    Kept by its text: the tree is never handed out, and a county's files are asked for again by every test and every reload.
-    """
-    documents, inside = 0, list[int]()  # per open collection: -1 for a list, else how many keys and values of the mapping were seen
-    for event in YAML(typ="rt").parse(text):
-        documents += isinstance(event, DocumentStartEvent)
+    def __init__(self, loader: Any) -> None:
+        super().__init__(loader)
+        self._documents, self._inside = 0, list[int]()  # per open collection: -1 for a list, else how many keys and values of the mapping were seen
+
+    def get_event(self) -> Any:
+        """The next event; MarkedYAMLError for what is refused."""
+        event, inside = super().get_event(), self._inside
+        self._documents += isinstance(event, DocumentStartEvent)
         if isinstance(event, NodeEvent):
             is_key = bool(inside) and inside[-1] >= 0 and inside[-1] % 2 == 0
             odd = event.anchor or getattr(event, "ctag", None) or (is_key and not isinstance(event, ScalarEvent))
             inside[-1:] = [n + (n >= 0) for n in inside[-1:]]
         else:
-            odd = documents > 1 or getattr(event, "version", None) or getattr(event, "tags", None)
+            odd = self._documents > 1 or getattr(event, "version", None) or getattr(event, "tags", None)
         if odd:
             raise MarkedYAMLError(problem="不能用锚点、别名、标签、指令、复合键或第二个文档 / no anchors, aliases, tags, directives, complex keys or second documents",
                                   problem_mark=event.start_mark)
@@ -111,7 +114,15 @@ def _parse(text: str) -> Any:
             inside.append(0 if isinstance(event, MappingStartEvent) else -1)
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             inside.pop()
-    return YAML(typ="rt").load(text)
+        return event
+
+
+@functools.lru_cache(maxsize=256)  # a county's files, all packs and their tests
+def _parse(text: str) -> Any:
+    """The document, kept by its text: the tree is never handed out, and a county's files are asked for again by every test and every reload."""
+    yaml = YAML(typ="rt")
+    yaml.Parser = _Plain
+    return yaml.load(text)
 
 
 def plain(node: Any) -> Any:

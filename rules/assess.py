@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -161,18 +162,16 @@ def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: date
     for finding in judged.findings:
         if not counts(finding.rule):
             continue
-        for number, town in enumerate(judged.situation.county.towns):
+        told = zip(*(column[tick].tolist() for column in (finding.proved, finding.ceiling, finding.heading, finding.age_s)), strict=True)
+        for town, (proved, ceiling, heading, age_s) in zip(judged.situation.county.towns, told, strict=True):
             key = (town.key, finding.rule.id)
-            out[key] = next_state(
-                former.get(key), proved=int(finding.proved[tick, number]), ceiling=int(finding.ceiling[tick, number]),
-                heading=int(finding.heading[tick, number]), now=now, hold=finding.rule.hold, seen=seen_at(now, float(finding.age_s[tick, number])),
-            )
+            out[key] = next_state(former.get(key), proved=proved, ceiling=ceiling, heading=heading, now=now, hold=finding.rule.hold, seen=seen_at(now, age_s))
     return out
 
 
 def seen_at(now: datetime, age_s: float) -> datetime:
     """Time of readings of that age; without any reading nothing is disproved, so it matters not."""
-    return now - timedelta(seconds=age_s) if np.isfinite(age_s) else now
+    return now - timedelta(seconds=age_s) if isfinite(age_s) else now
 
 
 def counts(rule: Rule) -> bool:

@@ -104,8 +104,8 @@ def _entries(pack: Pack, county: County, day: date, changed: Mapping[str, Rule])
     data, tests, catalogue = load(pack.path).data, _cases(pack.path), load_catalogue()
     notes = {raw["id"]: str(raw.get("note", "")) for raw in data["rules"]}
     for rule in pack.rules:
-        common = conditions(rule, catalogue)
-        own = {town.name: conditions(_in_town(changed.get(rule.id, rule), town), catalogue) for town in county.towns}
+        common, here = conditions(rule, catalogue), changed.get(rule.id, rule)
+        own = {town.name: conditions(_in_town(here, town), catalogue) for town in county.towns} if here.own else {}
         yield Entry(
             rule=rule, pack=pack, selected=rule.id in changed, in_force=pack.valid_on(day) and rule.stage != "off",
             note=notes[rule.id] or str(data.get("note", "")),

@@ -40,20 +40,19 @@ def next_state(
     target, seen = max(proved, heading), seen or now
     possible = max(target, ceiling)
     excluded = tuple(None if level <= possible else since or seen for level, since in enumerate(state.excluded, start=1))
-    state = replace(state, updated_at=now, excluded=excluded)
     if target > state.level:
-        return _raise(state, target, now, hold)
+        return _raise(state, target, now, hold, excluded)
     keep = timedelta(seconds=hold.keep_s)
     held = [level for level, since in enumerate(excluded, start=1) if level <= state.level and (since is None or seen - since < keep)]
-    return replace(state, level=max(held, default=0), pending=0, pending_since=None)
+    return HoldState(level=max(held, default=0), excluded=excluded, updated_at=now)
 
 
-def _raise(state: HoldState, target: int, now: datetime, hold: Hold) -> HoldState:
+def _raise(state: HoldState, target: int, now: datetime, hold: Hold, excluded: tuple[datetime | None, ...]) -> HoldState:
     pending = state.pending if state.pending_since else 0
     # a lower target than what was waiting has been proved all along; a higher one waits behind the lower
     waiting = min(target, pending) if pending else target
     since = state.pending_since or now
     if now - since < timedelta(seconds=hold.rise_s):
-        return replace(state, pending=waiting, pending_since=since)
+        return HoldState(level=state.level, pending=waiting, pending_since=since, excluded=excluded, updated_at=now)
     left = target if target > waiting else 0
-    return replace(state, level=waiting, pending=left, pending_since=now if left else None)
+    return HoldState(level=waiting, pending=left, pending_since=now if left else None, excluded=excluded, updated_at=now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import accumulate
 from typing import Any
 
 from core.errors import ParseError
@@ -18,7 +19,11 @@ MAX_DEPTH = 32
 _MAX_DIGITS = 40
 # A text is taken possessively, or a long one would cost ninety times its size; one that never ends is taken to the end, or each of its
 # escaped quotes would begin a search of its own.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STRUCTURE = re.compile(_TEXT.pattern + rb"|[\[{\]}]", re.DOTALL)
+#: What each byte adds to the depth.
+_STEP = [1 if byte in b"[{" else -1 if byte in b"]}" else 0 for byte in range(256)]
+_NO_BRACKET = bytes(byte for byte in range(256) if not _STEP[byte])
 _UNSTORABLE = re.compile(rb"\\u[dD][89a-fA-F]")
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,99}")
 
@@ -70,23 +75,26 @@ def refuse_page(body: bytes, *, feed: str) -> None:
 
 def _check_depth(body: bytes, *, feed: str) -> None:
     """Count brackets outside strings before the recursive parser sees them."""
+    brackets = _TEXT.sub(b"", body).translate(None, _NO_BRACKET)
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
+        raise ParseError(f"nested deeper than {MAX_DEPTH} at byte {_too_deep(body)}", where=feed)
+
+
+def _too_deep(body: bytes) -> int:
+    """Where the first bracket beyond MAX_DEPTH stands."""
     depth = 0
     for match in _STRUCTURE.finditer(body):
-        token = match.group()
-        if token in (b"[", b"{"):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ParseError(f"nested deeper than {MAX_DEPTH} at byte {match.start()}", where=feed)
-        elif token in (b"]", b"}"):
-            depth -= 1
+        depth += _STEP[match.group()[0]]
+        if depth > MAX_DEPTH:
+            return match.start()
+    return len(body)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"key {key!r} stands twice in one object")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for n, (key, _) in enumerate(pairs) if any(key == former for former, _ in pairs[:n]))
+        raise ValueError(f"key {twice!r} stands twice in one object")
     return found
 
 

@@ -21,36 +21,47 @@ from rules.catalogue import load_catalogue
 from rules.questions import questions
 
 COUNTY = load_county(Path(__file__).parents[2] / "county" / "haimen")
-DAY = liars.Day(COUNTY)
 #: Hours after a lie's beginning at which people would be warned: at once, in the middle and when it is over.
 HOURS = {"spike": (0, 1), "calibration pulse": (0, 1, 3)}
 
 
-def test_every_station_that_a_rule_reads_lies_somewhere() -> None:
-    read = {p for r in DAY.rules for i in r.indicators for p in load_catalogue().indicators[i].properties}
+@pytest.fixture(scope="module")
+def day() -> liars.Day:
+    """The quiet day; who changes its rules does so by monkeypatch."""
+    return liars.Day(COUNTY)
+
+
+@pytest.fixture(scope="module")
+def foretold_day() -> liars.Day:
+    """The same day where the tide is foretold."""
+    return liars.Day(COUNTY, foretold=True)
+
+
+def test_every_station_that_a_rule_reads_lies_somewhere(day: liars.Day) -> None:
+    read = {p for r in day.rules for i in r.indicators for p in load_catalogue().indicators[i].properties}
     stations = {s.station for s in COUNTY.stations if read & set(s.properties)}
-    assert stations == {name for name, _ in DAY.town.liars} and len(stations) >= 32
+    assert stations == {name for name, _ in day.town.liars} and len(stations) >= 32
 
 
-def test_the_quiet_day_is_quiet_and_nobody_honest_is_doubted() -> None:
-    judged = DAY.judged(None, liars.START + 2)
+def test_the_quiet_day_is_quiet_and_nobody_honest_is_doubted(day: liars.Day) -> None:
+    judged = day.judged(None, liars.START + 2)
     assert not any(f.claimed.any() or f.heading.any() for f in judged.findings)
     assert (judged.situation.sources.observations["flag"] == 1).all()
 
 
 @pytest.mark.parametrize("name", liars.LIES)
-def test_no_lie_of_one_station_causes_an_alert(name: str) -> None:
-    assert DAY.alarms(name, HOURS.get(name, (0, 6))) == []
+def test_no_lie_of_one_station_causes_an_alert(day: liars.Day, name: str) -> None:
+    assert day.alarms(name, HOURS.get(name, (0, 6))) == []
 
 
-def test_no_drift_causes_an_alert_where_the_tide_is_foretold_either() -> None:
-    assert liars.Day(COUNTY, foretold=True).alarms("drift", (0, 3, 6)) == []
+def test_no_drift_causes_an_alert_where_the_tide_is_foretold_either(foretold_day: liars.Day) -> None:
+    assert foretold_day.alarms("drift", (0, 3, 6)) == []
 
 
 @pytest.mark.parametrize("foretold", [False, True])
-def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere(foretold: bool) -> None:
+def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere(day: liars.Day, foretold_day: liars.Day, foretold: bool) -> None:
     """No other path measures what eight gauges and six ground sensors measure; their drift stands in the ceiling and rings the duty desk."""
-    judged = (liars.Day(COUNTY, foretold=True) if foretold else DAY).judged(liars.LIES["drift"], liars.START + 3)
+    judged = (foretold_day if foretold else day).judged(liars.LIES["drift"], liars.START + 3)
     calm = {(town.key, hazard): Level.NONE for town in judged.situation.county.towns for hazard in Hazard}
     told = {ref.split(".")[0]: text for ref, text in questions(judged.situation, judged.findings, calm)}
     asked = set(told)
@@ -62,21 +73,21 @@ def test_a_lone_sensor_that_drifts_is_asked_about_and_hidden_nowhere(foretold: b
 
 @pytest.mark.parametrize("around", liars.TRUE)
 @pytest.mark.parametrize("hours", [1, 3])
-def test_a_rise_that_is_true_or_that_nobody_can_deny_is_believed_at_once(around: str, hours: int) -> None:
-    shown, whole = DAY.believed(around, hours)
+def test_a_rise_that_is_true_or_that_nobody_can_deny_is_believed_at_once(day: liars.Day, around: str, hours: int) -> None:
+    shown, whole = day.believed(around, hours)
     assert shown == whole >= 6
 
 
-def test_without_asking_nature_a_drift_of_a_lone_sensor_would_warn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DAY, "rules", tuple(replace(r, explained_by=None) for r in DAY.rules))
-    assert {a.rule for a in DAY.alarms("drift", (3,))} == {"flood.stage", "geological.points"}
+def test_without_asking_nature_a_drift_of_a_lone_sensor_would_warn(day: liars.Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(day, "rules", tuple(replace(r, explained_by=None) for r in day.rules))
+    assert {a.rule for a in day.alarms("drift", (3,))} == {"flood.stage", "geological.points"}
 
 
-def test_without_the_flags_or_the_second_path_the_lies_would_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_flags_or_the_second_path_the_lies_would_warn(day: liars.Day, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above bites: with the leap test off, and nature not asked, a pulse warns at a lone gauge."""
-    monkeypatch.setattr(DAY, "rules", tuple(replace(r, explained_by=None) for r in DAY.rules))
+    monkeypatch.setattr(day, "rules", tuple(replace(r, explained_by=None) for r in day.rules))
     monkeypatch.setattr("core.signatures.leap", lambda t, v, *_: (v != v, v * float("nan")))
-    assert {a.rule for a in DAY.alarms("calibration pulse", (1,))} == {"flood.stage", "geological.points"}
+    assert {a.rule for a in day.alarms("calibration pulse", (1,))} == {"flood.stage", "geological.points"}
 
 
 @pytest.mark.parametrize("storm", ["in-fa-2021", "plum-rain-2023"])

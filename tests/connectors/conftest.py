@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from shutil import copy
 
 import pytest
+from new_ledger import ledger_in
 
 from core.county import County, Feed, load_county
 from core.lake import Lake
@@ -40,18 +40,9 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-@pytest.fixture(scope="session")
-def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty ledger's file; to copy it is quicker than to make its tables."""
-    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    Ledger.open(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
-def ledger(tmp_path: Path, new_ledger: Path) -> Ledger:
-    copy(new_ledger, tmp_path / "ledger.db")
-    return Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+def ledger(tmp_path: Path) -> Ledger:
+    return ledger_in(tmp_path)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet
 import pytest
+from new_ledger import ledger_in
 
 from core.lake import Lake
-from core.ledger import Ledger
 
 CHILD = Path(__file__).with_name("drop_child.py")
 COUNTY = Path(__file__).parents[2] / "county" / "haimen"
@@ -51,18 +50,10 @@ def trial() -> Iterator[Trial]:
     assert process.wait(20) == 0
 
 
-@pytest.fixture(scope="module")
-def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty ledger, made once: making one costs more than a reader's whole run."""
-    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    Ledger.open(f"sqlite:///{path}").engine.dispose()
-    return path
-
-
-def fill(home: Path, ledger: Path, files: int, each: int) -> list[float]:
+def fill(home: Path, files: int, each: int) -> list[float]:
     """Files of readings, each value once; JSON and CSV in turns, with one bad record in every second one."""
     home.mkdir(exist_ok=True)
-    shutil.copy(ledger, home / "ledger.db")
+    ledger_in(home).close()
     folder = home / "drop" / "elsewhere"
     folder.mkdir(parents=True)
     values = []
@@ -96,12 +87,12 @@ def check(home: Path, files: int, values: list[float]) -> None:
     assert len(list((folder / "done").glob("*.reason.txt"))) >= files // 2
 
 
-def test_killed_before_and_after_every_rename(trial: Trial, ledger_file: Path, tmp_path: Path) -> None:
+def test_killed_before_and_after_every_rename(trial: Trial, tmp_path: Path) -> None:
     step, killed = 0, 0
     while True:
         step += 1
         home = tmp_path / str(step)
-        values = fill(home, ledger_file, 2, 20)
+        values = fill(home, 2, 20)
         first = trial(home, die=step)
         assert first in (0, signal.SIGKILL)
         if first:
@@ -114,16 +105,16 @@ def test_killed_before_and_after_every_rename(trial: Trial, ledger_file: Path, t
     assert killed >= 12  # two files claimed and filed away, and what the lake writes, twice each
 
 
-def test_killed_at_random_moments_while_a_thousand_records_come_in(trial: Trial, ledger_file: Path, tmp_path: Path) -> None:
+def test_killed_at_random_moments_while_a_thousand_records_come_in(trial: Trial, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     rng = random.Random(seed)
-    values = fill(tmp_path, ledger_file, 20, 50)
+    values = fill(tmp_path, 20, 50)
     folder = tmp_path / "drop" / "elsewhere"
     coming = [path.rename(tmp_path / path.name) for path in sorted(folder.iterdir())]
     killed = 0
     for path in coming:  # each reader finds what the dead one before it left, and one file more
         path.rename(folder / path.name)
-        killed += trial(tmp_path, after=rng.uniform(0.0, 0.15)) == signal.SIGKILL
+        killed += trial(tmp_path, after=rng.uniform(0.0, 0.1)) == signal.SIGKILL
     assert trial(tmp_path) == 0
     print(f"kills={killed} records={len(values)} lost=0 duplicated=0 seed={seed}")
     assert killed >= 5, seed

@@ -62,7 +62,7 @@ class World:
             "reports": lambda: [lake.reports(**window)], "signals": lambda: [lake.signals(as_of=self.at)],
         }
         frames = [frame for kind, read in reads.items() if (lake.place.root / kind).is_dir() for frame in read()]
-        return [row for frame in frames for row in frame.to_dict("records")]
+        return [row for frame in frames for row in frame[frame.columns.intersection(COLUMNS)].astype(object).to_dict("records")]
 
     def rows(self) -> list[tuple[str, ...]]:
         return sorted(tuple(str(row.get(key)) for key in COLUMNS) for row in self.records())

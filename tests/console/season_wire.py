@@ -57,6 +57,7 @@ def steps(changes: Iterable[datetime], first: datetime, last: datetime, longest:
     return sorted({at for at in (*map(pull_after, changes), *regular) if first <= at <= last})
 
 
+@cache
 def storms(folder: Path) -> Stamped:
     """(when the snapshot was kept, recorder's payload), oldest first."""
     return [(moment(row["committed"]), row["payload"]) for row in rows(folder / "typhoon_202613.snapshots.jsonl.gz")]
@@ -96,6 +97,7 @@ def mended(folder: Path, payload: dict[str, Any], now: datetime) -> dict[str, An
     return payload | {"active": True, "track": track, "forecasts": forecasts}
 
 
+@cache
 def warnings(folder: Path) -> Stamped:
     return [(moment(row["updated"]), row) for row in rows(folder / "cma_warnings_active_JS_SH_ZJ.snapshots.jsonl.gz")]
 
@@ -120,6 +122,13 @@ def cap_name(code: str, told: dict[str, Any], seen: str) -> str:
     return f"/cap/{alarm(code, told, seen)['alertid']}.xml"
 
 
+@cache
+def cap_documents(folder: Path) -> dict[str, tuple[str, dict[str, Any], str]]:
+    """(area code, warning, snapshot's time) of every CAP document by its address."""
+    return {cap_name(code, told, row["updated"]): (code, told, row["updated"]) for _, row in warnings(folder) for code, several in row["warnings"].items()
+            for told in several}
+
+
 def cap_index(row: dict[str, Any]) -> bytes:
     """One snapshot as the Atom index of the documents in force."""
     found = [(cap_name(code, told, row["updated"]), told) for code, several in row["warnings"].items() for told in several]
@@ -139,6 +148,7 @@ def cap(code: str, told: dict[str, Any], seen: str) -> bytes:
 <geocode><valueName>CPEAS Geographic Code</valueName><value>{code}000000</value></geocode></area></info></alert>""".encode()
 
 
+@cache
 def airfields(folder: Path) -> Stamped:
     return sorted(((moment(row["first_seen"]), row) for row in rows(folder / "metar_all_stations.jsonl.gz") if row["i"].startswith("ZS")), key=lambda r: r[0])
 
@@ -153,6 +163,7 @@ def metars(found: list[dict[str, Any]]) -> bytes:
     return json.dumps([{"icaoId": row["i"], "receiptTime": row["first_seen"], "rawOb": report(row)} for row in found]).encode()
 
 
+@cache
 def grids(folder: Path) -> Stamped:
     return [(moment(row["updatedAt"]), row) for row in rows(folder / "openmeteo_wind_grid_near_nantong.jsonl.gz") if len(row["grid"]) >= 11]
 

@@ -54,6 +54,9 @@ STATIONS = (
 AIRFIELDS = {"/metar": ("ZSSS", "ZSHC"), "/airfields.json": ("ZSNJ", "ZSNB")}
 PATHS = ("/zj/typhoon", "/nmc/rest/findAlarm", "/metar", "/airfields.json", "/grid")
 
+#: What was written once, by path and by the record (which season_wire keeps); the same for every season that is played.
+BODIES: dict[tuple[str, int], bytes] = {}
+
 
 def county(folder: Path, more: str = "") -> Path:
     """Haimen's folder with the recorded feeds (and `more`) and their stations in place of its own, and the rules that those can answer."""
@@ -84,12 +87,9 @@ class Season:
     broken: dict[str, str] = field(default_factory=dict)
     mended: bool = False
     asked: int = 0
-    _cache: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.storms, self.warnings = wire.storms(self.folder), wire.warnings(self.folder)
-        self.documents = {wire.cap_name(code, told, row["updated"]): (code, told, row["updated"]) for _, row in self.warnings
-                          for code, several in row["warnings"].items() for told in several}
         self.airfields, self.grids = wire.airfields(self.folder), wire.grids(self.folder)
 
     def changes(self) -> list[datetime]:
@@ -102,8 +102,8 @@ class Season:
         if path in ("/metar", "/airfields.json"):
             found = [row for row in wire.newest(self.airfields, now, timedelta(hours=6)) if row["i"] in AIRFIELDS[path]]
             return wire.metars(found) if path == "/metar" else json.dumps(found).encode()
-        if path in self.documents:
-            return wire.cap(*self.documents[path])
+        if path.startswith("/cap/") and path != "/cap/feed":
+            return wire.cap(*wire.cap_documents(self.folder)[path])
         if path == "/zj/typhoon" and self.mended and HOLE[0] < now < HOLE[1]:
             return wire.storm(wire.mended(self.folder, self.storms[-1][1], now))
         stamped, write = {"/zj/typhoon": (self.storms, wire.storm), "/nmc/rest/findAlarm": (self.warnings, wire.alarms), "/grid": (self.grids, wire.grid),
@@ -112,9 +112,9 @@ class Season:
         if value is None:
             return b"[]"
         key = (path, id(value))
-        if key not in self._cache:
-            self._cache[key] = write(value)
-        return self._cache[key]
+        if key not in BODIES:
+            BODIES[key] = write(value)
+        return BODIES[key]
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """One GET; the storm's document is conditional (ETag), the others are sent again as they are."""

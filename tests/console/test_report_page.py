@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
+from new_ledger import ledger_in
 
 import connectors
 from connectors.inbox import spool_of
@@ -24,7 +25,6 @@ from connectors.push.take import Taker
 from core.access import Access
 from core.county import load_county
 from core.lake import Lake
-from core.ledger import Ledger
 from core.settings import Settings
 
 COUNTY = Path(__file__).resolve().parents[2] / "county" / "haimen"
@@ -40,7 +40,7 @@ class Place:
     def __init__(self, home: Path) -> None:
         self.county, self.settings = load_county(COUNTY), Settings(home=home)
         self.code = Access(home).issue("reporter", "hm-bc-t1", NOW)
-        self.lake, self.ledger = Lake(home / "lake"), Ledger.open(f"sqlite:///{home / 'ledger.db'}")
+        self.lake, self.ledger = Lake(home / "lake"), ledger_in(home)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.door = Door(county=self.county, settings=self.settings)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from new_ledger import ledger_in
+
 from console.sandbox import officers
 from core import alerts
 from core.alerts import VersionRef
@@ -93,7 +95,7 @@ def make(home: Path, status: Status = Status.EXERCISE, **policy: object) -> Worl
     if policy:
         county = replace(county, policy=replace(county.policy, **policy))  # type: ignore[arg-type]
     settings = Settings(home=home, county=ROOT / "county" / "haimen", status=status)
-    world = World(county, Ledger.open(settings.ledger_address), Keyring(home / "keys"), settings)
+    world = World(county, ledger_in(home), Keyring(home / "keys"), settings)
     if status is not Status.ACTUAL:
         officers.prepare(county, world.keyring, settings)
     return world

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from new_ledger import ledger_in
 from sqlalchemy import Connection, delete, insert, select, update
 
 from core.ledger import Ledger, verify_audit
@@ -21,7 +22,7 @@ row = t.audit.c
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    opened = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    opened = ledger_in(tmp_path)
     for number in range(ROWS):
         with opened.begin() as tx:
             opened.audit(tx, NOW + timedelta(minutes=number), "duty-1", "alert.approve", f"a.v{number}", {"号": number, "note": None})

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 HOME, ROOT = Path(sys.argv[1]), Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "dags"), str(ROOT / "tests" / "core")]
+sys.path[:0] = [str(ROOT / "dags"), str(ROOT / "tests"), str(ROOT / "tests" / "core")]
 
 import alerts_world  # noqa: E402
 from airflow.jobs.job import Job  # noqa: E402

@@ -9,8 +9,12 @@ import os
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world
+import twilio.rest  # noqa: F401  (with the transport all that a dispatch imports when it first needs it)
+
+import notifiers.sms.transport  # noqa: F401
 
 
 def run(home: str, url: str, grace: str) -> None:

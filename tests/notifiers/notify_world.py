@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 from aiohttp import web
+from new_ledger import ledger_in
 from sqlalchemy import select
 
 import notifiers
@@ -104,7 +105,7 @@ def make(home: Path, *, people: int = 400, speakers: bool = False, sms_url: str 
     settings = Settings(home=home, county=ROOT / "county" / "haimen", status=Status.EXERCISE, seal_key=KEY, twilio_account="AC" + "0" * 32,
                         twilio_token="t" * 32, twilio_sender="FENGSUI", sms_url=sms_url, unknown_grace_s=grace, sms_in_flight=16,
                         http_deadline_s=3.0, ack_wait_s=1.0, **more)
-    place = Place(county, Ledger.open(settings.ledger_address), Keyring(home / "keys"), settings)
+    place = Place(county, Ledger.open(settings.ledger_url) if settings.ledger_url else ledger_in(home), Keyring(home / "keys"), settings)
     officers.prepare(county, place.keyring, settings)
     ensure_register(county, place.ledger, settings, size=people)
     return place

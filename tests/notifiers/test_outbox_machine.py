@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
+from new_ledger import ledger_in
 
-from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from notifiers.authority import issued, verified
@@ -45,7 +45,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         for part in HOME.glob("ledger.db*"):
             shutil.copy(part, self.folder / part.name)
-        self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.db'}")
+        self.ledger = ledger_in(self.folder)
         self.place = nw.Place(COUNTY.county, self.ledger, COUNTY.keyring, COUNTY.settings)
         with self.ledger.begin() as tx:
             found = [verified(tx, row, self.place.county, self.place.keyring, self.place.settings) for row in issued(tx, self.place.now)]

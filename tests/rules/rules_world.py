@@ -6,12 +6,15 @@ Readings are put into the lake as a connector would leave them, hour by hour, so
 from __future__ import annotations
 
 import csv
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from core.county import County, load_county
+from new_ledger import ledger_in
+
+from core.county import County, Station, load_county
 from core.lake import Lake
 from core.ledger import Ledger
 from core.model import Batch, Circle, Flag, Hazard, Level, MsgType, Observation, OfficialSignal, TrackPoint
@@ -81,7 +84,7 @@ class World:
 
 def make(folder: Path, county: Path | None = None) -> World:
     """A fresh installation."""
-    return World(county=load_county(county or ROOT / "county" / "haimen"), lake=Lake(folder / "lake"), ledger=Ledger.open(f"sqlite:///{folder}/ledger.db"))
+    return World(county=load_county(county or ROOT / "county" / "haimen"), lake=Lake(folder / "lake"), ledger=ledger_in(folder))
 
 
 def _rows(name: str, table: str) -> Iterable[dict[str, str]]:
@@ -93,41 +96,54 @@ def _circle(text: str) -> Circle | None:
     return Circle(**dict(zip(("ne", "se", "sw", "nw"), map(float, text.split("|")), strict=True))) if text else None
 
 
+Tables = tuple[dict[str, list[Observation]], list[TrackPoint], list[tuple[OfficialSignal, datetime]]]
+
+
+@functools.cache
+def _tables(name: str, stations: tuple[Station, ...]) -> Tables:
+    """A scenario's readings by feed, storm positions and (signal, when it was lifted), read once for the same stations."""
+    return _readings(name, stations), _tracks(name), _signals(name)
+
+
+def _readings(name: str, stations: tuple[Station, ...]) -> dict[str, list[Observation]]:
+    known = {(s.station, p): s for s in stations for p in s.properties}
+    columns = {"rain_1h": "rain", "wind": "wind_speed", "gust": "wind_gust"}
+    told = [(row["station"], prop, row["time"], row[column]) for row in _rows(name, "weather") for column, prop in columns.items()]
+    told += [(row["station"], row["property"], row["time"], row["value"]) for table in ("water", "sensors") for row in _rows(name, table)]
+    told += [(f"power-{row['town']}", prop, row["time"], row[prop]) for row in _rows(name, "power")
+             for prop in ("customers_out", "customers_total", "areas_out", "areas_total")]
+    out: dict[str, list[Observation]] = {}
+    for station, prop, time, value in told:
+        where = known.get((station, prop))
+        if where is not None and value:
+            out.setdefault(where.feed, []).append(reading(station, prop, parse_local(time, CLOCK), float(value), feed=where.feed, datum=where.datum))
+    return out
+
+
+def _tracks(name: str) -> list[TrackPoint]:
+    return [
+        TrackPoint(
+            feed="typhoon_zj", storm="202106", name="烟花", agency="中国", time=(at := parse_local(row["time"], CLOCK)), lat=float(row["lat"]),
+            lon=float(row["lon"]), received=at, raw=RAW, pressure=float(row["pressure"]), wind=float(row["wind"]), r7=_circle(row["r7"]),
+            r10=_circle(row["r10"]), r12=_circle(row["r12"]), move_speed=15.0, move_bearing=315.0,
+        )
+        for row in _rows(name, "track") if not row["landfall"]
+    ]
+
+
+def _signals(name: str) -> list[tuple[OfficialSignal, datetime]]:
+    return [
+        (signal(row["identifier"], row["event"], Level[row["level"].upper()], parse_local(row["issued"], CLOCK), areas=(row["adcode"],),
+                hazard=Hazard.TYPHOON if row["event"] == "台风" else None), parse_local(row["lifted"], CLOCK))
+        for row in _rows(name, "signals")
+    ]
+
+
 class Scenario:
     """A scenario's tables as batches by feed."""
 
     def __init__(self, name: str, county: County) -> None:
-        known = {(s.station, p): s for s in county.stations for p in s.properties}
-        self.observations: dict[str, list[Observation]] = {}
-        columns = {"rain_1h": "rain", "wind": "wind_speed", "gust": "wind_gust"}
-        for row in _rows(name, "weather"):
-            for column, prop in columns.items():
-                self._add(known, row["station"], prop, row["time"], row[column])
-        for table in ("water", "sensors"):
-            for row in _rows(name, table):
-                self._add(known, row["station"], row["property"], row["time"], row["value"])
-        for row in _rows(name, "power"):
-            for prop in ("customers_out", "customers_total", "areas_out", "areas_total"):
-                self._add(known, f"power-{row['town']}", prop, row["time"], row[prop])
-        self.tracks = [
-            TrackPoint(
-                feed="typhoon_zj", storm="202106", name="烟花", agency="中国", time=(at := parse_local(row["time"], CLOCK)), lat=float(row["lat"]),
-                lon=float(row["lon"]), received=at, raw=RAW, pressure=float(row["pressure"]), wind=float(row["wind"]), r7=_circle(row["r7"]),
-                r10=_circle(row["r10"]), r12=_circle(row["r12"]), move_speed=15.0, move_bearing=315.0,
-            )
-            for row in _rows(name, "track") if not row["landfall"]
-        ]
-        self.signals = [
-            (signal(row["identifier"], row["event"], Level[row["level"].upper()], parse_local(row["issued"], CLOCK), areas=(row["adcode"],),
-                    hazard=Hazard.TYPHOON if row["event"] == "台风" else None), parse_local(row["lifted"], CLOCK))
-            for row in _rows(name, "signals")
-        ]
-
-    def _add(self, known: dict[tuple[str, str], object], station: str, prop: str, time: str, value: str) -> None:
-        where = known.get((station, prop))
-        if where is not None and value:
-            made = reading(station, prop, parse_local(time, CLOCK), float(value), feed=where.feed, datum=where.datum)  # type: ignore[attr-defined]
-            self.observations.setdefault(made.feed, []).append(made)
+        self.observations, self.tracks, self.signals = _tables(name, county.stations)
 
     def tell(self, world: World, since: datetime, now: datetime) -> None:
         """Everything that became known in (since, now]."""

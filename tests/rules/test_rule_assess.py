@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from rules_world import ROOT, World, beijing, make, reading, signal
@@ -19,6 +20,8 @@ from core.times import parse_local
 from rules.assess import AssessReport
 
 STORM = "in-fa-2021"
+#: When a feed falls silent in the middle of it.
+DIES = beijing("07-26 06:00")
 
 
 def step(world: World, now: datetime) -> AssessReport:
@@ -107,16 +110,26 @@ def test_plum_rain_alarms_nobody(tmp_path: Path) -> None:
     assert {s.level for r in reports.values() for s in r.scores} == {Level.NONE}
 
 
-@pytest.mark.parametrize("feed", ["typhoon_zj", "typhoon_nmc", "weather", "water", "warnings_nmc", "warnings_cap", "geology", "power", "reports"])
-def test_a_feed_that_dies_in_the_storm_lowers_nothing_and_is_named(tmp_path: Path, storm, feed: str) -> None:
-    world, (_, whole) = make(tmp_path), storm
-    tables, since = Tables(STORM, world.county), beijing("07-20 00:00")
-    for when in sorted(whole)[7:14]:
-        world.skip = {feed} if when > beijing("07-26 06:00") else set()
-        tables.tell(world, since, when)
+@pytest.fixture(scope="module")
+def midnight(tmp_path_factory: pytest.TempPathFactory, storm: tuple[World, dict[datetime, AssessReport]]) -> tuple[Path, AssessReport]:
+    """The storm's first hours with every feed alive, which every silence below has before it: a folder to copy, and its last assessment."""
+    world, since = make(folder := tmp_path_factory.mktemp("midnight")), beijing("07-20 00:00")
+    for when in [when for when in sorted(storm[1])[7:14] if when <= DIES]:
+        Tables(STORM, world.county).tell(world, since, when)
         report, since = step(world, when), when
-        if when == beijing("07-26 06:00"):
-            before = {(s.town, s.hazard): s.level for s in report.scores}
+    world.ledger.close()
+    return folder, report
+
+
+@pytest.mark.parametrize("feed", ["typhoon_zj", "typhoon_nmc", "weather", "water", "warnings_nmc", "warnings_cap", "geology", "power", "reports"])
+def test_a_feed_that_dies_in_the_storm_lowers_nothing_and_is_named(tmp_path: Path, storm, midnight: tuple[Path, AssessReport], feed: str) -> None:
+    copytree(midnight[0], tmp_path, dirs_exist_ok=True)
+    world, (_, whole), since = make(tmp_path), storm, DIES
+    world.skip = {feed}
+    for when in [when for when in sorted(whole)[7:14] if when > DIES]:
+        Tables(STORM, world.county).tell(world, since, when)
+        report, since = step(world, when), when
+    before = {(s.town, s.hazard): s.level for s in midnight[1].scores}
     hazards = {"typhoon_zj": Hazard.TYPHOON, "weather": Hazard.FLOOD, "water": Hazard.FLOOD, "warnings_nmc": Hazard.TYPHOON, "geology": Hazard.GEOLOGICAL}
     assert feed in report.silent
     told = {(s.town, s.hazard): s.level for s in whole[when].scores}

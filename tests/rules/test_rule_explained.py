@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rules_world import CLOCK, ROOT, Scenario, World, beijing, make, reading, signal
-from test_rule_packs import GOOD
+from small_pack import GOOD
 
 import rules
 from console.rulebook import book, page

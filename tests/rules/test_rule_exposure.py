@@ -59,8 +59,9 @@ def test_people_move_no_level_ceiling_or_score(people: list[tuple[int, float]], 
     """The same rain over the same towns with any other population: every score is the same, text and all; only the order of attention moves."""
     towns = tuple(replace(town, population=n, over60_share=old) for town, (n, old) in zip(COUNTY.towns, people, strict=True))
     told = [judge(raining(rain), NOW, county, RULES) for county in (COUNTY, replace(COUNTY, towns=towns, version=f"{COUNTY.version}-other"))]
+    held = [hold_all(judged, {}, NOW) for judged in told]
     for number in range(len(towns)):
-        a, b = (score_one(judged, hold_all(judged, {}, NOW), Hazard.FLOOD, number) for judged in told)
+        a, b = (score_one(judged, memory, Hazard.FLOOD, number) for judged, memory in zip(told, held, strict=True))
         assert a == b and e.priority(a.score, towns[number], COUNTY) <= max(a.score, 0.1)
 
 

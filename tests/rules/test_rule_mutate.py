@@ -18,26 +18,33 @@ from rules.language import Columns, Interval, Symbol, compile_condition, evaluat
 from rules.mutants import changes
 from rules.packs import FOLDER, Rule, load_pack, shipped
 
-FOUND = {path.stem: mutate.run(path) for path in shipped()}
-ALL = [mutant for found in FOUND.values() for mutant in found]
+Found = dict[str, list[mutate.Mutant]]
 
 
-def test_nine_spoiled_rules_in_ten_are_noticed() -> None:
-    assert mutate.share(ALL) >= mutate.FLOOR
-    assert len(ALL) >= 1300 and {m.kind for m in ALL} == {"比较", "阈值", "与或非", "成因", "保持", "旁证", "可缺", "启用"}
-    assert sum(m.fate == mutate.EQUIVALENT for m in ALL) <= len(ALL) // 50  # excuses are few, or the share says nothing
+@pytest.fixture(scope="module")
+def found() -> Found:
+    """All mutants of every shipped pack, by the pack's name."""
+    return {path.stem: mutate.run(path) for path in shipped()}
 
 
-@pytest.mark.parametrize("pack", sorted(FOUND))
-def test_no_pack_lags_behind(pack: str) -> None:
-    assert mutate.share(FOUND[pack]) >= mutate.PACK_FLOOR, [str(m.place) + m.text for m in FOUND[pack] if m.fate == mutate.SURVIVED]
+def test_nine_spoiled_rules_in_ten_are_noticed(found: Found) -> None:
+    mutants = [*itertools.chain.from_iterable(found.values())]
+    assert mutate.share(mutants) >= mutate.FLOOR
+    assert len(mutants) >= 1300 and {m.kind for m in mutants} == {"比较", "阈值", "与或非", "成因", "保持", "旁证", "可缺", "启用"}
+    assert sum(m.fate == mutate.EQUIVALENT for m in mutants) <= len(mutants) // 50  # excuses are few, or the share says nothing
 
 
-def test_every_fate_has_its_place_in_the_pack() -> None:
-    for mutant in ALL:
+@pytest.mark.parametrize("pack", sorted(path.stem for path in shipped()))
+def test_no_pack_lags_behind(found: Found, pack: str) -> None:
+    assert mutate.share(found[pack]) >= mutate.PACK_FLOOR, [str(m.place) + m.text for m in found[pack] if m.fate == mutate.SURVIVED]
+
+
+def test_every_fate_has_its_place_in_the_pack(found: Found) -> None:
+    mutants = [*itertools.chain.from_iterable(found.values())]
+    for mutant in mutants:
         lines = Path(mutant.place.path).read_text(encoding="utf-8").splitlines()
         assert 1 <= mutant.place.column <= len(lines[mutant.place.line - 1]) + 1
-    spoiled = next(m for m in ALL if m.rule == "flood.rainstorm" and m.text == "橙色 50 mm → 45 mm")
+    spoiled = next(m for m in mutants if m.rule == "flood.rainstorm" and m.text == "橙色 50 mm → 45 mm")
     line = Path(spoiled.place.path).read_text(encoding="utf-8").splitlines()[spoiled.place.line - 1]
     assert line[spoiled.place.column - 1 :].startswith("50 mm") and line.strip().startswith("orange")
 
@@ -52,9 +59,9 @@ def copied(folder: Path, name: str, change: tuple[str, str], file: str = "test")
     return folder / f"{name}.yaml"
 
 
-def test_a_case_that_is_taken_away_lets_a_mutant_through(tmp_path: Path) -> None:
+def test_a_case_that_is_taken_away_lets_a_mutant_through(found: Found, tmp_path: Path) -> None:
     """waves: without the case just under each threshold, a tenth lower goes unnoticed."""
-    whole = {m.text for m in FOUND["waves"] if m.fate == mutate.SURVIVED}
+    whole = {m.text for m in found["waves"] if m.fate == mutate.SURVIVED}
     path = copied(tmp_path, "waves", ('"3.4 4.4 5.9"', '"2.6 3.6 4.6"'))
     left = {m.text for m in mutate.run(path) if m.fate == mutate.SURVIVED}
     assert not whole and left == {"黄色 3.5 m → 3.15 m", "橙色 4.5 m → 4.05 m", "红色 6 m → 5.4 m"}

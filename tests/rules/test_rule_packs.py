@@ -7,31 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+from small_pack import GOOD
 
 from core.errors import ConfigError, ConfigErrors
 from core.model import Hazard, Level
 from rules import packs
 from rules.catalogue import load_catalogue
-from rules.packtest import KINDS, run_all, run_pack
+from rules.packtest import KINDS, CaseResult, run_all, run_pack
 from rules.testworld import values
-
-GOOD = """\
-pack: x.rain
-title: 雨
-jurisdiction: cn
-valid_from: 2007-06-12
-source: {document: 文件, clause: 第一条}
-verified: false
-parameters: {near: 800 km}
-rules:
-  - id: flood.x
-    title: 暴雨
-    hazard: flood
-    levels:
-      blue: rain_12h >= 50 mm
-      yellow: rain_6h >= 50 mm and typhoon_distance <= near
-    hold: {for: 10 min, keep_for: 2 h}
-"""
 
 
 def pack(folder: Path, text: str) -> packs.Pack:
@@ -137,17 +120,18 @@ def test_every_declared_indicator_loads() -> None:
     assert all(i.title and i.title_en and i.unit for i in indicators.values())
 
 
-RESULTS = run_all()
+@pytest.fixture(scope="module")
+def results() -> list[CaseResult]:
+    """Every case beside every shipped pack."""
+    return run_all()
 
 
-@pytest.mark.parametrize("result", RESULTS, ids=[f"{r.pack}: {r.case}" for r in RESULTS])
-def test_pack_case(result) -> None:
-    assert result.passed, result.message
-
-
-def test_every_shipped_rule_has_a_firing_a_quiet_and_a_missing_case() -> None:
-    rules = {rule.id for p in packs.load_packs(packs.shipped()) for rule in p.rules}
-    assert {(rule, kind) for rule in rules for kind in KINDS} <= {(r.rule, r.kind) for r in RESULTS}
+@pytest.mark.parametrize("path", packs.shipped(), ids=lambda path: path.stem)
+def test_every_case_of_a_pack_passes_and_each_rule_has_a_firing_a_quiet_and_a_missing_one(results: list[CaseResult], path: Path) -> None:
+    pack = packs.load_pack(path)
+    own = [r for r in results if r.pack == pack.pack]
+    assert [f"{r.case}: {r.message}" for r in own if not r.passed] == []
+    assert {(rule.id, kind) for rule in pack.rules for kind in KINDS} <= {(r.rule, r.kind) for r in own}
 
 
 def test_a_wrong_threshold_is_caught_by_the_pack_s_own_tests(tmp_path: Path) -> None:

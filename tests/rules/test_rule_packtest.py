@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from test_rule_packs import GOOD
+from small_pack import GOOD
 
 from core.errors import ConfigError, ConfigErrors
 from rules import schema

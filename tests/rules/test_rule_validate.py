@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from test_rule_packs import GOOD
+from small_pack import GOOD
 
 from core import yamlfile
 from core.errors import ConfigError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from rules_world import ROOT
+from small_pack import GOOD
 from test_rule_explained import CLAUSE, STAGE, problems_of
-from test_rule_packs import GOOD
 
 from core.county import load_county
 from rules.catalogue import load_catalogue
