@@ -36,17 +36,29 @@ def added(speed: ArrayLike) -> Floats:
     return np.asarray(SHARE * np.clip(np.asarray(speed, dtype=np.float64), 0.0, FASTEST))
 
 
-def with_motion(
-    rotating: ArrayLike, km: ArrayLike, bearing: ArrayLike, *, rm: ArrayLike, lat: ArrayLike, speed: ArrayLike, heading: ArrayLike
-) -> Floats:
-    """Wind over the ground (m/s) at `bearing` degrees from the centre: the `rotating` wind, turned inwards, and what the motion at `speed` m/s towards
-    `heading` adds, which falls off outside Rm as Rm/r. Greatest to the right of the track, in the southern hemisphere to the left."""
-    sense = np.where(np.asarray(lat) < 0, -1.0, 1.0)
-    blows = np.asarray(bearing) - sense * (90 + inflow_angle(km, rm))
-    moves = np.asarray(heading) - sense * TURNED
-    more = added(speed) * np.minimum(np.asarray(rm) / np.maximum(km, 0.1), 1.0)
-    both = np.asarray(rotating) ** 2 + more**2 + 2 * np.asarray(rotating) * more * np.cos(np.radians(blows - moves))
-    return np.asarray(np.sqrt(np.maximum(both, 0.0)))
+def drift(lat: ArrayLike, speed: ArrayLike, heading: ArrayLike) -> tuple[Floats, Floats]:
+    """What the motion at `speed` m/s towards `heading` degrees adds within Rm: m/s, and towards how many degrees."""
+    return added(speed), np.asarray(np.asarray(heading) - np.where(np.asarray(lat) < 0, -1.0, 1.0) * TURNED)
+
+
+def with_motion(rotating: ArrayLike, km: ArrayLike, ahead: ArrayLike, side: ArrayLike, *, rm: ArrayLike, more: ArrayLike) -> Floats:
+    """Wind over the ground (m/s) at a place so far `ahead` of the centre (any unit), seen along the drift of `more` m/s, and so far to the `side` on which
+    the wind blows with it, the right, in the southern hemisphere the left: the `rotating` wind, turned inwards, and the drift, which falls off outside
+    Rm as Rm/r. No angle of a place is worked out: along the drift blows side cos i - ahead sin i of the wind, i the inflow."""
+    wind = np.asarray(rotating)
+    cosine, sine = _cos_sin(np.radians(inflow_angle(km, rm)))
+    adds = np.asarray(more) * np.minimum(np.asarray(rm) / np.maximum(km, 0.1), 1.0)
+    along = (np.asarray(side) * cosine - np.asarray(ahead) * sine) / np.maximum(np.hypot(ahead, side), 1e-12)
+    return np.asarray(np.sqrt(np.maximum(wind**2 + adds**2 + 2 * wind * adds * along, 0.0)))
+
+
+def _cos_sin(inwards: Floats) -> tuple[Floats, Floats]:
+    """Of inflow angles, nearly all of which are the greatest."""
+    most = np.radians(25.0)
+    cosine, sine = np.full(inwards.shape, np.cos(most)), np.full(inwards.shape, np.sin(most))
+    less = inwards < most
+    cosine[less], sine[less] = np.cos(inwards[less]), np.sin(inwards[less])
+    return cosine, sine
 
 
 def land_decay(wind: ArrayLike, hours: ArrayLike, *, background: float = 13.75, rate: float = 0.095, reduction: float = 0.9) -> Floats:

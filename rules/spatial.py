@@ -62,13 +62,13 @@ def quadrants(points: Floats, lon: Floats, others: Floats, other_lon: Floats) ->
     return np.where(west, np.where(ahead >= 0, 3, 2), np.where(ahead > 0, 0, 1))
 
 
-def toward(points: Floats, others: Floats) -> tuple[Floats, Floats]:
-    """How far every one of the others (N, 3) lies to the north and to the east of every point (..., 3), by unit vectors on the point's own plane: (..., N)
-    each, of which the arctangent is the bearing."""
+def toward(points: Floats, others: Floats, heading: Floats) -> tuple[Floats, Floats]:
+    """How far every one of the others (N, 3) lies ahead and to the right of every point (..., 3) that looks towards `heading` (...) degrees, by unit vectors
+    on the point's own plane: (..., N) each, of which the arctangent is the bearing from the heading on."""
     x, y, z = np.moveaxis(points, -1, 0)
-    level = np.hypot(x, y)
+    level, cosine, sine = np.hypot(x, y), np.cos(np.radians(heading))[..., None], np.sin(np.radians(heading))[..., None]
     north, east = np.stack([-z * x / level, -z * y / level, level], axis=-1), np.stack([-y / level, x / level, np.zeros_like(x)], axis=-1)
-    return north @ others.T, east @ others.T
+    return (north * cosine + east * sine) @ others.T, (east * cosine - north * sine) @ others.T
 
 
 def bearing_deg(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats) -> Floats:

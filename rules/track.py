@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.units import BEAUFORT_EDGES
+from rules import motion
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats, Ints
 from rules.language import Interval
-from rules.motion import added, with_motion
 from rules.paths import EDGES, FORCES, HORIZON_H, STEP_H, Paths
 from rules.spatial import apart_km, bearing_deg, distance_km, quadrants, toward, unit_vectors
 from rules.wind import CIRCLE_SPEED, CULL_KM, PN, Circle, exponent, profile_through, radius_of_maximum_wind, shape_b_2008
@@ -88,7 +88,7 @@ class _View:
         at, km = near // speed.shape[2], self.km.ravel()[near]
         circles = self._circles
         alone = np.isnan(circles).all(axis=(2, 3))
-        vm = np.where(alone, np.maximum(paths.wind - added(self._motion[0]), LEAST_ROTATION * paths.wind), paths.wind)
+        vm = np.where(alone, np.maximum(paths.wind - motion.added(self._motion[0]), LEAST_ROTATION * paths.wind), paths.wind)
         at_rest = 0.0  # a moving storm's b is greater and its wind between Rm and the circle up to a tenth lower: the flatter, stronger profile is taken
         b, rm = shape_b_2008(np.maximum(PN - paths.pressure, 1.0), paths.lat, at_rest), radius_of_maximum_wind(paths.pressure)
         side = at * 4 + (self._quadrant.ravel()[near] if not alone.all() else 0)
@@ -113,10 +113,11 @@ class _View:
 
     def _moved(self, rotating: Floats, near: Ints, km: Floats, rm: Floats) -> Floats:
         """The rotating wind at the places `near` with what the storm's motion adds."""
-        lat, speed, heading = (each.ravel()[near // self.km.shape[2]] for each in (self.paths.lat, *self._motion))
-        north, east = (side.ravel()[near] for side in toward(self._centres, self._towns))
-        bearing = np.degrees(np.arctan2(east, north))
-        return with_motion(rotating, km, bearing, rm=rm, lat=lat, speed=speed, heading=heading)
+        more, towards = motion.drift(self.paths.lat, *self._motion)
+        ahead, right = (part.ravel()[near] for part in toward(self._centres, self._towns, towards))
+        at = near // self.km.shape[2]
+        side = right if self.paths.lat.min() >= 0 else np.where(self.paths.lat.ravel()[at] < 0, -right, right)
+        return motion.with_motion(rotating, km, ahead, side, rm=rm, more=more.ravel()[at])
 
 
 def _whole(paths: Paths) -> Bools:

@@ -15,6 +15,13 @@ from rules import motion, wind
 NORTHWARD = {"rm": 40.0, "lat": 25.0, "speed": 10.0, "heading": 0.0}
 
 
+def moved(rotating: float, km: float, bearing: float, *, rm: float, lat: float, speed: float, heading: float) -> float:
+    """The wind at a bearing, the place told as so far ahead and to the side."""
+    more, towards = motion.drift(lat, speed, heading)
+    off = math.radians(bearing - float(towards))
+    return float(motion.with_motion(rotating, km, km * math.cos(off), math.copysign(km, lat) * math.sin(off), rm=rm, more=more))
+
+
 @pytest.mark.parametrize(("ratio", "degrees"), [(0.0, 0.0), (0.5, 5.0), (1.0, 10.0), (1.1, 17.5), (1.2, 25.0), (4.0, 25.0)])  # Sobey et al. 1977, table of the text
 def test_inflow_angle(ratio: float, degrees: float) -> None:
     assert float(motion.inflow_angle(40 * ratio, 40.0)) == pytest.approx(degrees)
@@ -29,13 +36,13 @@ def test_inflow_angle(ratio: float, degrees: float) -> None:
     (0.0, 31.425),    # 80 degrees apart
 ])
 def test_motion_adds_as_a_vector(bearing: float, speed: float) -> None:
-    assert float(motion.with_motion(30.0, 40.0, bearing, **NORTHWARD)) == pytest.approx(speed, abs=0.002)
+    assert moved(30.0, 40.0, bearing, **NORTHWARD) == pytest.approx(speed, abs=0.002)
 
 
 def test_motion_falls_off_outside_and_is_bounded() -> None:
-    assert float(motion.with_motion(20.0, 80.0, 95.0, **NORTHWARD)) == pytest.approx(22.75)  # inflow 25, aligned; 5.5 / 2 at twice Rm
-    assert float(motion.with_motion(20.0, 40.0, 80.0, **NORTHWARD | {"speed": 100.0})) == pytest.approx(20 + 0.55 * 15.4)  # a leap of the analysis
-    assert float(motion.with_motion(20.0, 40.0, 123.0, **NORTHWARD | {"speed": 0.0})) == pytest.approx(20.0)
+    assert moved(20.0, 80.0, 95.0, **NORTHWARD) == pytest.approx(22.75)  # inflow 25, aligned; 5.5 / 2 at twice Rm
+    assert moved(20.0, 40.0, 80.0, **NORTHWARD | {"speed": 100.0}) == pytest.approx(20 + 0.55 * 15.4)  # a leap of the analysis
+    assert moved(20.0, 40.0, 123.0, **NORTHWARD | {"speed": 0.0}) == pytest.approx(20.0)
 
 
 @given(st.floats(5, 60), st.floats(5, 500), st.floats(0, 360), st.floats(0, 15), st.floats(0, 360))
@@ -45,9 +52,9 @@ def test_against_complex_numbers_and_in_the_southern_mirror(rotating: float, km:
     outwards = cmath.exp(1j * math.radians(90 - bearing))
     vector = rotating * outwards * 1j * cmath.exp(1j * math.radians(inflow))
     vector += 0.55 * speed * min(1, 40 / km) * cmath.exp(1j * math.radians(90 - heading + 20))
-    found = float(motion.with_motion(rotating, km, bearing, rm=40.0, lat=20.0, speed=speed, heading=heading))
+    found = moved(rotating, km, bearing, rm=40.0, lat=20.0, speed=speed, heading=heading)
     assert found == pytest.approx(abs(vector), abs=1e-6)
-    assert float(motion.with_motion(rotating, km, 180 - bearing, rm=40.0, lat=-20.0, speed=speed, heading=180 - heading)) == pytest.approx(found, abs=1e-6)
+    assert moved(rotating, km, 180 - bearing, rm=40.0, lat=-20.0, speed=speed, heading=180 - heading) == pytest.approx(found, abs=1e-6)
 
 
 @pytest.mark.parametrize(("knots", "hours", "left"), [  # Kaplan & DeMaria (1995): 26.7 + (0.9 V0 - 26.7) exp(-0.095 t), knots, by hand

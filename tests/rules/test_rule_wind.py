@@ -69,17 +69,18 @@ def test_another_model_agrees_where_both_are_fitted(monkeypatch: pytest.MonkeyPa
     assert np.all(np.abs(ours - other) <= other / 3)
 
 
-@given(st.lists(st.tuples(st.floats(-60, 60), st.floats(-180, 180)), min_size=2, max_size=6, unique=True))
-def test_quadrants_and_distances_are_those_of_the_angles(places: list[tuple[float, float]]) -> None:
+@given(st.lists(st.tuples(st.floats(-60, 60), st.floats(-180, 180)), min_size=2, max_size=6, unique=True), st.floats(0, 360))
+def test_quadrants_and_distances_are_those_of_the_angles(places: list[tuple[float, float]], heading: float) -> None:
     lat, lon = np.array(places).T
     points = unit_vectors(lat, lon)
     km, bearing = distance_km(lat[:1], lon[:1], lat, lon), bearing_deg(lat[:1], lon[:1], lat, lon)
     assert apart_km(points[:1], points)[0] == pytest.approx(km, abs=1e-3)
     apart = (km > 1e-3) & (km < 20_000) & (np.abs(bearing % 90 - 45) < 44.999999)  # on a line between two quadrants either will do
     assert np.array_equal(quadrants(points[:1], lon[:1], points, lon)[0][apart], (bearing // 90)[apart])
-    north, east = toward(points[:1], points)
+    ahead, right = toward(points[:1], points, np.array([heading]))
     there = (km > 1.0) & (km < 20_000)
-    assert (np.degrees(np.arctan2(east, north))[0] % 360)[there] == pytest.approx(bearing[there], abs=1e-3)
+    turned = (np.degrees(np.arctan2(right, ahead))[0] + heading - bearing + 180) % 360 - 180  # 360 is 0
+    assert np.abs(turned[there]).max(initial=0.0) < 1e-3
 
 
 def test_a_bearing_opens_its_quadrant() -> None:
