@@ -227,7 +227,7 @@ def tell_silence(now: datetime, ctx: Context) -> list[str]:
         for row in with_feeds:
             if row.state != "ok":
                 told.append(row.feed)
-                ctx.ledger.duty(tx, now, "feed", f"{ctx.county.feed(row.feed).title}：{row.headline}", ref=f"{row.feed}/{row.state}/{row.success_at}")
+                ctx.ledger.duty(tx, now, "feed", row.headline, ref=f"{row.feed}/{row.state}/{row.success_at}")
         for waiting in overdue:
             told.append(str(waiting.ref))
             ctx.ledger.duty(tx, now, "overdue", f"{waiting.ref} 逾时未签发 / past its deadline", ref=f"{waiting.ref}/overdue")

@@ -22,6 +22,7 @@ from console.world import World
 from core import alerts, yamlfile
 from core.alerts import VersionRef
 from core.county import County
+from core.county.problems import meant
 from core.errors import AuthorityError, ConfigError, LifeCycleError
 from core.ledger import tables as t
 from core.model import DeliveryState, Hazard, Level, RiskScore, Status
@@ -83,14 +84,16 @@ def limited(county: County) -> County:
     """The county as a drill sees it: only the loudspeakers and groups of drill.yaml, its words, one colour, demonstration signatures."""
     path = county.root / "drill.yaml"
     plan, where = yamlfile.load(path)
-    if set(plan) != KEYS:
-        raise ConfigError(f"应有且只有 {', '.join(sorted(KEYS))} / exactly these keys", path=path, line=1)
+    if odd := sorted(set(plan) - KEYS):
+        raise ConfigError(f"{odd[0]}: 不认识的键 / unknown key", path=path, line=where(odd[0]), hint=meant(odd[0], sorted(KEYS - set(plan) or KEYS)))
+    if missing := sorted(KEYS - set(plan)):
+        raise ConfigError(f"缺少 {'、'.join(missing)} / missing key", path=path, line=1, hint="补上这几行 / add the lines")
     known = {"hazard": {str(h) for h in Hazard}, "level": {level.en for level in Level if level}, "towns": {town.key for town in county.towns},
              "speakers": {s.speaker for s in county.loudspeakers}, "groups": {group.group for group in county.groups}}
     for key, words in known.items():
         for word in plan[key] if isinstance(plan[key], list) else [plan[key]]:
             if word not in words:
-                raise ConfigError(f"{key}: 不认识 {word!r} / unknown", path=path, line=where(key), hint=f"可用 / use: {', '.join(sorted(words))[:200]}")
+                raise ConfigError(f"{key}: 不认识 {word!r} / unknown", path=path, line=where(key), hint=meant(str(word), sorted(words)))
     level = next(level for level in Level if level.en == plan["level"])
     texts = county.templates[plan["hazard"]] | {"sms": plan["text"], "broadcast": plan["text"], "sms_cancel": plan["text_end"], "broadcast_cancel": plan["text_end"]}
     policy = replace(county.policy, signing="demonstration", approvals={level: county.policy.approvals[level]}, channels={level: CHANNELS}, reserve={},

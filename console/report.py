@@ -115,7 +115,8 @@ def towns(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
                 "town": town.key, "name": town.name, "hazard": str(hazard), "hazard_zh": hazard.zh,
                 "peak": peak.level, "peak_at": peak.at, "peak_floor": peak.floor, "peak_proved": peak.proved,
                 "reason": told[peak.at][key].reason if peak.level else "", "peak_ceiling": highest["/".join(key)],
-                "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent), "at": last.at,
+                "level": last.level, "ceiling": last.ceiling, "score": last.score, "silent": json.loads(last.silent),
+                "silent_zh": [ctx.county.titled(feed) for feed in json.loads(last.silent)], "at": last.at,
                 "synthetic": any(e.synthetic for e in score.evidence if e.values), "priority": priority(last.score, town, ctx.county), **_told(score),
             })
     return rows

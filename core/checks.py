@@ -1,4 +1,4 @@
-"""Quality tests over whole arrays: ticks x stations in, masks of the same shape out. No limits stand here (core.quality), no loop over stations.
+"""Quality tests over whole arrays: ticks x stations in, masks of the same shape out. No limits stand here (core.limits), no loop over stations.
 
 `times` (T,) epoch seconds, rising; `values` (T, S) in the canonical unit, NaN where nothing was read. Stations need not report at the same
 times: every test looks from one reading of a station to the one before or after it, across the holes.

@@ -1,5 +1,5 @@
 """What a lying sensor looks like beside its own last half day and beside its neighbours: a leap that waits for a second reading, a pulse, a slipped
-decimal point, two exchanged fields. Whole arrays in, masks out, as in core.checks; the limits stand in core.quality.
+decimal point, two exchanged fields. Whole arrays in, masks out, as in core.checks; the limits stand in core.limits.
 
 Every test looks no farther than core.checks.REACH_S, so a late reading can change no more than that, and what has stood for longer is the station's
 new truth: a lie that outlasts half a day is no longer seen here. It is then work for maintenance.csv.

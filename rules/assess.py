@@ -250,8 +250,11 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
     with ledger.begin() as tx:
         ledger.save_scores(tx, report.at, list(report.scores), _newest(judged.situation.sources))
         ledger.save_holds(tx, rows)
+        titles = {f.rule.id: f.rule.title for f in judged.findings}
         for lost in report.lost:
-            text = f"{lost} 的测站在上涨中失联，按其上涨趋势维持级别，请派人到现场查看 / station lost while rising, eyes on site"
+            town, _, rule = lost.partition("/")
+            text = (f"{judged.situation.county.town(town).name}“{titles[rule]}”的测站在上涨中失联，按其上涨趋势维持级别，请派人到现场查看"
+                    " / station lost while rising, eyes on site")
             ledger.duty(tx, report.at, "lost_rising", text, ref=f"{lost}@{report.at:%Y-%m-%d}")
         county = judged.situation.county
         for town in powerless(judged.findings, county.towns, judged.situation.catalogue):

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.county import Override, Station
 from core.lake import record_id
+from core.limits import BELIEVED
 from core.model import Evidence, Flag, Fusion, Level
 from core.times import iso
 from rules import reports
@@ -76,8 +77,9 @@ class Tracer:
         log, rows = self.situation.readings.log, self.situation.readings.behind(indicator, station)
         feeds, names, observed, raw, reasons = (log.cited(text, rows) for text in ("feed", "station", "observed_property", "raw", "reasons"))
         flags = tuple(
-            f"{_FLAG_WORDS[flag]}:{station.station}" + (f":{reason}" if reason else "")
-            for flag, reason in zip(log.flag[rows].tolist(), reasons, strict=True) if flag in _FLAG_WORDS
+            f"{word}:{station.station}" + (f":{reason}" if reason else "")
+            for flag, reason in zip(log.flag[rows].tolist(), reasons, strict=True)
+            if (word := _FLAG_WORDS.get(flag) or ("own_limit" if BELIEVED in reason else ""))
         )
         times = (EPOCH + timedelta(microseconds=at) for at in log.time_us[rows].tolist())
         records = tuple(record_id(*row) for row in zip(feeds, names, observed, times, strict=True))

@@ -31,7 +31,8 @@ LABELS = {"reason": "理由", "rule": "规则", "counterfactual": "差多少"}
 class Explanation:
     """The stored score of one town and hazard; `matches` says whether the lake gives it again, `differences` what does not.
 
-    `compared`: by rule id the comparisons of the recomputation, with thresholds after parameters; `hours`: along every agency's storm track.
+    `compared`: by rule id the comparisons of the recomputation, with thresholds after parameters; `hours`: along every agency's storm track; `titles`: of
+    the silent feeds, as people call them.
     """
 
     town: str
@@ -43,13 +44,14 @@ class Explanation:
     differences: tuple[str, ...]
     compared: dict[str, tuple[Comparison, ...]]
     hours: tuple[Hourly, ...] = ()
+    titles: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The explanation as the command line prints it: Chinese, with rule, values, thresholds, flags, readings and payloads."""
         s = self.score
         lines = [
             f"{self.town_name} {self.hazard.zh} {people(self.at)}：{s.level.zh}（{s.level.en}），评分 {s.score:g}，不能排除 {s.ceiling.zh}",
-            f"  数据证明 {s.proved.zh}，官方下限 {s.floor.zh}" + (f"，静默数据源 {'、'.join(s.silent)}" if s.silent else ""),
+            f"  数据证明 {s.proved.zh}，官方下限 {s.floor.zh}" + (f"，静默数据源 {'、'.join(self.titles or s.silent)}" if s.silent else ""),
             *(f"  {LABELS[name]} {text}" for name, text in s.told().items()),
             *([f"  展望 {s.outlook}"] if s.outlook else []), *(f"  {hourly.line()}" for hourly in self.hours),
             *(line for e in s.evidence for line in _lines(e, self.compared.get(e.rule, ()))),
@@ -121,7 +123,8 @@ def _one(judged: Judged, stored: RiskScore, county: County, at: datetime) -> Exp
     differences = _differences(stored, score_one(judged, memory, stored.hazard, number))
     compared = {f.rule.id: comparisons(f, judged.table.plain, number, judged.tracer.units) for f in judged.findings if stored.hazard in f.rule.hazards}
     return Explanation(town=stored.town, town_name=county.town(stored.town).name, hazard=stored.hazard, at=at, score=stored,
-                       matches=not differences, differences=differences, compared=compared, hours=judged.outlook.hours(stored.hazard, number))
+                       matches=not differences, differences=differences, compared=compared, hours=judged.outlook.hours(stored.hazard, number),
+                       titles=tuple(f"{county.titled(feed)}（{feed}）" for feed in stored.silent))
 
 
 def _differences(stored: RiskScore, again: RiskScore) -> tuple[str, ...]:

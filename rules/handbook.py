@@ -131,6 +131,8 @@ def _explained(rule: Rule, catalogue: Catalogue) -> Explained | None:
         margin = amount(cause.tide_margin, "m")
         text, zh, en = (f"{text}; tide_margin: {margin}", f"{zh}，或者天文潮（没有预报时以前一潮日最高潮位代之）加 {margin} 够到该级",
                         f"{en} or the astronomical tide (without a prediction the highest of the tidal day before) and {margin} come up to the level")
+    if cause.sudden:
+        text = f"{text}; sudden"
     return Explained(text=text, zh=zh, en=en, question=cause.question, source=cause.source, verified=cause.verified)
 
 

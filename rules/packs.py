@@ -32,7 +32,7 @@ RULE_KEYS = frozenset({
 })
 CAUSE_KEYS = ("condition", "question", "source", "verified")
 #: And what may stand there too.
-CAUSE_ALSO = ("tide_margin",)
+CAUSE_ALSO = ("tide_margin", "sudden")
 REQUIRED = ("pack", "title", "jurisdiction", "valid_from", "source", "verified", "rules")
 _SPAN = re.compile(r"(\d{1,5})\s*(s|min|h)\Z")
 _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(\S*)\Z")
@@ -50,7 +50,8 @@ class Hold:
 class Cause:
     """What in nature would explain a claim of the rule (rules.explained): a condition as text and checked tree, the `indicators` it names, what the
     duty desk is asked where nothing does, and where its numbers come from. `tide_margin`: how far (m) over the foretold tide a gauge's reading still
-    counts as tide (rules.foretold); None: the moon is not asked."""
+    counts as tide (rules.foretold); None: the moon is not asked. `sudden`: the causes are such as raise a water within the hour, so that a leap may be
+    believed on their word (rules.widened)."""
 
     text: str
     tree: Node
@@ -58,6 +59,7 @@ class Cause:
     source: str = ""
     verified: bool = False
     tide_margin: float | None = None
+    sudden: bool = False
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -320,7 +322,8 @@ def _cause(
         problems.errors.append(error)
         return None
     return Cause(text=text, tree=tree, question=raw["question"], source=raw["source"], verified=_yes(document, problems, raw["verified"], *at, "verified"),
-                 tide_margin=_height(document, problems, raw["tide_margin"], *at, "tide_margin") if "tide_margin" in raw else None)
+                 tide_margin=_height(document, problems, raw["tide_margin"], *at, "tide_margin") if "tide_margin" in raw else None,
+                 sudden=_yes(document, problems, raw["sudden"], *at, "sudden") if "sudden" in raw else False)
 
 
 def _height(document: Document, problems: Problems, value: Any, *keys: str | int) -> float | None:

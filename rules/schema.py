@@ -32,7 +32,8 @@ def pack_schema() -> dict[str, Any]:
         "id": {"type": "string", "pattern": r"^[a-z][a-z0-9_.]{0,63}$"}, "title": _TEXT, "hazard": {"anyOf": [hazard, {"type": "array", "items": hazard}]},
         "levels": _object({level.en: _TEXT | {"description": f"{level.zh}：可用的指标 / indicators: {', '.join(names)}"} for level in COLOURS}),
         "hold": _object({"for": _SPAN, "keep_for": _SPAN}), "role": {"enum": ["hazard", "impact"]}, "stage": {"enum": ["live", "shadow", "off"]},
-        "explained_by": _object({"condition": _TEXT, "question": _TEXT, "source": _TEXT, "verified": {"type": "boolean"}, "tide_margin": _HEIGHT}, CAUSE_KEYS)
+        "explained_by": _object({"condition": _TEXT, "question": _TEXT, "source": _TEXT, "verified": {"type": "boolean"}, "tide_margin": _HEIGHT,
+                                 "sudden": {"type": "boolean"}}, CAUSE_KEYS)
         | {"description": "一路独报时什么能解释它；已知全无则只列入不能排除 / what would explain one path's claim; known to be absent, it is not proved"},
         "optional": {"type": "array", "items": {"enum": names}}, "corroborate": colour, "source": _TEXT, "verified": {"type": "boolean"}, "note": _TEXT,
     }

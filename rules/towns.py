@@ -88,7 +88,7 @@ def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indic
     """
     known = _told(places, stations, indicator, "lo")
     headed = _headed(places, stations, indicator, known)
-    hi = _possible(np.maximum(known.own, headed.own), places)
+    hi = _possible(np.maximum(known.own, headed.own), places, local=indicator.local)
     single = np.asarray(indicator.local | (stations.found.lines.count < 2))
     return TownValues(
         known.own, hi, headed.own, np.minimum(known.second / SUPPORT_SHARE, known.own), places.found.absent, single, feeds, age_s,
@@ -163,11 +163,12 @@ def youngest(values: StationValues, found: Reach) -> Floats:
     return age
 
 
-def _possible(known: Floats, places: Side) -> Floats:
-    """(T, N): what cannot be excluded where each core place is sure or excused: `known`, or what the sure ones cannot exclude."""
+def _possible(known: Floats, places: Side, *, local: bool) -> Floats:
+    """(T, N): what cannot be excluded where each core place is sure or excused: `known`, or what the sure ones cannot exclude. A place that measures what is
+    its own (`local`) is excused by nobody."""
     found, bounded = places.found, turned(places.values.hi)
     sure = np.isfinite(bounded)
-    excused = _excused(sure, places)
+    excused = found.cores.joined(sure, np.logical_and, True) if local else _excused(sure, places)
     bounded = np.where(sure, bounded, -np.inf)
     healthy = found.cores.joined(bounded, np.maximum, -np.inf)
     if (excused & (healthy == -np.inf)).any():

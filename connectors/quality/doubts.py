@@ -8,29 +8,27 @@ from datetime import datetime
 import numpy as np
 
 from connectors.quality.near import neighbours
+from connectors.quality.places import elevations, judged, places
 from connectors.quality.sheet import Sheet
 from core import quality
 from core.checks import Bools, Floats, gaps, outside
 from core.county import County, Feed
+from core.limits import HEIGHTS, LIMITS, Agreement, Limits
 from core.model import Flag
 from core.quality import Doubt
 from core.times import SHANGHAI
+from core.witnesses import Near
 
 
 def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     """Every test's findings by property; before row `sheet.since` what others need to know."""
     column = {name: number for number, name in enumerate(sheet.stations)}
-    beside, near = neighbours(sheet.stations, county)
-    work = _at_work(sheet, column, county)
+    near, work = neighbours(sheet.stations, county), _at_work(sheet, column, county)
     found: dict[str, list[Doubt]] = {}
     for name, values in sheet.values.items():
-        zero = _zero(name, sheet, county) if name in quality.HEIGHTS else None
-        found[name] = [*quality.check(name, sheet.times, values, interval_s=sheet.interval_s[name], zero=zero), *_climate(name, sheet, column, county)]
+        found[name] = _alone(name, sheet, column, county)
         sick = np.logical_or.reduce([work, *(d.where for d in found[name] if d.flag >= Flag.SUSPECT)])
-        well = np.where(sick, np.nan, values)  # what is in doubt is no witness
-        found[name] += quality.check_neighbours(name, well, near, sheet.since)
-        found[name] += quality.check_leaps(name, sheet.times, well, near, sheet.since)
-        found[name] += quality.check_drift(name, sheet.times, well, beside, sheet.since)
+        found[name] += _around(name, sheet, np.where(sick, np.nan, values), near, county)  # what is in doubt is no witness
         found[name].append(Doubt(np.isfinite(gaps(sheet.times, values, feed.interval_s)), Flag.GOOD, "after a gap"))
         found[name].append(Doubt(work & (sheet.origin[name] >= 0), Flag.SUSPECT, "station under maintenance"))
     for more in (quality.check_cross(sheet.values), quality.check_exchanged(sheet.times, sheet.values, sheet.since)):
@@ -41,9 +39,34 @@ def doubts(sheet: Sheet, feed: Feed, county: County) -> dict[str, list[Doubt]]:
     return found
 
 
+def _alone(name: str, sheet: Sheet, column: dict[str, int], county: County) -> list[Doubt]:
+    """What the stations' own past and the month say of a property."""
+    zero = _zero(name, sheet, county) if name in HEIGHTS else None
+    height = elevations(sheet.stations, county) if name == "pressure" else None
+
+    def past(limits: Limits | None, _: Agreement | None) -> list[Doubt]:
+        """The tests of the stations' own past."""
+        return quality.check(name, sheet.times, sheet.values[name], interval_s=sheet.interval_s[name], zero=zero, elevation=height, limits=limits)
+
+    return [*judged(places(name, sheet.stations, county), past), *_climate(name, sheet, column, county)]
+
+
+def _around(name: str, sheet: Sheet, well: Floats, near: tuple[Near, Near], county: County) -> list[Doubt]:
+    """What the stations near by say of a property, whose readings without doubt are `well`; `near` as `neighbours` gives it."""
+    height, (beside, apart) = elevations(sheet.stations, county), near
+
+    def others(limits: Limits | None, agreement: Agreement | None) -> list[Doubt]:
+        """The tests against other stations."""
+        return [*quality.check_neighbours(name, well, apart, sheet.since, elevation=height, agreement=agreement),
+                *quality.check_leaps(name, sheet.times, well, apart, sheet.since, limits),
+                *quality.check_drift(name, sheet.times, well, beside, sheet.since, limits)]
+
+    return judged(places(name, sheet.stations, county), others)
+
+
 def _zero(name: str, sheet: Sheet, county: County) -> Floats:
     """(S,) m: the level of each upland gauge, its warning stage or else the middle of its own rows of the climate; NaN for one near its datum."""
-    top = quality.LIMITS[name].suspect[1]
+    top = LIMITS[name].suspect[1]
     own = {row.station: (row.low + row.high) / 2 for row in county.climate if row.observed_property == name}
     own |= {station.station: station.warning_stage for station in county.stations if station.warning_stage is not None}
     levels = np.array([own.get(station, np.nan) for station in sheet.stations])

@@ -25,18 +25,20 @@ def check(
     from console.drill import limited
     from core.county import load_county, weak_points
     from core.settings import Settings
-    from rules import overrides
+    from rules import overrides, widened
     from rules.packs import find, load_packs
 
     folder = folder or Settings.load().county
     county = load_county(folder)
     packs = load_packs(find(county.packs, county.root))
     overrides.check((rule for pack in packs for rule in pack.rules), county)
+    widened.check((rule for pack in packs for rule in pack.rules), county)
     if (folder / "drill.yaml").exists():
         limited(county)
     facts: dict[str, Any] = {"county": county.name, "code": county.code, "version": county.version, "towns": len(county.towns),
              "stations": len(county.stations), "feeds": len(county.feeds), "packs": len(packs), "rules": sum(len(pack.rules) for pack in packs),
-             "overrides": len(county.overrides), "warnings": weak_points(county)}
+             "overrides": len(county.overrides), "limits": len(county.limits), "warnings": weak_points(county)}
     emit(facts, as_json, f"{county.name} {county.name_en}: {len(county.towns)} 镇街 towns, {len(county.stations)} 站 stations, "
-                         f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, {len(county.overrides)} 改值 overrides, 版本 version {county.version[:12]}"
+                         f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, {len(county.overrides)} 改值 overrides, "
+                         f"{len(county.limits)} 限值 limits, 版本 version {county.version[:12]}"
                          + "".join(f"\n警告 warning: {words}" for words in facts["warnings"]))

@@ -24,11 +24,12 @@ def read_csv(problems: Problems, name: str, columns: tuple[str, ...], optional: 
     if not table:
         return []
     header = [cell.strip() for cell in table[0][1]]
-    columns += tuple(c for c in optional if c in header)
-    if sorted(header) != sorted(columns):
-        missing, extra = [c for c in columns if c not in header], [c for c in header if c not in columns]
-        what = f"缺少列 {'、'.join(missing)} / missing column" if missing else f"多余或重复的列 {'、'.join(map(shown, extra))} / unknown or repeated column"
-        problems.add(name, table[0][0], what, f"表头应为 / the header is: {','.join(columns)}")
+    known = (*columns, *(column for column in optional if column in header))
+    if sorted(header) != sorted(known):
+        missing, extra = [c for c in columns if c not in header], [c for c in header if c not in known or header.count(c) > 1]
+        what = [f"缺少列 {'、'.join(missing)} / missing column"] if missing else []
+        what += [f"多余或重复的列 {'、'.join(map(shown, extra))} / unknown or repeated column"] if extra else []
+        problems.add(name, table[0][0], "；".join(what), f"表头应为 / the header is: {','.join(columns)}{''.join(f'[,{column}]' for column in optional)}")
         problems.broken.add(name)
         return []
     if len(table) == 1:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from core.county.departments import Department
+from core.county.limits import OwnLimit
 from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import Policy
@@ -46,6 +47,7 @@ class County:
     reporters: tuple[Reporter, ...] = ()
     departments: tuple[Department, ...] = ()
     overrides: tuple[Override, ...] = ()
+    limits: tuple[OwnLimit, ...] = ()
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:
@@ -63,6 +65,11 @@ class County:
             found.setdefault(station.feed, []).append(station)
         return {feed: Sensors(tuple(stations)) for feed, stations in found.items()}
 
+    @cached_property
+    def elevations(self) -> dict[str, float]:
+        """m above mean sea level of the stations whose height is told, by id."""
+        return {station.station: station.elevation for station in self.stations if station.elevation is not None}
+
     def town(self, name: str) -> Town:
         """A town by key, Chinese name or unshared code; ConfigError that lists the known names."""
         if name in self._by_key:
@@ -77,6 +84,10 @@ class County:
             if feed.feed == name:
                 return feed
         raise ConfigError(f"没有数据源 {name} / no such feed", hint=f"现有 / known: {', '.join(f.feed for f in self.feeds)}")
+
+    def titled(self, feed: str) -> str:
+        """A feed as people call it; its id where the county has it no longer, because what was told of it stays readable."""
+        return next((f.title for f in self.feeds if f.feed == feed and f.title), feed)
 
     def reporter(self, name: str) -> Reporter | None:
         """A reporter by id, None when the county does not know it."""

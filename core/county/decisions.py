@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import time
+from itertools import pairwise
 
 from core.county.canary import read_canary
 from core.county.needs import read_needs
@@ -29,10 +30,19 @@ def read_groups(problems: Problems) -> tuple[Group, ...]:
         groups.append(Group(group=name, title=row["title"].text(), title_en=row["title_en"].text(), share=row["share"].number(0, 1),
                             on_duty=row["on_duty"].yes(),
                             exposure=exposure))  # type: ignore[arg-type]
+        if any(groups[-1].title == other.title for other in groups[:-1]):
+            row["title"].refuse("与另一人群同名 / the title of another group", "加以区别 / tell them apart")
+    if groups and not any(_everybody(group) for group in groups):
+        next(iter(Node.read(problems, "groups.yaml").items()))[1].refuse(
+            "没有一个人群是 exposure: all、share: 1.0，有人永远收不到 / no group holds everybody", "加一组居民：share: 1.0 / add the residents")
     return tuple(groups)
 
 
-def read_policy(problems: Problems, groups: Collection[str], speakers: Collection[str], crons: Collection[str]) -> Policy:
+def _everybody(group: Group) -> bool:
+    return group.exposure == "all" and group.share == 1.0
+
+
+def read_policy(problems: Problems, groups: Collection[Group], speakers: Collection[str], crons: Collection[str]) -> Policy:
     """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line.
 
     `speakers`: the village loudspeakers; `crons`: of the enabled feeds.
@@ -51,8 +61,29 @@ def read_policy(problems: Problems, groups: Collection[str], speakers: Collectio
     )
     colours = top["levels"].fields([level.en for level in COLOURS])
     for level in COLOURS:
-        _level(colours[level.en], level, policy, roles, groups)
+        _level(colours[level.en], level, policy, roles, [group.group for group in groups])
+    if groups and not problems.wrong("policy.yaml") and not problems.wrong("groups.yaml"):
+        _rising(colours, policy, groups)
     return policy
+
+
+def _rising(colours: Mapping[str, Node], policy: Policy, groups: Collection[Group]) -> None:
+    """The worse the colour, the more are told, by as many channels, and no later; and nothing has to be renewed as soon as it is issued."""
+    everybody = {group.group for group in groups if _everybody(group)}
+    for low, level in pairwise(COLOURS):
+        node = colours[level.en]
+        for name, held in (("audience", policy.audience), ("channels", policy.channels)):
+            left = [word for word in held.get(low, ()) if word not in held.get(level, ())]
+            if left and held.get(level) and not (name == "audience" and everybody & set(held[level])):
+                node.child(name, None).refuse(f"漏了 {low.zh}有的 {'、'.join(left)} / leaves out what {low.en} has",
+                                              "级别更高不应少告诉人 / the worse colour tells no fewer")
+        if policy.approvals[level].deadline_s > policy.approvals[low].deadline_s:
+            node.child("deadline_s", None).refuse(f"比{low.zh}的 {policy.approvals[low].deadline_s} 秒还长 / longer than that of {low.en}",
+                                                  "级别更高不应更慢 / the worse colour is no slower")
+    for level in COLOURS:
+        if policy.renew_before_s >= policy.validity_s[level]:
+            colours[level.en].child("validity_s", None).refuse(f"不长于 renew_before_s 的 {policy.renew_before_s} 秒，一发布就要续 / no longer than renew_before_s",
+                                                               "放长有效期，或缩短 renew_before_s / one or the other")
 
 
 def _officer(name: str, node: Node) -> Officer:

@@ -50,8 +50,11 @@ CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")
 OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled", "table")
 _POINT = r"[A-Za-z0-9_-]+@-?[0-9]{1,2}(\.[0-9]+)?,-?[0-9]{1,3}(\.[0-9]+)?"
-#: The option `points`, and how it is written.
-POINTS = (rf"\s*{_POINT}(\s+{_POINT})*\s*", "写成 \"站号@纬度,经度 站号@纬度,经度\"，站号取自 stations.csv / write \"STATION@lat,lon STATION@lat,lon\"")
+#: Options that are written in a way of their own: the pattern, and what to write.
+PATTERNS = {
+    "points": (rf"\s*{_POINT}(\s+{_POINT})*\s*", "写成 \"站号@纬度,经度 站号@纬度,经度\"，站号取自 stations.csv / write \"STATION@lat,lon STATION@lat,lon\""),
+    "renamed": (r"[0-9]{2,12}=[0-9]{2,12}(,[0-9]{2,12}=[0-9]{2,12})*", "写成 \"旧码=新码,旧码=新码\" / write \"old=new,old=new\""),
+}
 #: Lowest and highest value of the five fields of a cron line.
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
@@ -60,6 +63,10 @@ def read_feeds(problems: Problems) -> tuple[Feed, ...]:
     """All rows of feeds.yaml, the wrong ones too (so that nobody else is blamed for them)."""
     rows = list(Node.read(problems, "feeds.yaml").items())
     feeds = tuple(_feed(name, node) for name, node in rows)
+    titles: dict[str, str] = {}
+    for feed, (_, node) in zip(feeds, rows, strict=True):
+        if feed.title and titles.setdefault(feed.title, feed.feed) != feed.feed:
+            node.child("title", feed.title).refuse(f"与 {titles[feed.title]} 同名 / the title of another feed", "值班员按名称认数据源，加以区别 / tell them apart")
     pages = [(feed, node) for feed, (_, node) in zip(feeds, rows, strict=True) if feed.options.get("page")]
     for _, node in pages[1:]:
         node.refuse(f"与 {pages[0][0].feed} 都写了 page / two feeds have the reporters' page", "只留一个 page: true / leave one")
@@ -76,6 +83,10 @@ def _feed(name: str, node: Node) -> Feed:
     if max_age < interval and isinstance(row["max_age_s"].value, int) and isinstance(row["interval_s"].value, int):
         row["max_age_s"].refuse("小于 interval_s，数据源会一直静默 / shorter than interval_s, the feed would always be silent",
                                 "取两个报送间隔加发布延迟 / two intervals and the delay")
+    before, cron = len(node.problems.errors), _cron(row["cron"])
+    if cron and len(node.problems.errors) == before and max_age > 1 and (gap := _longest_gap(cron)) > max_age:
+        row["cron"].refuse(f"隔 {gap // 3600} 小时才拉一次，超过 max_age_s {max_age} 秒，其间总是静默 / pulled too seldom for max_age_s",
+                           "加密 cron，或放宽 max_age_s / pull more often, or allow more")
     sector = row["sector"].word([str(s) for s in Sector], Sector.WEATHER)
     if sector not in tuple(Sector):
         sector = Sector.WEATHER
@@ -83,7 +94,7 @@ def _feed(name: str, node: Node) -> Feed:
         feed=name, title=row["title"].text(), sector=Sector(sector), connector=connector, address=_address(row["address"], schemes),
         sandbox=row["sandbox"].text(r"/[A-Za-z0-9/_.-]+", "以 / 开头的路径 / a path that begins with /"),
         secret=row["secret"].text(r"[a-z][a-z0-9_-]*", "只写密钥的名字，值在环境变量里 / the name of the secret, its value is in the environment"),
-        cron=_cron(row["cron"]), interval_s=interval, max_age_s=max_age, expected=row["expected"].whole(0, 100_000),
+        cron=cron, interval_s=interval, max_age_s=max_age, expected=row["expected"].whole(0, 100_000),
         age_from="fetch" if row["age_from"].word(("reading", "fetch"), "reading") == "fetch" else "reading",
         options=_options(row["options"], known if connector else None), enabled=row["enabled"].yes(default=True), table=_table(row["table"], connector, node),
     )
@@ -113,7 +124,7 @@ def _address(node: Node, schemes: tuple[str, ...]) -> str:
         node.refuse("不是一个网址 / not an address", "检查主机与端口 / check host and port")
         return text
     if parts.scheme not in schemes:
-        node.refuse(f"不能用 {shown(parts.scheme)} 地址 / this scheme is not for this connector",
+        node.refuse(f"不能用 {shown(parts.scheme)} 地址 / this scheme is not for this connector" if parts.scheme else "没有写 http:// 之类的开头 / has no scheme",
                     f"可用 / use: {', '.join(schemes)}" if schemes else "写 \"\"，地址放在密钥里 / write \"\", the address is in the secret")
     elif not host and parts.scheme in HTTP:
         node.refuse("没有主机名 / has no host", "写全网址 / write the whole address")
@@ -131,6 +142,25 @@ def _cron(node: Node) -> str:
     if text and (len(fields) != 5 or not all(_cron_field(f, low, high) for f, (low, high) in zip(fields, _CRON, strict=True))):
         node.refuse(f"{shown(text)} 不是 cron / not a cron line", "五段：分 时 日 月 周，例如 \"*/10 * * * *\" / minute hour day month weekday")
     return text
+
+
+def _longest_gap(cron: str) -> int:
+    """Seconds between two pulls at most; of a line that names days a day at least."""
+    minutes, hours, *days = (_numbers(text, low, high) for text, (low, high) in zip(cron.split(), _CRON, strict=True))
+    at = sorted(60 * hour + minute for hour in hours for minute in minutes)
+    gaps = [later - former for former, later in zip(at, [*at[1:], at[0] + 1440], strict=True)]
+    named = any(len(day) < high - low + 1 for day, (low, high) in zip(days, _CRON[2:], strict=True))
+    return 60 * max([*gaps, *([1440] if named else [])])
+
+
+def _numbers(text: str, low: int, high: int) -> set[int]:
+    """What a cron field that `_cron_field` passed stands for."""
+    found: set[int] = set()
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = (f"{low}-{high}" if span == "*" else span).partition("-")
+        found |= set(range(int(first), int(last or (high if step else first)) + 1, int(step or 1)))
+    return found
 
 
 def _cron_field(text: str, low: int, high: int) -> bool:
@@ -165,4 +195,4 @@ def _option(node: Node, kind: type) -> str | int | float | bool:
         return node.whole(1, 86_400)
     if kind is float:
         return node.number(0, 20_000)
-    return node.text(*POINTS) if node.keys[-1] == "points" else node.text()
+    return node.text(*PATTERNS[str(node.keys[-1])]) if node.keys[-1] in PATTERNS else node.text()

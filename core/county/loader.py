@@ -9,13 +9,15 @@ from core.county.county import County
 from core.county.decisions import read_groups, read_policy
 from core.county.departments import read_departments
 from core.county.feeds import read_feeds
+from core.county.limits import read_limits
 from core.county.outline import read_outline, with_cells
 from core.county.overrides import read_overrides
 from core.county.people import read_reporters
 from core.county.places import DATUMS, read_loudspeakers, read_stations, read_towns
-from core.county.problems import Problems, shown
+from core.county.problems import Problems, meant, shown
 from core.county.texts import harmless, read_templates
 from core.county.things import read_things
+from core.county.together import check_together
 from core.county.tree import Node
 from core.county.watch import read_climate, read_links, read_maintenance
 from core.errors import ConfigError, ConfigErrors
@@ -25,8 +27,8 @@ from core.signing import digest
 SHIPPED_PACKS = Path(__file__).resolve().parents[2] / "rules" / "packs"
 HEAD = ("code", "name", "name_en", "prefecture", "issuer", "signature", "datum", "packs")
 #: Every file that a county folder may hold beside scenarios/ and packs/.
-FILES = ("county.yaml", "outline.csv", "towns.csv", "feeds.yaml", "stations.csv", "things.csv", "links.csv", "climate.csv", "maintenance.csv", "groups.yaml",
-         "policy.yaml", "templates.yaml", "loudspeakers.csv", "reporters.csv", "departments.yaml", "overrides.csv", "drill.yaml")
+FILES = ("county.yaml", "outline.csv", "towns.csv", "feeds.yaml", "stations.csv", "things.csv", "links.csv", "climate.csv", "maintenance.csv", "limits.csv",
+         "groups.yaml", "policy.yaml", "templates.yaml", "loudspeakers.csv", "reporters.csv", "departments.yaml", "overrides.csv", "drill.yaml")
 _CACHE: dict[tuple[Path, str], County] = {}
 
 
@@ -67,16 +69,17 @@ def _read(root: Path, version: str) -> County:
     stations = read_stations(problems, keys, [feed.feed for feed in feeds], datum)
     known = {station.station: station for station in stations}
     maintenance, climate, links = read_maintenance(problems, known), read_climate(problems, known), read_links(problems, known)
-    overrides = read_overrides(problems, towns, known)
+    overrides, limits = read_overrides(problems, towns, known), read_limits(problems, known)
     things = read_things(problems, known)
     reporters = read_reporters(problems, keys)
     departments = read_departments(problems, feeds)
     groups = read_groups(problems)
     speakers = read_loudspeakers(problems, keys, outline)
-    policy = read_policy(problems, [group.group for group in groups], [s.speaker for s in speakers], [feed.cron for feed in feeds if feed.enabled])
+    policy = read_policy(problems, groups, [s.speaker for s in speakers], [feed.cron for feed in feeds if feed.enabled])
     templates = read_templates(problems)
     said = {key: _said(head[key]) for key in ("name", "name_en", "issuer", "signature")}
     packs = _packs(head["packs"], root)
+    check_together(problems, feeds, known, towns)
     _strangers(problems)
     errors = problems.settle()
     if errors:
@@ -84,7 +87,8 @@ def _read(root: Path, version: str) -> County:
     return County(
         code=code, prefecture=prefecture, datum=datum, root=root, version=version, towns=with_cells(towns, outline), stations=stations,
         feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
-        maintenance=maintenance, climate=climate, links=links, things=things, reporters=reporters, departments=departments, overrides=overrides, **said,
+        maintenance=maintenance, climate=climate, links=links, things=things, reporters=reporters, departments=departments, overrides=overrides,
+        limits=limits, **said,
     )
 
 
@@ -112,5 +116,5 @@ def _packs(node: Node, root: Path) -> tuple[str, ...]:
     for n, name in enumerate(names):
         own = ".." not in Path(name).parts and not Path(name).is_absolute() and (root / "packs" / f"{name}.yaml").is_file()
         if name not in known and not own:
-            node.child(n, name).refuse(f"没有规则包 {shown(name)} / no such pack", f"可用 / use: {', '.join(known)}")
+            node.child(n, name).refuse(f"没有规则包 {shown(name)} / no such pack", meant(name, known, len(known)))
     return names

@@ -19,6 +19,12 @@ TOWN_COLUMNS = ("key", "code", "code_shared", "name", "name_en", "lat", "lon", "
 TOWN_EXTRA = ("subsidence_mm",)
 STATION_COLUMNS = ("station", "name", "feed", "lat", "lon", "town", "properties", "units", "datum", "datum_offset", "warning_stage", "guaranteed_stage",
                    "record_stage", "levels_verified", "valid_from", "path", "source", "synthetic")
+#: Where a county has mountains: m above mean sea level, and the kind of place (limits.csv).
+UPLAND_COLUMNS = ("elevation", "site")
+#: What a declared stage is a stage of, and how far (m) the lowest may lie from the highest; of a reservoir (own choices, unverified).
+MARKED, FAR_MARKS = frozenset({"stage", "tide", "reservoir_stage", "gate_upstream", "gate_downstream"}), (20.0, 100.0)
+#: What is read off the height of a station, and how far (m) a gauge's marks may lie from it.
+BY_HEIGHT, OFF_MARK = frozenset({"pressure", "temperature"}), 200.0
 SPEAKER_COLUMNS = ("speaker", "town", "name", "lat", "lon", "state", "synthetic")
 DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "NAVD88", "MLLW", "ODN", "假定")
 
@@ -41,6 +47,7 @@ def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tu
         if len(problems.errors) > before:
             problems.broken.add("towns.csv")
         towns.append(_town(row, county_code, towns, outline))
+    problems.names["towns.csv"] = {alias: town.key for town in towns for alias in (town.name, town.code)}
     shared = [t.code for t in towns]
     for row, town in zip(rows, towns, strict=True):
         if town.code_shared and shared.count(town.code) < 2:
@@ -58,7 +65,11 @@ def _town(row: Cells, county_code: str, before: list[Town], outline: list[Point]
     name = row.text("name")
     if any(t.name == name for t in before):
         row.refuse(f"镇街名 {shown(name)} 重复 / name twice", "核对镇街名 / check the names")
+    if re.search(r"[\u4e00-\u9fff]", row["name_en"]):
+        row.refuse(f"name_en {shown(row['name_en'])} 是中文 / is Chinese", "写拼音或英文，英文文案用它 / Pinyin or English")
     point = _point(row, outline)
+    if any((t.lon, t.lat) == point for t in before):
+        row.refuse(f"{shown(name)} 与另一镇街的点相同 / stands where another town does", "核对经纬度，站到镇街按距离算 / check lat and lon")
     return Town(
         key=row["key"], code=code, code_shared=shared, name=name, name_en=row.text("name_en"), lat=point[1], lon=point[0],
         point_verified=row.yes("point_verified"), population=row.whole("population", 1, 5_000_000), over60_share=row.number("over60_share", 0, 1),
@@ -80,12 +91,15 @@ def _point(row: Cells, outline: list[Point]) -> Point:
 def read_stations(problems: Problems, towns: Collection[str], feeds: Collection[str], datum: str) -> tuple[Station, ...]:
     """stations.csv; `datum` is the county's. A station may lie outside the county, its town is where it counts."""
     stations: dict[str, Station] = {}
-    for row in read_csv(problems, "stations.csv", STATION_COLUMNS):
+    rows = read_csv(problems, "stations.csv", STATION_COLUMNS, UPLAND_COLUMNS)
+    raised = any(row["elevation"] for row in rows)
+    for row in rows:
         row.key("station", stations)
+        if row["name"] and any((row["name"], row["feed"]) == (station.name, station.feed) for station in stations.values()):
+            row.refuse(f"站名 {shown(row['name'])} 重复 / name twice", "值班员按站名认站，加以区别 / officers know stations by name, tell them apart")
         row.refer("town", towns, "towns.csv")
         row.refer("feed", feeds, "feeds.yaml")
-        properties = row.words("properties", PROPERTIES)
-        _units(row, properties)
+        properties = _properties(row)
         stages = _stages(row, datum)
         verified, synthetic = row.yes("levels_verified"), row.yes("synthetic")
         if not row["source"] and (not synthetic or verified):
@@ -95,13 +109,30 @@ def read_stations(problems: Problems, towns: Collection[str], feeds: Collection[
             station=row["station"], name=row.text("name"), feed=row["feed"], lat=row.number("lat", -90, 90), lon=row.number("lon", -180, 180),
             town=row["town"], properties=properties, datum=row["datum"], warning_stage=stages[0], guaranteed_stage=stages[1], record_stage=stages[2],
             datum_offset=row.maybe("datum_offset", -10, 10), levels_verified=verified, valid_from=_day(row), path=row.text("path"),
-            source=row["source"], synthetic=synthetic,
+            source=row["source"], synthetic=synthetic, elevation=_height(row, properties, stages, raised), site=row["site"], line=row.line,
         )
     return tuple(stations.values())
 
 
-def _units(row: Cells, properties: tuple[str, ...]) -> None:
-    units = row["units"].split(";")
+def _height(row: Cells, properties: tuple[str, ...], stages: list[float | None], raised: bool) -> float | None:
+    """The station's elevation; `raised`: some station of the county has one, so that those must which are compared by it. A gauge's marks lie about it."""
+    elevation = row.maybe("elevation", -500, 9000)
+    if elevation is None and raised and BY_HEIGHT & set(properties):
+        row.refuse("测气压或气温的站要写 elevation / a station that measures pressure or temperature needs its elevation",
+                   "填海拔（米）：别的站已填，比较时须同一高度 / other stations have theirs, they are compared at one height")
+    mark = next((stage for stage in stages if stage is not None), None)
+    if elevation is not None and mark is not None and row["datum"] != "假定" and abs(elevation - mark) > OFF_MARK:
+        row.refuse(f"elevation {elevation:g} 与特征水位 {mark:g} 相差 {abs(elevation - mark):.0f} 米 / elevation and stages are far apart",
+                   "海拔与水位都用米，核对两者与基面 / both in metres; check them and the datum")
+    return elevation
+
+
+def _properties(row: Cells) -> tuple[str, ...]:
+    """What a station measures, each in its canonical unit."""
+    if re.search("[；、，,/]", row["properties"] + row["units"].replace("m/s", "").replace("m3/s", "")):
+        row.refuse("properties 与 units 用半角分号隔开 / are joined by ;", "写成 rain;wind_speed 与 mm;m/s / such as rain;wind_speed and mm;m/s")
+        return ()
+    properties, units = row.words("properties", PROPERTIES), row["units"].split(";")
     if not properties:
         row.refuse("properties 是空的 / no property", f"可用 / use: {', '.join(PROPERTIES)}")
     elif len(units) != len(properties):
@@ -109,6 +140,7 @@ def _units(row: Cells, properties: tuple[str, ...]) -> None:
     for name, unit in zip(properties, units, strict=False):
         if unit != PROPERTIES.get(name, unit):
             row.refuse(f"{name} 的单位应为 {PROPERTIES[name]}，写成了 {shown(unit)} / unknown unit", "按规范单位填写 / give the canonical unit")
+    return properties
 
 
 def _stages(row: Cells, datum: str) -> list[float | None]:
@@ -118,6 +150,11 @@ def _stages(row: Cells, datum: str) -> list[float | None]:
     given = [stage for stage in stages if stage is not None]
     if not row["datum"] and (given or {"stage", "tide"} & set(row["properties"].split(";"))):
         row.refuse("水位、潮位必须写基面 / a stage needs a datum", f"可用 / use: {', '.join(DATUMS)}")
+    if given and not MARKED & set(row["properties"].split(";")):
+        row.refuse("写了特征水位，却不测水位 / stages of a station that measures none",
+                   f"在 properties 写 {'、'.join(sorted(MARKED))} 之一，或清空 / measure one of them")
+    if len(given) > 1 and given[-1] - given[0] > FAR_MARKS["reservoir_stage" in row["properties"]]:
+        row.refuse(f"特征水位相差 {given[-1] - given[0]:g} 米 / the stages are far apart", "单位是米，不是厘米 / in metres, not in centimetres")
     if given != sorted(given):
         row.refuse("警戒、保证、历史最高水位应依次升高 / warning, guaranteed and record stage must rise", "核对三个水位 / check the three")
     if row["datum"] == datum and row["datum_offset"] not in ("", "0"):

@@ -65,13 +65,13 @@ def _thing(name: str, rows: list[Cells], stations: Mapping[str, Station]) -> Thi
         station = stations.get(row["station"])
         if station is None or first is None:
             continue
-        if row["property"] not in station.properties:
+        if row["property"] not in station.properties and not row.problems.wrong("stations.csv"):
             row.refuse(f"{station.station} 不测 {row['property']} / does not measure it", f"它测 / it measures: {', '.join(station.properties)}")
         elif row["property"] != head["property"]:
             row.refuse(f"{name} 的第一行是 {head['property']} / another property than the first row's", "另起一个名字 / give it a name of its own")
         elif station.town != first.town or (station.datum != first.datum and row["property"] in ("stage", "tide")):
             row.refuse(f"{station.station} 与 {first.station} 不在一镇或基面不同 / another town or datum", "只合并同一处、同一基面的测站 / one place, one datum")
-        elif (apart := _km(first, station)) > TWIN_KM:
+        elif (apart := km_apart(first.lat, first.lon, station.lat, station.lon)) > TWIN_KM:
             row.refuse(f"{station.station} 离 {first.station} {apart:.1f} km，超过 {TWIN_KM:g} km / too far away", "只合并同一处的测站 / only stations at one place")
     if name not in stations and len({_path(row["station"], stations) for row in rows}) < 2:
         head.refuse(f"{name} 只有一条线路 / has one path only", "至少两站、两条线路，否则没有互证 / at least two stations on two paths")
@@ -84,7 +84,7 @@ def _path(name: str, stations: Mapping[str, Station]) -> str:
     return station.path if station is not None and station.path else f"station:{name}"
 
 
-def _km(a: Station, b: Station) -> float:
-    """Great-circle distance, km (haversine, sphere of 6,371 km)."""
-    p1, p2, half = radians(a.lat), radians(b.lat), radians(b.lon - a.lon) / 2
+def km_apart(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Great-circle distance of two points in degrees, km (haversine, sphere of 6,371 km)."""
+    p1, p2, half = radians(lat1), radians(lat2), radians(lon2 - lon1) / 2
     return 2 * 6371.0 * asin(min(1.0, sqrt(sin((p2 - p1) / 2) ** 2 + cos(p1) * cos(p2) * sin(half) ** 2)))

@@ -92,7 +92,7 @@ class Node:
             return low
         if isinstance(self.value, bool) or not isinstance(self.value, int) or not low <= self.value <= high:
             self.refuse(f"应为 {low} 到 {high} 的整数{what}，写成了 {shown(self.value)} / a whole number is expected",
-                        f"改成整数，例如 {max(low, 60)} / write a whole number")
+                        f"改成整数，例如 {max(low, 60)} / write a whole number" if not what else "写秒数：半小时写 1800，一天写 86400 / in seconds: half an hour is 1800")
             return low
         return int(self.value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -43,7 +43,8 @@ class Station:
     """A place where something is measured. Stages are metres in the station's own `datum`; `path` is the line its data come by.
 
     `record_stage` is the highest stage on record; `datum_offset` metres to add to a stage of this station to have it in the county's datum,
-    None where nobody has levelled it; `valid_from` the day since which these numbers hold; `source` where point and stages come from.
+    None where nobody has levelled it; `valid_from` the day since which these numbers hold; `source` where point and stages come from; `elevation` m above
+    mean sea level, None where nobody told it; `site` the kind of place, whose limits stand in limits.csv, "" for none; `line` its row in stations.csv.
     """
 
     station: str
@@ -63,6 +64,9 @@ class Station:
     datum_offset: float | None = None
     valid_from: date | None = None
     source: str = ""
+    elevation: float | None = None
+    site: str = ""
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal, cast
 
 from core.county.cells import Cells, read_csv
-from core.county.problems import Problems
+from core.county.problems import Problems, meant
 from core.county.types import Station
 from core.times import parse_iso
 from core.units import PROPERTIES
@@ -85,7 +85,10 @@ def read_climate(problems: Problems, stations: Mapping[str, Station]) -> tuple[C
     if not (problems.root / name).is_file():
         return ()
     rows = []
+    taken: dict[tuple[str, ...], int] = {}
     for row in read_csv(problems, name, ("station", "property", "month", "low", "high", "source", "verified")):
+        _measured(row, row["property"], row["station"], stations)
+        _once(row, (row["station"], row["property"], row["month"]), taken)
         if row["station"]:
             row.refer("station", stations, "stations.csv")
         ends = [row.maybe(column, -1e6, 1e6) for column in ("low", "high")]
@@ -103,13 +106,32 @@ def read_links(problems: Problems, stations: Mapping[str, Station]) -> tuple[Lin
     if not (problems.root / name).is_file():
         return ()
     links = []
+    taken: dict[tuple[str, ...], int] = {}
     for row in read_csv(problems, name, ("upstream", "downstream", "property", "rise", "source", "verified")):
         up, down = (stations.get(row.refer(column, stations, "stations.csv")) for column in ("upstream", "downstream"))
         if up and down and (up.datum != down.datum or up is down):
             row.refuse("两站基面不同或为同一站，不能比较 / two datums, or one station twice, are never compared", "只连同一基面的两站 / link two gauges of one datum")
+        if _measured(row, row["property"], row["upstream"], stations):
+            _measured(row, row["property"], row["downstream"], stations)
+        _once(row, (*sorted((row["upstream"], row["downstream"])), row["property"]), taken)
         links.append(Link(upstream=row["upstream"], downstream=row["downstream"], observed_property=row.one_of("property", PROPERTIES),
                           rise=row.number("rise", 0, 50), source=row.text("source"), verified=row.yes("verified")))
     return tuple(links)
+
+
+def _measured(row: Cells, name: str, station: str, stations: Mapping[str, Station]) -> bool:
+    """Note a property that the station does not measure: the row would say nothing. Whether there is nothing to note."""
+    of = stations.get(station)
+    odd = of is not None and name in PROPERTIES and name not in of.properties and not row.problems.wrong("stations.csv")
+    if odd and of is not None:
+        row.refuse(f"{station} 不测 {name} / does not measure it", meant(name, of.properties))
+    return not odd
+
+
+def _once(row: Cells, key: tuple[str, ...], taken: dict[tuple[str, ...], int]) -> None:
+    """Note a row that says again what another says."""
+    if taken.setdefault(key, row.line) != row.line:
+        row.refuse(f"与第 {taken[key]} 行重复 / the same as line {taken[key]}", "删去一行 / drop one")
 
 
 def _time(row: Cells, column: str) -> datetime | None:

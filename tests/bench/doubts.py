@@ -19,7 +19,7 @@ import numpy as np
 from connectors.quality.doubts import doubts
 from connectors.quality.sheet import Sheet
 from core.checks import Floats
-from core.quality import LIMITS, rain_limits
+from core.limits import LIMITS, rain_limits
 
 HOURS, PEER_MOST = 25, 1_000
 

@@ -191,9 +191,10 @@ class Alarm:
 
 class Day:
     """The quiet day of a copied county, judged as it was known at rows from START on. `foretold`: its tidal gauges have told their tide for two months
-    before, so that it is foretold."""
+    before, so that it is foretold. `around`: a name of TRUE that makes the day what it is."""
 
-    def __init__(self, county: County, *, foretold: bool = False) -> None:
+    def __init__(self, county: County, *, foretold: bool = False, around: str = "") -> None:
+        self.around = around
         self.town = copies(county)
         self.tides = _foretold(self.town.county) if foretold else None
         self.day = {feed: honest(self.town.county, feed) for feed in GROUPS}
@@ -208,7 +209,7 @@ class Day:
         for feed, (stations, series) in self.day.items():
             liars = {f"{name}.{n}" for name, n in self.town.liars if self.feed_of[name] == feed}
             mask = np.array([s.station in liars for s in stations])
-            series = {k: TRUE.get(around, {}).get(k, np.asarray)(v) for k, v in series.items()}
+            series = {k: TRUE.get(around or self.around, {}).get(k, np.asarray)(v) for k, v in series.items()}
             told = series if lie is None else {k: np.where(mask, v, series[k]) for k, v in lie(series, 1.0, START, row).items()}
             known = {name: v[: row + 1] for name, v in told.items()}
             times = np.array([(NOW + timedelta(hours=h)).timestamp() for h in range(row + 1)])

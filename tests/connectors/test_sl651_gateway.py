@@ -210,7 +210,7 @@ def county_folder(tmp_path: Path) -> Path:
     with (folder / "stations.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     model = next(row for row in rows if row["properties"] == "stage")
-    rows += [model | {"station": f"00320614{i:02d}", "feed": "telemetry"} for i in range(STATIONS)]
+    rows += [model | {"station": f"00320614{i:02d}", "name": f"00320614{i:02d}", "feed": "telemetry"} for i in range(STATIONS)]
     with (folder / "stations.csv").open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, list(model))
         writer.writeheader()

@@ -137,6 +137,9 @@ def test_what_is_silent_is_told_to_the_desk_once(case: Case) -> None:
         with place.ledger.read() as tx:
             return len(tx.execute(select(t.duty_log)).all())
 
+    with place.ledger.read() as tx:
+        texts = [row.text for row in tx.execute(select(t.duty_log).where(t.duty_log.c.kind == "feed"))]
+    assert texts and all(any(text.startswith(f"{feed.title}：") and text.count(feed.title) == 1 for feed in ctx.county.feeds) for text in texts)
     before = entries()
     assert decide.tell_silence(later + timedelta(minutes=5), ctx) == told and entries() == before >= len(told)
 

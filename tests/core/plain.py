@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from core import checks, quality, signatures
+from core.limits import LIMITS, NEIGHBOURS, rain_limits
 from core.model import Flag
 
 Told = set[tuple[int, int, Flag, str]]
@@ -30,9 +31,9 @@ def anchor(times: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def own_past(name: str, times: np.ndarray, values: np.ndarray, interval_s: int) -> Told:
     """quality.check, every test asked about every station, each alone."""
-    limits, out = quality.LIMITS[name], set()
-    low, high = limits.fail if name != "rain" else (0.0, quality.rain_limits(interval_s)[1])
-    odd = limits.suspect if name != "rain" else (0.0, quality.rain_limits(interval_s)[0])
+    limits, out = LIMITS[name], set()
+    low, high = limits.fail if name != "rain" else (0.0, rain_limits(interval_s)[1])
+    odd = limits.suspect if name != "rain" else (0.0, rain_limits(interval_s)[0])
     for station in range(values.shape[1]):
         one = values[:, [station]]
         broken = (one < low) | (one > high)
@@ -64,7 +65,7 @@ def apart(values: np.ndarray, near: list[list[int]], path: list[int], most: floa
 
 def alone(name: str, values: np.ndarray, near: list[list[int]], path: list[int]) -> Told:
     """quality.check_neighbours."""
-    rule, out = quality.NEIGHBOURS[name], set()
+    rule, out = NEIGHBOURS[name], set()
     ten: dict[int, bool] = {}
     for row, station, own, others in _asked(values, near, path, 2):
         middle, was_ten = statistics.median(others), ten.get(station, False)

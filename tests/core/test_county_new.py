@@ -117,7 +117,8 @@ UPLAND = "U1,山溪站,rain,30.3,100.1,shang,stage,m,1985,,843.5,845.0,846.2,fal
 
 
 def test_an_upland_gauge_is_believed_about_its_own_level(folder: Path) -> None:
-    (folder / "stations.csv").write_text(FICTITIOUS["stations.csv"] + UPLAND + UPLAND.replace("U1", "U2").replace("843.5,845.0,846.2", ",,"), encoding="utf-8")
+    spring = UPLAND.replace("U1,山溪站", "U2,山泉站").replace("843.5,845.0,846.2", ",,")
+    (folder / "stations.csv").write_text(FICTITIOUS["stations.csv"] + UPLAND + spring, encoding="utf-8")
     climate = [f"U2,stage,{month},835,850,虚构,false\n" for month in range(1, 13)]
     (folder / "climate.csv").write_text("station,property,month,low,high,source,verified\n" + "".join(climate), encoding="utf-8")
     county = load_county(folder)

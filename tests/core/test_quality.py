@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import checks, quality
+from core.limits import LIMITS, NEIGHBOURS, rain_limits
 from core.model import Flag
 from core.units import PROPERTIES
 from core.witnesses import Near
@@ -29,11 +30,11 @@ def flags(told):
 
 
 def test_every_property_has_limits_with_a_source() -> None:
-    assert set(quality.LIMITS) == set(PROPERTIES) and all(limits.source for limits in quality.LIMITS.values())
+    assert set(LIMITS) == set(PROPERTIES) and all(limits.source for limits in LIMITS.values())
 
 
 def test_suspect_never_wider_than_fail() -> None:
-    for limits in quality.LIMITS.values():
+    for limits in LIMITS.values():
         assert not limits.suspect[0] < limits.fail[0] and not limits.suspect[1] > limits.fail[1]
 
 
@@ -60,7 +61,7 @@ def test_ranges(name, value, flag) -> None:
 
 
 def test_rain_limits_grow_with_the_interval() -> None:
-    depths = [quality.rain_limits(s)[1] for s in (300, 600, 3600, 86400)]
+    depths = [rain_limits(s)[1] for s in (300, 600, 3600, 86400)]
     assert depths == sorted(depths) and depths[2] == 422.0
     assert flags(check("rain", [80], interval_s=300)) == [Flag.SUSPECT]
 
@@ -171,7 +172,7 @@ def test_any_series_gets_one_answer_a_reading(name, values, interval_s) -> None:
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10), st.randoms())
 def test_neighbours_do_not_depend_on_order(value, others, random) -> None:
     shuffled = random.sample(others, len(others))
-    for name in quality.NEIGHBOURS:
+    for name in NEIGHBOURS:
         assert neighbours(name, value, others) == neighbours(name, value, shuffled)
 
 

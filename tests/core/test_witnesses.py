@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import plain
 
 from core import quality, signatures
+from core.limits import LIMITS, NEIGHBOURS
 from core.model import Flag
 from core.witnesses import Near
 
@@ -69,7 +70,7 @@ def test_a_stations_own_past_is_judged_as_each_test_judges_each_station(sheet, i
 
 
 @settings(max_examples=300)
-@given(sheets(tuple(quality.NEIGHBOURS)), SINCE)
+@given(sheets(tuple(NEIGHBOURS)), SINCE)
 def test_who_stands_alone_is_the_same_asked_one_by_one(sheet, since) -> None:
     name, values, _, near, path = sheet
     found = plain.told(quality.check_neighbours(name, values, heard(near, path), since))
@@ -82,7 +83,7 @@ def test_who_drifts_is_the_same_asked_one_by_one(sheet, since) -> None:
     name, values, times, near, _ = sheet
     found = quality.check_drift(name, times, values, heard(near, list(range(len(near)))), since)
     moved = values - plain.anchor(times, values)
-    drifted = plain.apart(moved, near, list(range(len(near))), quality.LIMITS[name].drift, quality.MANY) if len(times) >= signatures.ANCHORED else set()
+    drifted = plain.apart(moved, near, list(range(len(near))), LIMITS[name].drift, quality.MANY) if len(times) >= signatures.ANCHORED else set()
     assert {(row, station) for row, station, _, _ in plain.told(found)} == known(drifted, since)
 
 
@@ -90,7 +91,7 @@ def test_who_drifts_is_the_same_asked_one_by_one(sheet, since) -> None:
 @given(sheets(("stage", "tide", "tilt")), SINCE)
 def test_a_leap_is_doubted_where_the_whole_sheet_says_so_and_nobody_moves_too(sheet, since) -> None:
     name, values, times, near, path = sheet
-    limits = quality.LIMITS[name]
+    limits = LIMITS[name]
     leapt, size = signatures.leap(times, values, limits.leap, limits.stands)
     want = {(int(row), int(station)) for row, station in np.argwhere(leapt)} - plain.moved_too(times, values, size, near)
     assert {told[:2] for told in plain.told(quality.check_leaps(name, times, values, heard(near, path), since))} == known(want, since)

@@ -275,6 +275,7 @@ def test_a_gauge_lost_while_rising_raises_and_asks_for_eyes_on_site(tmp_path: Pa
     assert "linjiang/flood.stage" in report.lost
     with world.ledger.begin() as tx:
         assert [row[0] for row in tx.exec_driver_sql("select ref from duty_log where kind = 'lost_rising'")] == ["linjiang/flood.stage@2021-07-01"]
+        assert tx.exec_driver_sql("select text from duty_log where kind = 'lost_rising'").scalar().startswith("临江镇“河道与潮位”的测站在上涨中失联")
 
 
 def test_the_order_of_receipts_changes_nothing(tmp_path: Path) -> None:
