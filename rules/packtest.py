@@ -2,14 +2,14 @@
 
 A test sets up one town with a few stations, lays out series (`a+bxn`), storms and signals, and says which level and ceiling a rule must
 have at which times, what is held, and what people read as the reason. All ticks run through the engine in one pass, by the same code as a
-live assessment; a sentence is that of the live assessment at its time alone.
+live assessment; a sentence is that of the live assessment at its time alone. A rule is tried as it is at work, whatever its stage.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -80,7 +80,12 @@ def laid_out(path: Path) -> tuple[Laid, ...]:
 @functools.lru_cache(maxsize=64)
 def _laid_out(path: Path, _pack: str, _tests: str) -> tuple[Laid, ...]:
     pack = load_pack(path)
-    return tuple(_lay(next(rule for rule in pack.rules if rule.id == case.rule), case) for case in read(pack))
+    return tuple(_lay(at_work(next(rule for rule in pack.rules if rule.id == case.rule)), case) for case in read(pack))
+
+
+def at_work(rule: Rule) -> Rule:
+    """The rule as it is once it is live: its tests say what it would hold and tell, so that it can be promoted with the tests it was tried with."""
+    return replace(rule, stage="live")
 
 
 def _lay(rule: Rule, case: Case) -> Laid:
