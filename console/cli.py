@@ -32,6 +32,9 @@ def main() -> None:
     except FengsuiError as error:
         typer.echo(f"错误 error: {error}", err=True)
         sys.exit(3)
+    except OSError as error:  # a full disk, a folder that may not be written, a service that is gone
+        typer.echo(f"错误 error: {error.filename or type(error).__name__}: 读写不了：{error.strerror or error} / cannot be read or written", err=True)
+        sys.exit(3)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.commands.options import Json, emit
+from console.commands.options import Json, emit, prepared
 from core.errors import ConfigError
 
 Storm = Annotated[list[str] | None, typer.Option("--storm", help="记录的过程，可重复；all 为全部 / a recorded storm, may be repeated; all")]
@@ -43,6 +43,7 @@ def backtest(
     from console import trials
     from rules.backtest import csv_text, public
 
+    prepared(out)
     with trials.packs_of(packs) as folder:
         places = trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say)
         results = [(ground, trials.play(ground, folder, say, trials.span(block) if block else None)) for ground in places]
@@ -66,15 +67,18 @@ def _facts(ground: Any, run: Any) -> dict[str, Any]:
 
 
 def _line(fact: dict[str, Any]) -> str:
-    return (f"{fact['name']}：{fact['start']} 至 {fact['end']}，{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
-            f"{fact['spans']} 段预警，最高 {fact['highest']}，结果 {fact['hash'][:16]}")
+    from core.model import Level
+    from core.times import parse_iso, people
+
+    start, end = (people(parse_iso(fact[side])) for side in ("start", "end"))
+    return (f"{fact['name']}：{start} 至 {end}（北京时间），{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
+            f"{fact['spans']} 段预警，最高 {Level[fact['highest'].upper()].zh}，结果 {fact['hash'][:16]}")
 
 
 def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
     """`<name>.csv` (for `fengsui verify`), `<name>.rules.csv` (every rule, shadow ones too) and `<name>.json`."""
     from rules.backtest import csv_text, spans
 
-    out.mkdir(parents=True, exist_ok=True)
     for suffix, text in ((".csv", warned), (".rules.csv", csv_text(list(spans(run.ticks, run.towns, run.held))).replace("town,hazard", "town,rule", 1)),
                          (".json", json.dumps(fact, ensure_ascii=False, indent=1) + "\n")):
         (out / f"{fact['name']}{suffix}").write_text(text, encoding="utf-8")
@@ -93,11 +97,10 @@ def diff(
     from rules.compare import KINDS, compare
 
     first, second = _split(sides)
-    use = storm or ([] if start else ["all"])
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     with trials.packs_of(first) as a, trials.packs_of(second) as b:
-        for ground in trials.grounds(storms=use, start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
+        for ground in trials.grounds(storms=storm or [], usual=["all"], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
             changes = compare(trials.play(ground, a, say), trials.play(ground, b, say), ground.county)
             label = Path(ground.name).name
             rows += [{"storm": label, **dataclasses.asdict(c)} for c in changes]

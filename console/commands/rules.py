@@ -10,7 +10,7 @@ import typer
 from console.commands.backtest import diff
 from console.commands.docs import docs
 from console.commands.explain import explain
-from console.commands.options import Json, emit, group
+from console.commands.options import Json, emit, group, prepared
 from console.commands.promote import promote
 from console.commands.sweep import sweep
 
@@ -54,6 +54,7 @@ def schema(out: Annotated[Path | None, typer.Option(help="写到哪个文件夹 
     """写出规则包与指标的 JSON Schema，供编辑器补全 / JSON Schema of packs and indicators for editors."""
     from rules.schema import FOLDER, write
 
+    prepared(out)
     paths = [str(p) for p in write(out or FOLDER)]
     emit(paths, as_json, "\n".join(paths))
 

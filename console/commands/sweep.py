@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from console.commands.backtest import STORMS, Cache, County, From, Home, Step, Storm, To, say
-from console.commands.options import Json, emit
+from console.commands.options import Json, emit, prepared
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def sweep(
     if happened is None or not values:
         raise ConfigError("请给出 --values 与 --happened，或 --apply / give --values and --happened, or --apply")
     variants = [s.variant(pack, rule, colour, indicator, float(v)) for v in values.split(",")]
+    prepared(out)
     rows = []
     for ground in trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
         points = _points(ground, variants, colour, happened)
         name = Path(ground.name).name
         rows.append({"name": name, "points": [dataclasses.asdict(p) for p in points]})
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
             (out / f"{name}.sweep.csv").write_text(s.csv_text(points), encoding="utf-8")
             (out / f"{name}.sweep.svg").write_text(s.picture(points, f"{rule} {colour.zh} {indicator}：{name}"), encoding="utf-8")
         if not as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.commands.options import Json, Now, emit
+from console.commands.options import Json, Now, emit, prepared
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def verify(
         if out is not None:
             raise ConfigError("逐规则的检验没有 HTML 报告 / no HTML report by rule", path=warned, hint="给出 hazard 列的 CSV / give the CSV with hazards")
         return _by_rule(warned, happened, seed, record, now, as_json)
+    prepared(out.parent if out else None)
     if record:
         raise ConfigError("--record 要逐规则的时段 / --record needs spans by rule", path=warned, hint="fengsui backtest --out 写出的 .rules.csv")
     found = run(read_spans(warned), read_spans(happened), seed=seed)
