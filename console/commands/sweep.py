@@ -36,9 +36,7 @@ def sweep(
     from rules import edit
     from rules import sweep as s
 
-    if level.upper() not in ("BLUE", "YELLOW", "ORANGE", "RED"):
-        raise ConfigError(f"没有级别 {level} / no such level", hint="blue, yellow, orange, red")
-    colour = Levels[level.upper()]
+    colour = Levels.of(level)
     if apply is not None:
         edit.write(pack, s.changed(pack, rule, colour, indicator, apply))
         return emit({"applied": apply, "pack": str(pack)}, as_json, f"已写入 {pack}：{s.condition(pack, rule, colour, indicator, apply)}")
@@ -70,4 +68,4 @@ def _points(ground: Ground, variants: list[Variant], colour: Level, happened: Pa
     mine = [in_county(variant, ground.county, ground.start.date()) for variant in variants]
     ticks = backtest.steps(ground.start, ground.end, ground.step)
     sources = backtest.stored(ground.county, ground.lake, ground.ledger, tuple(v.rule for v in mine))(ticks)
-    return run(mine, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened))
+    return run(mine, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened, ground.county.town_keys))

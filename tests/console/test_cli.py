@@ -107,6 +107,10 @@ def test_an_empty_audit_chain_is_intact(fengsui: Call, tmp_path: Path) -> None:
     (("explain", "--town", "天马镇", "--hazard", "flood", "--at", "2021-07-26T17:00:00+08:00"), "天马镇"),
     (("explain", "--town", "包场镇", "--hazard", "tsunami", "--at", "2021-07-26T17:00:00+08:00"), "tsunami"),
     (("explain", "--town", "包场镇", "--hazard", "flood"), "make run"),
+    (("explain", "--town", "包场镇", "--hazard", "台风"), "make run"),
+    (("explain", "--town", "包场镇", "--hazard", "台疯"), "台风 typhoon"),
+    (("explain", "--town", "包场镇", "--at", "昨天"), "看不懂的时刻“昨天”"),
+    (("explain", "--town", "包场镇", "--at", "2021-07-26 17:00"), "2021-07-26T17:00+08:00"),
     (("county", "check", "no/such/folder"), "county.yaml"),
     (("gateway", "weather"), "telemetry"),
     (("gateway", "no-such-feed"), "no-such-feed"),
@@ -131,6 +135,11 @@ def test_a_wrong_call_is_two_and_one_clear_line(fengsui: Call, tmp_path: Path, w
     result = fengsui(*words, home=tmp_path)
     assert result.returncode == 2, result.stderr
     assert says in one_line(result) and "\n" not in one_line(result)
+
+
+def test_asking_why_founds_no_installation(fengsui: Call, tmp_path: Path) -> None:
+    result = fengsui("explain", "--town", "包场镇", home=tmp_path / "mistyped")
+    assert "mistyped: 台账里还没有研判" in one_line(result) and not (tmp_path / "mistyped").exists()
 
 
 def test_a_machine_without_git_is_told_so(fengsui: Call, tmp_path: Path) -> None:
