@@ -9,7 +9,6 @@ import typer
 from console.commands.options import Json, emit
 from core.errors import ConfigError
 
-
 NEXT = "先运行 make run，或用 FENGSUI_HOME 指出状态文件夹，如 .run/state / run make run first, or set FENGSUI_HOME"
 
 

@@ -37,12 +37,14 @@ def sweep(
     from rules import sweep as s
 
     colour = Levels.of(level)
+    if apply is not None and values:
+        raise ConfigError("--apply 写入一个值，--values 试几个值，只能写一种 / --apply or --values, not both")
     if apply is not None:
         edit.write(pack, s.changed(pack, rule, colour, indicator, apply))
         return emit({"applied": apply, "pack": str(pack)}, as_json, f"已写入 {pack}：{s.condition(pack, rule, colour, indicator, apply)}")
     if happened is None or not values:
         raise ConfigError("请给出 --values 与 --happened，或 --apply / give --values and --happened, or --apply")
-    variants = [s.variant(pack, rule, colour, indicator, float(v)) for v in values.split(",")]
+    variants = [s.variant(pack, rule, colour, indicator, value) for value in _values(values)]
     prepared(out)
     rows = []
     for ground in trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
@@ -56,6 +58,14 @@ def sweep(
             typer.echo(f"{name}\n{s.csv_text(points)}" + ("事件太少 too few events" if points[0].skill.few else ""))
     if as_json:
         emit(rows, True, "")
+
+
+def _values(text: str) -> list[float]:
+    """'30,40,50' as numbers, with commas of either width; ConfigError otherwise."""
+    try:
+        return [float(part) for part in text.replace("，", ",").split(",")]
+    except ValueError:
+        raise ConfigError(f"看不懂的值“{text[:40]}” / no list of numbers", hint="逐个写出，如 30,40,50，不写单位 / write each, without units") from None
 
 
 def _points(ground: Ground, variants: list[Variant], colour: Level, happened: Path) -> list[Point]:

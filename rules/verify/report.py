@@ -58,9 +58,9 @@ class Verification:
 
 def named(found: Verification, names: Mapping[str, str]) -> Verification:
     """The same with towns as people call them, by key."""
-    spans = {side: tuple(replace(s, town=names.get(s.town, s.town)) for s in getattr(found, side)) for side in ("warned", "happened")}
+    warned, happened = (tuple(replace(span, town=names.get(span.town, span.town)) for span in spans) for spans in (found.warned, found.happened))
     outcomes = {key: tuple(replace(o, town=names.get(o.town, o.town)) for o in group) for key, group in found.outcomes.items()}
-    return replace(found, outcomes=outcomes, **spans)
+    return replace(found, warned=warned, happened=happened, outcomes=outcomes)
 
 
 def verify(warned: Sequence[Span], happened: Sequence[Span], *, seed: int = 1) -> Verification:
