@@ -143,6 +143,18 @@ def test_a_wrong_call_is_two_and_one_clear_line(fengsui: Call, tmp_path: Path, w
     assert says in one_line(result) and "\n" not in one_line(result)
 
 
+@pytest.mark.parametrize(("words", "line"), [(("county", "check"), 2), (("explain", "--town", "天马镇"), None), (("summary", "--now", "昨天"), None)])
+def test_who_asked_for_json_gets_the_error_as_json_too(fengsui: Call, tmp_path: Path, words: tuple[str, ...], line: int | None) -> None:
+    county = tmp_path / "county"
+    shutil.copytree(ROOT / "county" / "haimen", county, ignore=shutil.ignore_patterns("scenarios"))
+    if line:
+        (county / "overrides.csv").write_text("rule,level,parameter,town,station,value,unit,valid_from,source,verified,note\nflood.rainstrom,red,rain_3h,悦来镇,,9,mm,,自定,,\n")
+    result = fengsui(*words, "--json", home=tmp_path / "home", FENGSUI_COUNTY=str(county))
+    (error,) = json.loads(result.stdout)["errors"]
+    assert result.returncode == 2 and error["line"] == line and error["message"] in one_line(result)
+    assert (error["column"], error["hint"][:3]) == (1, "是不是") if line else error["message"]
+
+
 def test_asking_why_founds_no_installation(fengsui: Call, tmp_path: Path) -> None:
     result = fengsui("explain", "--town", "包场镇", home=tmp_path / "mistyped")
     assert "mistyped: 台账里还没有研判" in one_line(result) and not (tmp_path / "mistyped").exists()
