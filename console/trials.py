@@ -6,8 +6,9 @@ import io
 import os
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,12 +68,16 @@ def reading(county: County, step: timedelta) -> timedelta:
     return max(SHORTEST, min(BLOCK, CELLS // max(1, len(county.towns) + len(county.stations)) * step))
 
 
-def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None = None) -> Run:
-    """Back-test the county's packs (those in folder `packs` first) over the ground: one step at a time, a period over LONG in blocks (`reading`), or as given."""
+def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None = None, add: Sequence[str] = ()) -> Run:
+    """Back-test the county's packs (those in folder `packs` first) over the ground: one step at a time, a period over LONG in blocks (`reading`), or as given.
+
+    `add`: packs that the county does not select yet, at work besides.
+    """
     from rules import backtest
     from rules.assess import rules_of
     from rules.packs import FOLDER, find, load_packs
 
+    ground = replace(ground, county=replace(ground.county, packs=tuple(dict.fromkeys((*ground.county.packs, *add)))))
     if packs is not None:
         tried(packs, ground.county, say)
     rules = rules_of(ground.county, ground.start, packs or FOLDER)
@@ -102,7 +107,7 @@ def tried(packs: Path, county: County, say: Say) -> None:
     others = [path.relative_to(packs) for path in sorted(packs.rglob("*.yaml")) if not path.name.endswith(".test.yaml")]
     unused = [str(path.with_suffix("")) for path in others if str(path.with_suffix("")) not in chosen and not _same(packs / path, FOLDER / path)]
     if unused:
-        say(f"本县 county.yaml 没有选用，没有试 / not selected by the county, not tried: {'、'.join(unused)}")
+        say(f"本县 county.yaml 没有选用，没有试（--add 可加）/ not selected by the county, not tried (--add): {'、'.join(unused)}")
 
 
 def _same(path: Path, other: Path) -> bool:

@@ -148,7 +148,8 @@ def test_who_asked_for_json_gets_the_error_as_json_too(fengsui: Call, tmp_path: 
     county = tmp_path / "county"
     shutil.copytree(ROOT / "county" / "haimen", county, ignore=shutil.ignore_patterns("scenarios"))
     if line:
-        (county / "overrides.csv").write_text("rule,level,parameter,town,station,value,unit,valid_from,source,verified,note\nflood.rainstrom,red,rain_3h,悦来镇,,9,mm,,自定,,\n")
+        head = "rule,level,parameter,town,station,value,unit,valid_from,source,verified,note\n"
+        (county / "overrides.csv").write_text(f"{head}flood.rainstrom,red,rain_3h,悦来镇,,9,mm,,自定,,\n", encoding="utf-8")
     result = fengsui(*words, "--json", home=tmp_path / "home", FENGSUI_COUNTY=str(county))
     (error,) = json.loads(result.stdout)["errors"]
     assert result.returncode == 2 and error["line"] == line and error["message"] in one_line(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,16 @@ from rules import packs
 
 ROOT = Path(__file__).resolve().parents[2]
 PERIOD = ("--from", "2021-07-25T08:00+08:00", "--to", "2021-07-25T09:00+08:00")
+DRIZZLE = """\
+pack: cn.drizzle
+title: 小雨
+jurisdiction: cn
+valid_from: 2020-01-01
+source: {document: 自定, clause: 试}
+verified: false
+rules:
+  - {id: flood.drizzle, title: 小雨, hazard: flood, levels: {blue: rain_1h >= 0.1 mm}}
+"""
 HAIMEN = load_county(ROOT / "county" / "haimen")
 
 
@@ -82,6 +93,19 @@ def test_a_changed_pack_that_the_county_does_not_select_is_named(tmp_path: Path)
     (folder / "cn" / "ponding.yaml").write_bytes((folder / "cn" / "ponding.yaml").read_bytes() + b"# 30\n")
     trials.tried(folder, HAIMEN, said.append)
     assert len(said) == 1 and said[0].endswith(": cn/ponding")
+
+
+def test_what_a_pack_not_selected_yet_would_change_can_be_seen(fengsui: Call, home: Path, tmp_path: Path) -> None:
+    """A pack of the county's own making, and one that is shipped; the side before the change stays as it is."""
+    (tmp_path / "packs" / "cn").mkdir(parents=True)
+    (tmp_path / "packs" / "cn" / "drizzle.yaml").write_text(DRIZZLE, encoding="utf-8")
+    trial, period = tmp_path / "packs", ("--from", "2021-07-25T08:00+08:00", "--to", "2021-07-25T08:30+08:00")
+    found = fengsui("rules", "diff", f"..{trial}", "--add", "cn/drizzle", *period, "--json", home=home)
+    rows = json.loads(found.stdout)
+    assert found.returncode == 1 and {row["kind"] for row in rows} == {"appears"} and {row["hazard"] for row in rows} == {"flood"}
+    facts = json.loads(fengsui("backtest", "--add", "cn/ponding", *period, "--json", home=home).stdout)[0]
+    assert "cn.ponding" in facts["packs"] and "cn/ponding" not in HAIMEN.packs
+    assert "是不是 cn/ponding" in one_line(fengsui("backtest", "--add", "cn/pondign", *period, home=home))
 
 
 def test_a_revision_is_found_from_within_the_checkout_and_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
