@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.county import County, load_county
+from core.errors import ConfigError
 from core.lake import Lake
 from core.ledger import Ledger
+from core.settings import Settings
 from core.signing import digest
 
 
@@ -27,9 +29,20 @@ class Ground:
     step: timedelta
 
 
-def stored(home: Path, county: Path, start: datetime, end: datetime, step: timedelta) -> Ground:
-    """The stores of an installation in `home`."""
-    return Ground(name=str(home), county=load_county(county), lake=Lake(home / "lake"), ledger=_ledger(home), start=start, end=end, step=step)
+def stored(settings: Settings, county: Path, start: datetime, end: datetime, step: timedelta) -> Ground:
+    """The stores of an installation, over a period in which something was received; ConfigError otherwise: an empty store would show as calm."""
+    if not settings.founded:
+        raise ConfigError("这里没有台账与湖，不是状态文件夹 / no stores here", path=settings.home, hint="用 --home 或 FENGSUI_HOME 指出，如 .run/state / name it")
+    lake = Lake(settings.lake_root)
+    days = lake.days()
+    if not any(start.date() <= day <= end.date() for day in days):
+        raise ConfigError("这一时段没有收到任何读数，回测不出平安 / nothing was received in this period, which says nothing", path=settings.lake_root,
+                          hint=f"收到读数的日子 / days with readings: {days[0]} 至 {days[-1]}" if days else "湖是空的 / the lake is empty")
+    return _ground(str(settings.home), county, lake, Ledger.open(settings.ledger_address), start, end, step)
+
+
+def _ground(name: str, county: Path, lake: Lake, ledger: Ledger, start: datetime, end: datetime, step: timedelta) -> Ground:
+    return Ground(name=name, county=load_county(county), lake=lake, ledger=ledger, start=start, end=end, step=step)
 
 
 def storm(county: Path, name: str, root: Path, step: timedelta | None, say: Callable[[str], None]) -> Ground:
@@ -41,16 +54,15 @@ def storm(county: Path, name: str, root: Path, step: timedelta | None, say: Call
     if not (home / "whole").is_file():
         shutil.rmtree(home, ignore_errors=True)
         _fill(home, county, name, say)
-    return stored(home, county, scenario.start, scenario.end, step or timedelta(seconds=scenario.step_s))
+    ledger = Ledger.open(f"sqlite:///{home}/ledger.db")
+    return _ground(str(home), county, Lake(home / "lake"), ledger, scenario.start, scenario.end, step or timedelta(seconds=scenario.step_s))
 
 
 def names(county: Path) -> list[str]:
-    """The recorded storms of a county folder."""
+    """The recorded storms of a county folder; ConfigError where it is none."""
+    if not (county / "county.yaml").is_file():
+        raise ConfigError("这不是县域文件夹：缺 county.yaml / not a county folder", path=county, hint="用 --county 或 FENGSUI_COUNTY 指出 / name it")
     return sorted(p.parent.name for p in (county / "scenarios").glob("*/scenario.yaml"))
-
-
-def _ledger(home: Path) -> Ledger:
-    return Ledger.open(f"sqlite:///{home}/ledger.db")
 
 
 def _fingerprint(county: Path, name: str) -> str:

@@ -31,6 +31,14 @@ class Level(IntEnum):
         """English name shown beside the Chinese one."""
         return self.name.lower()
 
+    @classmethod
+    def of(cls, word: str) -> Level:
+        """A colour by its English or Chinese name ('orange', '橙色'); ValueError otherwise."""
+        found = next((level for level in cls if level and word.lower() in (level.en, level.zh, level.zh[0])), None)
+        if found is None:
+            raise ValueError(f"没有级别“{word[:40]}”，可用 / no such level, known: 蓝色 blue、黄色 yellow、橙色 orange、红色 red")
+        return found
+
 
 class Hazard(StrEnum):
     """The hazards that can be scored per town; a county scores those for which it has texts (templates.yaml)."""
@@ -56,6 +64,14 @@ class Hazard(StrEnum):
     def zh(self) -> str:
         """Chinese name shown to people."""
         return _HAZARD_ZH[self.value]
+
+    @classmethod
+    def of(cls, word: str) -> Hazard:
+        """By key or Chinese name; ValueError that lists them otherwise."""
+        found = next((hazard for hazard in cls if word in (hazard.value, hazard.zh)), None)
+        if found is None:
+            raise ValueError(f"没有灾种“{word[:40]}”，可用 / no such hazard, known: {'、'.join(f'{h.zh} {h.value}' for h in cls)}")
+        return found
 
 
 _HAZARD_ZH = {

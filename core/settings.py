@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the ledger: `ledger_url`, else SQLite at home/ledger.db."""
         return self.ledger_url or f"sqlite:///{(self.home / 'ledger.db').resolve()}"
 
+    @property
+    def founded(self) -> bool:
+        """Whether there is a ledger already: reading must not found an installation where a folder's name is misspelt."""
+        return bool(self.ledger_url) or (self.home / "ledger.db").is_file()
+
     def of_county(self, folder: Path) -> Self:
         """The same installation for one county of several: its own state under home, its own lake and ledger ("{county}" in their URLs).
 

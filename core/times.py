@@ -19,8 +19,14 @@ def utc(value: datetime) -> datetime:
 
 
 def parse_iso(text: str) -> datetime:
-    """Read an ISO 8601 time that carries a zone; ValueError otherwise."""
-    return utc(datetime.fromisoformat(text.strip()))
+    """Read an ISO 8601 time that carries a zone; ValueError, which says how it is written, otherwise."""
+    try:
+        value = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"看不懂的时刻“{text[:40]}”，写成 2021-07-26T17:00+08:00 / not an ISO 8601 time") from None
+    if value.tzinfo is None:
+        raise ValueError(f"时刻“{text[:40]}”没有时区，北京时间写成 {value.isoformat(timespec='minutes')}+08:00 / time without a zone")
+    return utc(value)
 
 
 def parse_local(text: str, pattern: str) -> datetime:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,54 @@ from core.errors import ConfigError
 MAX_BYTES = 1_000_000
 #: Control, zero-width and bidirectional characters: they hide what a line says. Tab and line ends are not among them.
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-Where = Callable[..., int]
+
+
+_OPEN = "quoted scalar"
+_CHECK = "检查缩进、冒号和引号，直接写出值 / check indentation, colons and quotes, write values out"
+#: How the parser begins to say it, what that is in Chinese, what to do. Of a quote that is never closed the beginning is told, not the end of the file.
+_FAULTS = (
+    (_OPEN, "：引号没有闭合", "补上后一个引号 / close the quote"),
+    ("duplicate key", "：同一个键写了两次", "删去一个 / drop one of the two"),
+    ("'\\t'", "：用了 Tab", "用空格，不用 Tab / use spaces, not tabs"),
+    ("mapping values", "：这里不能再有冒号", "检查本行与上一行的缩进；值里有“: ”的加引号 / check the indentation here and above; quote a value that holds ': '"),
+    ("expected <block end>", "：缩进没有对齐，或括号不成对", "与同级的行对齐 / align it with its neighbours"),
+    ("could not find expected ':'", "：这一行不是 键: 值", "冒号后空一格 / a colon and a space after the key"),
+)
+
+
+class Where:
+    """Where the values of a file stand (of no file: in its first line); called with a key path it says the line."""
+
+    def __init__(self, data: CommentedMap | None) -> None:
+        self._data = data
+
+    def __call__(self, *keys: str | int) -> int:
+        """The line (from 1) of the key or item that `keys` lead to; where the path ends early, of the last that is there."""
+        return self._marks(keys)[0][0] + 1
+
+    def key(self, *keys: str | int) -> tuple[int, int]:
+        """Line and column (from 1) of the key or item itself."""
+        line, column = self._marks(keys)[0]
+        return line + 1, column + 1
+
+    def value(self, *keys: str | int) -> tuple[int, int]:
+        """Line and column (from 1) of the first character of its value."""
+        line, column = self._marks(keys)[1]
+        return line + 1, column + 1
+
+    def _marks(self, keys: tuple[str | int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of the key and of its value, from 0."""
+        node: Any = self._data
+        found = (0, 0), (0, 0)
+        for key in keys:
+            if isinstance(node, CommentedMap) and key in node:
+                found = node.lc.key(key), node.lc.value(key)
+            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+                found = node.lc.item(key), node.lc.item(key)
+            else:
+                break
+            node = node[key]
+        return found
 
 
 def read_text(path: Path) -> str:
@@ -52,42 +98,29 @@ def load(path: Path) -> tuple[dict[str, Any], Where]:
         data = _parse(text)
         values = plain(data)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, hint = _cause(text, mark.line + 1 if mark else 1)
-        said = str(error.problem or error.context).split(" with value ")[0]  # of a key that is there twice ruamel tells the whole of both values
-        raise ConfigError(f"YAML 有误 / broken YAML: {said}", path=path, line=line, hint=hint) from error
+        raise _broken(error, text, path) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"YAML 有误 / broken YAML: {type(error).__name__}", path=path, line=1,
                           hint="检查数字、日期和嵌套 / check numbers, dates and nesting") from error
     if not isinstance(data, CommentedMap):
         raise ConfigError("应为 键: 值 的映射 / a mapping is expected", path=path, line=1, hint="每行写 键: 值 / write key: value lines")
 
-    def where(*keys: str | int) -> int:
-        """The line (from 1) of the key or item that `keys` lead to; where the path ends early, of the last that is there."""
-        node: Any = data
-        line = 0
-        for key in keys:
-            if isinstance(node, CommentedMap) and key in node:
-                line = node.lc.key(key)[0]
-            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-                line = node.lc.item(key)[0]
-            else:
-                break
-            node = node[key]
-        return line + 1
-
-    return values, where
+    return values, Where(data)
 
 
-def _cause(text: str, line: int) -> tuple[int, str]:
-    """(line, what to do) of a broken line: the parser often stops a line or two after a full-width colon."""
-    lines = text.split("\n")
-    if "\t" in re.match(r"\s*", lines[line - 1])[0]:  # type: ignore[index]  # it matches always
-        return line, "用空格缩进，不用 Tab / indent with spaces, not with tabs"
-    for near in range(line, max(0, line - 3), -1):
-        if re.match(r"\s*(- )?[\w.-]+：", lines[near - 1]):
-            return near, "冒号要用半角 : 并空一格，写成了全角 ： / a plain colon and a space, not a full-width one"
-    return line, "检查缩进、冒号和引号，直接写出值 / check indentation, colons and quotes, write values out"
+def _broken(error: MarkedYAMLError, text: str, path: Path) -> ConfigError:
+    """What is wrong in Chinese beside the parser's own words, where it began, and what to do."""
+    said = str(error.problem or error.context).split(" with value ")[0]  # of a key that is there twice ruamel tells the whole of both values
+    known = next((row for row in _FAULTS if row[0] in f"{error.context} {said}"), ("", "", _CHECK))
+    mark = error.context_mark if known[0] == _OPEN else error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    lines, hint = text.split("\n"), known[2]
+    for near in range(line, max(0, line - 3), -1):  # the parser often stops a line or two after a full-width colon
+        if colon := re.match(r"\s*(- )?[\w.-]+(?=：)", lines[near - 1]):
+            line, column = near, colon.end() + 1
+            hint = "冒号要用半角 : 并空一格，写成了全角 ： / a plain colon and a space, not a full-width one"
+            break
+    return ConfigError(f"YAML 有误{known[1]} / broken YAML: {said}", path=path, line=line, column=column, hint=hint)
 
 
 class _Plain(RoundTripParser):

@@ -21,7 +21,7 @@ from core.lake import Lake
 from core.ledger import Ledger
 from core.model import Hazard, Level
 from core.signing import digest
-from core.times import iso
+from core.times import iso, people
 from rules.assess import counts, read
 from rules.freshness import whole_times
 from rules.held import Course, awake, follow
@@ -98,7 +98,7 @@ def run(
         held = {rule.id: hold(piece, rule, part, memory) for rule in rules}
         pieces.append({"proved": piece.proved, "ceiling": piece.ceiling, "held": held, "level": _public(piece, held, rules)})
         if number % 16 == 0 or number + 1 == len(parts):
-            say(f"{len(ticks) * (number + 1) // count}/{len(ticks)} {iso(part[-1])}")
+            say(f"{len(ticks) * (number + 1) // count}/{len(ticks)} {people(part[-1])}")
     joined = {kind: {name: np.concatenate([p[kind][name] for p in pieces]) for name in pieces[0][kind]} for kind in pieces[0]}
     step = ticks[1] - ticks[0] if len(ticks) > 1 else timedelta(0)
     return Run(

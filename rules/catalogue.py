@@ -135,7 +135,7 @@ class Catalogue:
 
     def symbols(self) -> dict[str, Symbol]:
         """What the rule language may name."""
-        return {name: Symbol(indicator.unit) for name, indicator in self.indicators.items()}
+        return {name: Symbol(indicator.unit, title=indicator.title) for name, indicator in self.indicators.items()}
 
 
 @functools.lru_cache(maxsize=8)

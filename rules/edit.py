@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
-from core.errors import ConfigError
+from core.errors import ConfigError, ConfigErrors
 from core.yamlfile import read_text
-from rules.packs import load_pack
+from rules.language import RuleError
+from rules.packs import Pack, load_pack
 
 
 def with_value(path: Path, rule: str, keys: tuple[str, ...], value: str) -> str:
@@ -44,12 +47,31 @@ def _plain(value: str) -> bool:
         return False
 
 
+def loaded(path: Path, text: str) -> Pack:
+    """The pack as it would be with another text; ConfigErrors that name the pack's own file, for that is the one people know."""
+    with TemporaryDirectory(prefix="fengsui-edit-") as folder:
+        trial = Path(folder) / path.name
+        trial.write_text(text, encoding="utf-8")
+        try:
+            return load_pack(trial)
+        except ConfigErrors as wrong:
+            raise ConfigErrors([_of(path, error) for error in wrong.errors]) from wrong
+        except ConfigError as error:
+            raise _of(path, error) from error
+
+
+def _of(path: Path, error: ConfigError) -> ConfigError:
+    if isinstance(error, RuleError):
+        return RuleError(*error.told, replace(error.place, path=path), hint=error.hint)
+    return ConfigError(error.message, path=path, line=error.line, column=error.column, hint=error.hint)
+
+
 def write(path: Path, text: str) -> None:
     """Replace a pack by a text that loads, in one step: a text that does not load leaves the file as it was (ConfigErrors)."""
+    loaded(path, text)
     trial = path.with_name(f".{path.stem}.trial.yaml")
     try:
         trial.write_text(text, encoding="utf-8")
-        load_pack(trial)
         trial.replace(path)
     finally:
         trial.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from core.errors import ConfigError
 from core.lake import Lake
 from core.ledger import Ledger, score_to_json
 from core.model import Evidence, Fusion, Hazard, Level, RiskScore
-from core.times import iso, people
+from core.times import SHANGHAI, iso, people
 from rules.assess import Judged, judge, read, score_one
 from rules.comparisons import TRUTHS, Comparison, comparisons
 from rules.hold import HoldState
@@ -110,8 +110,13 @@ def explain_town(
     known = ledger.scores(at=at)
     stored = {s.hazard: s for s in known if s.town == key}
     wanted = [h for h in county.hazards if h in stored] if hazards is None else list(hazards)
+    if not known:
+        near = ledger.scores(until=at) or ledger.scores()
+        hint = f"最近的一次 / the nearest: --at {near[0].time.astimezone(SHANGHAI).isoformat()}" if near else "台账是空的 / the ledger is empty"
+        raise ConfigError(f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M} 没有研判 / no assessment at this time", hint=hint)
     if not wanted or any(h not in stored for h in wanted):
-        raise ConfigError(f"{people(at)} 没有研判 / no assessment at this time", hint="用 fengsui summary 看有哪些时刻 / see the summary")
+        absent = "、".join(h.zh for h in wanted if h not in stored)
+        raise ConfigError(f"{people(at)} 没有研判{absent} / not assessed for this hazard", hint=f"有 / there are: {'、'.join(h.zh for h in stored)}")
     silent = frozenset(feed for score in known for feed in score.silent)
     judged = judge(read(at, county, lake, ledger, silent=silent), at, county)
     return tuple(_one(judged, stored[hazard], county, at) for hazard in wanted)

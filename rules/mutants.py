@@ -2,8 +2,8 @@
 
 Conditions: a comparison made strict or loose, turned round, `and` for `or`, every number a tenth higher and lower, a yes/no denied.
 What explains a claim is spoiled as a condition is, and lost whole.
-The rule around them: `for` and `keep_for` halved or doubled (from zero: an hour), `corroborate` lost, each `optional` word lost, `stage` and
-`role` such that it counts though it should not, or the other way round.
+The rule around them: `for` and `keep_for` halved or doubled (from zero: an hour), `corroborate` lost, each `optional` word lost, `role` such that it
+counts though it should not.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _numbers(node: Node) -> Iterator[tuple[Node, Node, Node]]:
 
 def _around(rule: Rule) -> Iterator[Change]:
     """What stands beside the conditions."""
-    if rule.stage == "live" and rule.role == "hazard":
+    if rule.role == "hazard":
         for name, span in (("rise_s", rule.hold.rise_s), ("keep_s", rule.hold.keep_s)):
             key = {"rise_s": "for", "keep_s": "keep_for"}[name]
             for value in (span // 2, span * 2) if span else (HOUR_S,):
@@ -109,7 +109,5 @@ def _around(rule: Rule) -> Iterator[Change]:
         yield Change(rule=replace(rule, corroborate=None), kind="旁证", keys=("corroborate",), text="没有 corroborate / without corroborate")
     for name in sorted(rule.optional):
         yield Change(rule=replace(rule, optional=rule.optional - {name}), kind="可缺", keys=("optional",), text=f"optional 少了 {name} / without it")
-    other = "shadow" if rule.stage == "live" else "live"
-    yield Change(rule=replace(rule, stage=other), kind="启用", keys=("stage",), text=f"stage: {rule.stage} → {other}")
     if rule.role == "impact":
         yield Change(rule=replace(rule, role="hazard"), kind="启用", keys=("role",), text="role: impact → hazard")

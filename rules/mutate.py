@@ -26,7 +26,7 @@ from rules.hold import HoldState, next_state
 from rules.language import Columns, Interval, Place
 from rules.mutants import Change, changes
 from rules.packs import Rule, load_pack
-from rules.packtest import Laid, laid_out
+from rules.packtest import Laid, at_work, laid_out
 from rules.scoring import Reader
 from rules.situation import Table
 from rules.testcases import Case
@@ -72,7 +72,7 @@ def run(path: Path, say: Callable[[str], None] = lambda _: None) -> list[Mutant]
     """All mutants of one pack against the tests beside it; ConfigErrors for files that cannot be read, ConfigError where a test fails anyhow."""
     pack, document, laid = load_pack(path), load(path), laid_out(path)
     found: list[Mutant] = []
-    for number, rule in enumerate(pack.rules):
+    for number, rule in enumerate(map(at_work, pack.rules)):
         bench = _bench([one for one in laid if one.case.rule == rule.id])
         if bench is not None and notices(rule, bench):
             raise ConfigError(f"{rule.id} 的测试本来就不通过 / its tests fail as it is", path=path, hint="先运行 fengsui rules test / run the tests first")

@@ -19,9 +19,9 @@ from core.model import Hazard, Level
 from core.signing import digest
 from rules import packcheck
 from rules.catalogue import Catalogue, Indicator, load_catalogue
-from rules.language import Place, RuleError, Symbol, compile_condition, unknown_word
+from rules.language import Place, Symbol, compile_condition, unknown_word
 from rules.language.nodes import Node, names
-from rules.language.units import to_unit
+from rules.language.units import UNITS, to_unit
 from rules.yamltext import Document, Problems, load
 
 FOLDER = Path(__file__).with_name("packs")
@@ -159,6 +159,7 @@ def load_packs(paths: Iterable[Path]) -> tuple[Pack, ...]:
     """All packs of a county; every error of every file at once, and no rule id twice."""
     problems, packs = Problems(), []
     seen: dict[str, str] = {}
+    named: dict[str, Path] = {}
     for path in paths:
         try:
             pack = load_pack(path)
@@ -169,6 +170,9 @@ def load_packs(paths: Iterable[Path]) -> tuple[Pack, ...]:
             problems.errors.append(error)
             continue
         packs.append(pack)
+        if pack.pack in named:
+            problems.add(f"包名 {pack.pack} 已由 {named[pack.pack].name} 用了，依据与审计里分不清", "pack name used twice", Place(path, 1), "换一个名字 / take another")
+        named.setdefault(pack.pack, path)
         for rule in pack.rules:
             if rule.id in seen:
                 problems.add(f"规则编号 {rule.id} 已在 {seen[rule.id]} 中", "rule id used twice", Place(path))
@@ -186,10 +190,12 @@ def _read(path: Path, sha: str, catalogue: Catalogue) -> Pack:
             problems.add(f"缺少 {key}", f"{key} is missing", Place(path, 1))
     problems.raise_any()
     head = Pack(
-        pack=str(data["pack"]), title=str(data["title"]), jurisdiction=str(data["jurisdiction"]),
+        pack=_text(document, problems, "pack"), title=_text(document, problems, "title"), jurisdiction=_text(document, problems, "jurisdiction"),
         valid_from=_day(document, problems, "valid_from") or date.min, valid_to=_day(document, problems, "valid_to") if "valid_to" in data else None,
         source=_source(document, problems), verified=_yes(document, problems, data["verified"], "verified"), hash=sha, path=path, rules=(),
     )
+    if head.valid_to is not None and head.valid_to < head.valid_from:
+        problems.add("valid_to 早于 valid_from，这个包永远不生效", "the pack would never be in force", document.place("valid_to"))
     symbols = catalogue.symbols() | _parameters(document, problems, catalogue)
     rules = [rule for number in range(len(_list(document, problems))) if (rule := _rule(document, problems, number, head, symbols, catalogue))]
     for number, rule in enumerate(rules):
@@ -224,6 +230,17 @@ def _source(document: Document, problems: Problems) -> str:
     return f"{source['document']}，{source['clause']}"
 
 
+def _text(document: Document, problems: Problems, *keys: str | int) -> str:
+    """The text under a key path; one that is empty, a number or a list is noted."""
+    value: Any = document.data
+    for key in keys:
+        value = value[key]
+    if not isinstance(value, str) or not value.strip():
+        problems.add(f"{keys[-1]} 应为一段文字，写成了 {'空' if value is None else str(value)[:40]}", "a text is expected", document.place(*keys),
+                     "填上；只是数字的加引号 / fill it in, quote what is only digits")
+    return str(value)
+
+
 def _yes(document: Document, problems: Problems, value: Any, *keys: str | int) -> bool:
     if not isinstance(value, bool):
         problems.add(f"{keys[-1]} 应为 true 或 false", "true or false is expected", document.place(*keys))
@@ -239,7 +256,9 @@ def _parameters(document: Document, problems: Problems, catalogue: Catalogue) ->
         return found
     for name, value in given.items():
         match = _NUMBER.match(str(value).strip())
-        if match is None or name in catalogue.indicators or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", str(name)):
+        if match is not None and match[2] not in ("", *UNITS):
+            problems.errors.append(unknown_word("单位", "unit", match[2], UNITS, document.place("parameters", name)))
+        elif match is None or name in catalogue.indicators or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", str(name)):
             problems.add(f"参数 {name} 应为未用过的名字和一个数，如 0.7 或 10.8 m/s", "a parameter is a new name and a number",
                          document.place("parameters", name))
         else:
@@ -266,7 +285,8 @@ def _rule(document: Document, problems: Problems, number: int, head: Pack, symbo
         return None
     conditions = _conditions(document, problems, raw["levels"], at, symbols)
     rule = Rule(
-        id=str(raw["id"]), title=str(raw["title"]), hazards=_hazards(document, problems, raw["hazard"], at), conditions=conditions,
+        id=_text(document, problems, *at, "id"), title=_text(document, problems, *at, "title"),
+        hazards=_hazards(document, problems, raw["hazard"], at), conditions=conditions,
         indicators=tuple(dict.fromkeys(name for _, tree in conditions.values() for name in names(tree))), hold=_hold(document, problems, raw.get("hold", {}), at),
         role=words["role"][0], stage=words["stage"][0], optional=_optional(document, problems, raw.get("optional", []), at, catalogue),
         corroborate=Level[words["corroborate"][0].upper()] if "corroborate" in raw else None,
@@ -275,7 +295,7 @@ def _rule(document: Document, problems: Problems, number: int, head: Pack, symbo
         source=str(raw.get("source", head.source)), verified=_yes(document, problems, raw.get("verified", head.verified), *at, "verified"),
         parameters={name: symbol for name, symbol in symbols.items() if symbol.value is not None},
     )
-    if not re.fullmatch(r"[a-z][a-z0-9_.]{0,63}", rule.id):
+    if raw["id"] is not None and not re.fullmatch(r"[a-z][a-z0-9_.]{0,63}", rule.id):
         problems.add(f"规则编号 {rule.id[:40]} 应为小写字母、数字、点", "a rule id has lower-case letters, digits and dots", document.place(*at, "id"))
     if len(problems.errors) == before:
         problems.errors += packcheck.check(rule.conditions, lambda level: document.place(*at, "levels", level.en))
@@ -287,7 +307,8 @@ def _hazards(document: Document, problems: Problems, raw: Any, at: tuple[str | i
     known = [str(h) for h in Hazard]
     for word in given:
         if word not in known:
-            problems.errors.append(unknown_word("灾种", "hazard", str(word), known, document.place(*at, "hazard")))
+            called = [h for h in Hazard if h.zh == word]
+            problems.errors.append(unknown_word("灾种", "hazard", str(word), called or known, document.place(*at, "hazard")))
     return tuple(Hazard(word) for word in given if word in known)
 
 
@@ -301,11 +322,17 @@ def _conditions(
     problems.unknown_keys(document, (*at, "levels"), raw, frozenset(level.en for level in COLOURS))
     for level in COLOURS:
         if level.en in raw:
-            text, place = " ".join(str(raw[level.en]).split()), document.place(*at, "levels", level.en)
+            before, place = len(problems.errors), document.place(*at, "levels", level.en)
+            text = " ".join(_text(document, problems, *at, "levels", level.en).split())
+            if len(problems.errors) > before:
+                continue
             try:
                 found[level] = (text, compile_condition(text, symbols, place))
-            except RuleError as error:
-                problems.errors.append(error)
+            except ConfigError as error:
+                problems.errors += getattr(error, "errors", [error])
+                continue
+            if not names(found[level][1]):
+                problems.add(f"{level.zh}条件里没有指标，不看数据就定了", "the condition names no indicator, no reading could change it", place)
     return found
 
 
@@ -318,8 +345,8 @@ def _cause(
     text = " ".join(raw["condition"].split())
     try:
         tree = compile_condition(text, symbols, document.place(*at, "condition"))
-    except RuleError as error:
-        problems.errors.append(error)
+    except ConfigError as error:
+        problems.errors += getattr(error, "errors", [error])
         return None
     return Cause(text=text, tree=tree, question=raw["question"], source=raw["source"], verified=_yes(document, problems, raw["verified"], *at, "verified"),
                  tide_margin=_height(document, problems, raw["tide_margin"], *at, "tide_margin") if "tide_margin" in raw else None,
@@ -355,9 +382,10 @@ def _hold(document: Document, problems: Problems, raw: Any, at: tuple[str | int,
 
 def _optional(document: Document, problems: Problems, raw: Any, at: tuple[str | int, ...], catalogue: Catalogue) -> frozenset[str]:
     given = raw if isinstance(raw, list) else [raw]
-    for word in given:
+    for number, word in enumerate(given):
         if not isinstance(word, str) or word not in catalogue.indicators:
-            problems.errors.append(unknown_word("指标", "indicator", str(word), catalogue.indicators, document.place(*at, "optional")))
+            where = (*at, "optional", number) if raw is given else (*at, "optional")
+            problems.errors.append(unknown_word("指标", "indicator", str(word), catalogue.indicators, document.place(*where)))
     return frozenset(str(word) for word in given)
 
 

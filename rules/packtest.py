@@ -2,26 +2,27 @@
 
 A test sets up one town with a few stations, lays out series (`a+bxn`), storms and signals, and says which level and ceiling a rule must
 have at which times, what is held, and what people read as the reason. All ticks run through the engine in one pass, by the same code as a
-live assessment; a sentence is that of the live assessment at its time alone.
+live assessment; a sentence is that of the live assessment at its time alone. A rule is tried as it is at work, whatever its stage.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from core.errors import ConfigError, ConfigErrors
 from core.model import Level, RiskScore
 from core.signing import digest
 from rules.assess import Judged, hold_all, judge, score_one
 from rules.hold import HoldState
 from rules.language import Place
-from rules.packs import FOLDER, Pack, Rule, load_pack, shipped
+from rules.packs import FOLDER, Pack, Rule, load_pack
 from rules.testcases import KINDS, MAY_BE_UNTOLD, UNTOLD, Case, Expected, beside, read
 from rules.testworld import START, sources, world
-from rules.validate import files_of
+from rules.validate import files_of, unread
 
 __all__ = ["KINDS", "CaseResult", "Laid", "laid_out", "run_all", "run_pack"]
 
@@ -48,10 +49,23 @@ class Laid:
     held: tuple[int, ...]
 
 
-def run_all(folder: Path = FOLDER) -> list[CaseResult]:
-    """Run the tests of all packs under a folder; a pack without tests, or a rule without all three kinds, fails. ConfigError where there is no pack."""
-    packs = shipped() if folder == FOLDER else files_of(folder)
-    return [result for path in packs for result in run_pack(path)]
+def run_all(folder: Path = FOLDER, say: Callable[[str], None] = lambda _: None) -> list[CaseResult]:
+    """Run the tests of all packs under a folder, or of the one file given; a pack that cannot be read or has no tests, a rule without all three kinds,
+    and tests without a pack fail. ConfigError where there is no pack."""
+    results = [CaseResult(_name(e), "没有运行 / not run", "", "", False, e.message, Place(e.path or "")) for e in unread(folder)]
+    for path in files_of(folder):
+        try:
+            mine = run_pack(path)
+        except ConfigError as error:
+            mine = [CaseResult(path.stem, "读不了 / cannot be read", "", "", False, str(e), Place(e.path or path, e.line or 1))
+                    for e in (error.errors if isinstance(error, ConfigErrors) else [error])]
+        say(f"{mine[0].pack}：{sum(r.passed for r in mine)}/{len(mine)}")
+        results += mine
+    return results
+
+
+def _name(error: ConfigError) -> str:
+    return Path(error.path or "").name
 
 
 def run_pack(path: Path) -> list[CaseResult]:
@@ -80,7 +94,12 @@ def laid_out(path: Path) -> tuple[Laid, ...]:
 @functools.lru_cache(maxsize=64)
 def _laid_out(path: Path, _pack: str, _tests: str) -> tuple[Laid, ...]:
     pack = load_pack(path)
-    return tuple(_lay(next(rule for rule in pack.rules if rule.id == case.rule), case) for case in read(pack))
+    return tuple(_lay(at_work(next(rule for rule in pack.rules if rule.id == case.rule)), case) for case in read(pack))
+
+
+def at_work(rule: Rule) -> Rule:
+    """The rule as it is once it is live: its tests say what it would hold and tell, so that it can be promoted with the tests it was tried with."""
+    return replace(rule, stage="live")
 
 
 def _lay(rule: Rule, case: Case) -> Laid:
@@ -136,18 +155,24 @@ def _wrong_words(laid: Laid, at: Expected) -> Iterator[str]:
             yield f"{at.place.path}:{at.place.line}: {at.at} {key}\n    应有 expected {want}\n    得到 got      {got if isinstance(got, str) else list(got)}"
 
 
+#: What a case of each kind has to say.
+MEANT = {
+    "firing": "至少一处 level 应高于 none", "quiet": "level 与 ceiling 处处应为 none", "missing": "序列或路径里要有 _，或写 silent，且至少一处 ceiling 高于 level",
+}
+
+
 def _not_of_kind(case: Case) -> list[str]:
     """A case must be what it calls itself, or three quiet ones would count as full coverage."""
     stated = [e.levels for e in case.expected if {"level", "ceiling"} & set(e.levels)]
     levels = [levels.get("level", Level.NONE) for levels in stated]
     ceilings = [each.get("ceiling", each.get("level", Level.NONE)) for each in stated]
     untold = any(UNTOLD in (point.get(key) for key in MAY_BE_UNTOLD) for point in case.raw.get("tracks", ()))
-    gaps = UNTOLD in "".join(case.raw.get("series", {}).values()) or bool(case.raw.get("silent")) or untold
+    gaps = UNTOLD in "".join(map(str, case.raw.get("series", {}).values())) or bool(case.raw.get("silent")) or untold
     sound = {
         "firing": any(levels), "quiet": not any(levels) and (not any(ceilings) or _explained_away(case)),
         "missing": gaps and any(c > lv for c, lv in zip(ceilings, levels, strict=True)),
     }
-    return [] if sound[case.kind] else [f"{case.place.path}:{case.place.line}: 用例不是 {case.kind}：级别与缺测不符 / not a {case.kind} case"]
+    return [] if sound[case.kind] else [f"{case.place.path}:{case.place.line}: 用例不是 {case.kind}：{MEANT[case.kind]} / not a {case.kind} case"]
 
 
 def _explained_away(case: Case) -> bool:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from math import isfinite
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from rules.assess import Judged, judge, weighed
 from rules.comparisons import leaves
 from rules.findings import find
 from rules.grid import microseconds
+from rules.language import Place, unknown_word
 from rules.language import number as amount
 from rules.language.nodes import Compare, Number, names
 from rules.packs import Rule, load_pack
@@ -63,9 +64,17 @@ class Point:
 
 def condition(pack: Path, rule: str, level: Level, indicator: str, value: float) -> str:
     """The level's condition with the number that `indicator` is compared with replaced, unit kept; ConfigError when there is not exactly one."""
-    found = next((r for r in load_pack(pack).rules if r.id == rule), None)
-    if found is None or level not in found.conditions:
-        raise ConfigError(f"包里没有规则 {rule} 的{level.zh} / no such rule or level", path=pack, hint="请对照包文件 / compare with the pack")
+    if not isfinite(value):
+        raise ConfigError(f"门槛应为一个数，不是 {value:g} / a threshold is a number")
+    rules = {r.id: r for r in load_pack(pack).rules}
+    found = rules.get(rule)
+    if found is None:
+        raise unknown_word("规则", "rule", rule, rules, Place(pack))
+    if level not in found.conditions:
+        raise ConfigError(f"规则 {rule} 没有{level.zh} / the rule has no {level.en}", path=pack,
+                          hint=f"它有 / it has: {'、'.join(known.zh for known in found.conditions)}")
+    if indicator not in found.indicators:
+        raise unknown_word("指标", "indicator", indicator, found.indicators, Place(pack))
     text, times = re.subn(rf"(\b{re.escape(indicator)}\s*(?:>=|<=|>|<)\s*)-?\d+(?:\.\d+)?", rf"\g<1>{value:.15g}", found.conditions[level][0])
     if times != 1:
         raise ConfigError(f"条件里与 {indicator} 比较的数应恰有一个，却有 {times} 个 / exactly one number is compared with it: {found.conditions[level][0]}", path=pack)
@@ -79,10 +88,7 @@ def changed(pack: Path, rule: str, level: Level, indicator: str, value: float) -
 
 def variant(pack: Path, rule: str, level: Level, indicator: str, value: float) -> Variant:
     """The rule as it would be with another threshold."""
-    with TemporaryDirectory(prefix="fengsui-sweep-") as folder:
-        path = Path(folder) / pack.name
-        path.write_text(changed(pack, rule, level, indicator, value), encoding="utf-8")
-        made = replace(next(r for r in load_pack(path).rules if r.id == rule), stage="live")
+    made = replace(next(r for r in edit.loaded(pack, changed(pack, rule, level, indicator, value)).rules if r.id == rule), stage="live")
     compared = [node for node in leaves(made.conditions[level][1]) if isinstance(node.right, Number) and names(node.left)[-1:] == (indicator,)]
     if not compared:
         raise ConfigError(f"{indicator} 应与单独一个数比较 / it should be compared with a number alone: {made.conditions[level][0]}", path=pack)

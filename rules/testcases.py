@@ -94,7 +94,7 @@ def read(pack: Pack) -> tuple[Case, ...]:
         return ()
     document, problems = load(path), Problems()
     problems.unknown_keys(document, (), document.data, frozenset({"interval", "tests"}))
-    interval = _span(document, problems, document.data.get("interval", "1 h"), "interval") or 1.0
+    interval = _step(document, problems, document.data.get("interval", "1 h"), "interval")
     cases = document.data.get("tests")
     if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
         problems.add("tests 应为用例的列表", "tests must be a list of cases", document.place("tests"))
@@ -109,7 +109,11 @@ def _case(document: Document, problems: Problems, number: int, rules: tuple[str,
     raw, at = document.data["tests"][number], ("tests", number)
     problems.unknown_keys(document, at, raw, CASE_KEYS)
     if "interval" in raw:
-        interval = _span(document, problems, raw["interval"], *at, "interval") or interval
+        interval = _step(document, problems, raw["interval"], *at, "interval")
+    if not isinstance(raw.get("name"), str) or not raw["name"].strip():
+        problems.add("用例没有名字", "a case needs a name", document.place(*at), "加 name: 一句话 / add name")
+    elif any(case.get("name") == raw["name"] for case in document.data["tests"][:number]):
+        problems.add(f"用例“{raw['name'][:40]}”已有一个", "a case of that name is there already", document.place(*at, "name"))
     _word(document, problems, "规则", "rule", raw.get("rule"), rules, *at, "rule")
     _word(document, problems, "种类", "kind", raw.get("kind"), KINDS, *at, "kind")
     _series(document, problems, raw.get("series", {}), *at, "series")
@@ -118,8 +122,12 @@ def _case(document: Document, problems: Problems, number: int, rules: tuple[str,
     if not isinstance(stations, dict):
         problems.add("stations 应为 站: {…}", "stations must map each station to what it is", document.place(*at, "stations"))
         stations = {}
+    series = [raw.get("series"), *(row.get("series") for row in raw.get("forecasts") or () if isinstance(row, dict))]
+    spoken = {str(key).partition("@")[2] for each in series if isinstance(each, dict) for key in each}
     for name, station in stations.items():
         _row(document, problems, station, (), STATION_KEYS, *at, "stations", name)
+        if name not in spoken:
+            problems.errors.append(unknown_word("站", "station", str(name), spoken, document.key_place(*at, "stations", name)))
     for n, word in enumerate(_rows(document, problems, raw, *at, "silent")):
         _word(document, problems, "数据源", "feed", word, FEEDS, *at, "silent", n)
     for part, (needed, also) in PARTS.items():
@@ -217,6 +225,14 @@ def _pieces(document: Document, problems: Problems, given: Any, *at: str | int) 
     if not all(isinstance(piece, str) and (piece or pieces is not given) for piece in pieces):
         problems.add(f"{at[-1]} 应为一段文字或文字的列表", "a text or a list of texts is expected", document.place(*at))
     return tuple(str(piece) for piece in pieces if piece != "")
+
+
+def _step(document: Document, problems: Problems, text: Any, *at: str | int) -> float:
+    """The hours from one value of a series to the next."""
+    span = _span(document, problems, text, *at)
+    if span == 0:
+        problems.add("间隔不能是零", "the interval cannot be zero", document.place(*at))
+    return span or 1.0
 
 
 def _span(document: Document, problems: Problems, text: Any, *at: str | int) -> float | None:

@@ -8,6 +8,7 @@ arithmetic between indicators or more than MAX_BOXES ways, nothing is claimed.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
@@ -23,6 +24,8 @@ from rules.packs import Pack, Rule, load_pack, load_packs
 from rules.yamltext import Document, load
 
 MAX_BOXES = 128
+#: How the files with a pack's tests end.
+TESTS = ".test.yaml"
 #: Ranges that a unit has by itself.
 _UNIT_RANGE = {"flag": (0.0, 1.0), "level": (0.0, 4.0)}
 _FLIP = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "=="}
@@ -45,10 +48,25 @@ class Findings:
 
 def files_of(folder: Path) -> list[Path]:
     """Pack files under a folder, or the one file given; ConfigError when there is none."""
-    found = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*.yaml") if not p.name.endswith(".test.yaml"))
+    if folder.name.endswith(TESTS):
+        raise ConfigError("这是测试，不是规则包 / these are tests, no pack", path=folder, hint=f"是不是 {_tested(folder)}？/ did you mean {_tested(folder)}?")
+    found = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*.yaml") if not p.name.endswith(TESTS))
     if not found:
         raise ConfigError("没有规则包 / no packs here", path=folder, hint="应为含 *.yaml 的文件夹 / a folder with *.yaml")
     return found
+
+
+def unread(folder: Path) -> list[ConfigError]:
+    """Files under a folder that look like packs or tests and that nobody reads."""
+    wrong = [ConfigError("扩展名应为 .yaml，没有人读它 / nobody reads it, the name should end in .yaml", path=p, line=1, hint=f"改名为 {p.with_suffix('.yaml').name}")
+             for p in folder.rglob("*.yml")]
+    alone = [ConfigError(f"旁边没有规则包 {_tested(p).name}，这些测试没有人运行 / no pack beside it, nobody runs these tests", path=p, line=1,
+                         hint="改成包的名字 / name it after its pack") for p in folder.rglob(f"*{TESTS}") if not _tested(p).is_file()]
+    return sorted([*wrong, *alone], key=lambda error: str(error.path))
+
+
+def _tested(tests: Path) -> Path:
+    return tests.with_name(tests.name.removesuffix(TESTS) + ".yaml")
 
 
 def validate(paths: Iterable[Path]) -> Findings:
@@ -73,7 +91,11 @@ def validate(paths: Iterable[Path]) -> Findings:
 
 def _remarks(pack: Pack) -> list[RuleError]:
     document = load(pack.path)
-    return [remark for number, rule in enumerate(pack.rules) for remark in _of_rule(rule, document, number)]
+    causes = [rule.explained_by.text for rule in pack.rules if rule.explained_by]
+    words = set(re.findall(r"\w+", " ".join([*causes, *(text for rule in pack.rules for text, _ in rule.conditions.values())])))
+    idle = [RuleError(f"参数 {name} 没有用到", f"the parameter {name} is not used", document.key_place("parameters", name), hint="删去，或写进条件 / drop it or use it")
+            for name in document.data.get("parameters") or {} if name not in words]
+    return [*idle, *(remark for number, rule in enumerate(pack.rules) for remark in _of_rule(rule, document, number))]
 
 
 def _of_rule(rule: Rule, document: Document, number: int) -> list[RuleError]:

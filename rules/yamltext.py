@@ -34,11 +34,18 @@ class Document:
         for key in keys:
             value = _child(value, key)
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        at = text.find(str(value)) if isinstance(value, str) and value else -1
+        row, column = self.where.value(*keys)
+        at = text.find(value, column - 1) if isinstance(value, str) and value and row == line else -1  # behind a quote
         folded = self._folded(line, value) if at < 0 and isinstance(value, str) else ()
         if folded:
             return Place(self.path, *folded[0][1:], later=folded[1:])
-        return Place(self.path, line, at + 1 if at >= 0 else len(text) - len(text.lstrip()) + 1)
+        if at < 0 and (value is None or row != line):
+            column = len(text) - len(text.lstrip()) + 1
+        return Place(self.path, line, at + 1 if at >= 0 else column)
+
+    def key_place(self, *keys: str | int) -> Place:
+        """Place of a key itself."""
+        return Place(self.path, *self.where.key(*keys))
 
     def _folded(self, line: int, value: str) -> tuple[tuple[int, int, int], ...]:
         """(offset in the value with single blanks, line, column) of each line below `line` that makes up the value; () where none does."""
@@ -105,7 +112,7 @@ class Problems:
         """Note every key of a mapping that is not known, with the nearest known one."""
         for key in mapping:
             if key not in known:
-                self.errors.append(unknown_word("键", "key", str(key), known, document.place(*keys, key)))
+                self.errors.append(unknown_word("键", "key", str(key), known, document.key_place(*keys, key)))
 
     def raise_any(self) -> None:
         """ConfigErrors if there was any, in the order of places."""

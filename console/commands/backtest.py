@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.commands.options import Json, emit
+from console.commands.options import Json, emit, prepared
 from core.errors import ConfigError
 
 Storm = Annotated[list[str] | None, typer.Option("--storm", help="记录的过程，可重复；all 为全部 / a recorded storm, may be repeated; all")]
@@ -18,6 +18,8 @@ Step = Annotated[str, typer.Option(help="步长，如 30 min / step")]
 Home = Annotated[Path | None, typer.Option(help="数据所在的状态文件夹 / state folder with the readings")]
 County = Annotated[Path | None, typer.Option(help="县域文件夹 / county folder")]
 Cache = Annotated[Path, typer.Option(help="情景取数后的存放处 / where fetched storms are kept")]
+Add = Annotated[list[str] | None, typer.Option("--add", help="试着加用本县还没有选用的规则包，如 cn/ponding，可重复；diff 只加在 B 边 / "
+                                                             "a pack the county does not select yet, may be repeated; diff adds it to side B")]
 STORMS = Path(".fengsui/storms")
 
 
@@ -36,6 +38,7 @@ def backtest(
     packs: Annotated[str, typer.Option(help="试用的规则包文件夹或 git 版本 / folder or git revision of packs on trial")] = "",
     block: Annotated[str, typer.Option(help="一次读入多长，如 7 d；越长越快，迟到数据与静默按块末所知；缺省一步，时段超过 7 天则 28 天，大县更短 / "
                                             "read this much at once: faster, late data as known at its end; one step by default, 28 d at most over 7 d")] = "",
+    add: Add = None,
     out: Annotated[Path | None, typer.Option(help="写出 CSV 与摘要的文件夹 / folder for CSV files and the summary")] = None,
     as_json: Json = False,
 ) -> None:
@@ -43,9 +46,10 @@ def backtest(
     from console import trials
     from rules.backtest import csv_text, public
 
+    prepared(out)
     with trials.packs_of(packs) as folder:
         places = trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say)
-        results = [(ground, trials.play(ground, folder, say, trials.span(block) if block else None)) for ground in places]
+        results = [(ground, trials.play(ground, folder, say, trials.span(block) if block else None, add or ())) for ground in places]
     facts = [_facts(ground, run) for ground, run in results]
     for (_, run), fact in zip(results, facts, strict=True):
         if out is not None:
@@ -66,15 +70,18 @@ def _facts(ground: Any, run: Any) -> dict[str, Any]:
 
 
 def _line(fact: dict[str, Any]) -> str:
-    return (f"{fact['name']}：{fact['start']} 至 {fact['end']}，{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
-            f"{fact['spans']} 段预警，最高 {fact['highest']}，结果 {fact['hash'][:16]}")
+    from core.model import Level
+    from core.times import parse_iso, people
+
+    start, end = (people(parse_iso(fact[side])) for side in ("start", "end"))
+    return (f"{fact['name']}：{start} 至 {end}（北京时间），{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
+            f"{fact['spans']} 段预警，最高 {Level[fact['highest'].upper()].zh}，结果 {fact['hash'][:16]}")
 
 
 def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
     """`<name>.csv` (for `fengsui verify`), `<name>.rules.csv` (every rule, shadow ones too) and `<name>.json`."""
     from rules.backtest import csv_text, spans
 
-    out.mkdir(parents=True, exist_ok=True)
     for suffix, text in ((".csv", warned), (".rules.csv", csv_text(list(spans(run.ticks, run.towns, run.held))).replace("town,hazard", "town,rule", 1)),
                          (".json", json.dumps(fact, ensure_ascii=False, indent=1) + "\n")):
         (out / f"{fact['name']}{suffix}").write_text(text, encoding="utf-8")
@@ -83,7 +90,7 @@ def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
 def diff(
     sides: Annotated[str, typer.Argument(help="A..B：规则包文件夹或 git 版本，B 空为现在的 / two folders or git revisions, B empty: the present packs")],
     storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
-    as_json: Json = False,
+    add: Add = None, as_json: Json = False,
 ) -> None:
     """改规则会多出、少掉、改变哪些预警，涉及多少人；有变化时退出码 1 / which warnings a change of rules makes, takes or alters; exit 1 if any."""
     import dataclasses
@@ -93,12 +100,11 @@ def diff(
     from rules.compare import KINDS, compare
 
     first, second = _split(sides)
-    use = storm or ([] if start else ["all"])
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     with trials.packs_of(first) as a, trials.packs_of(second) as b:
-        for ground in trials.grounds(storms=use, start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
-            changes = compare(trials.play(ground, a, say), trials.play(ground, b, say), ground.county)
+        for ground in trials.grounds(storms=storm or [], usual=["all"], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
+            changes = compare(trials.play(ground, a, say), trials.play(ground, b, say, add=add or ()), ground.county)
             label = Path(ground.name).name
             rows += [{"storm": label, **dataclasses.asdict(c)} for c in changes]
             tally = "，".join(f"{zh} {sum(c.kind == kind for c in changes)}" for kind, zh in KINDS.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.commands.options import Json, Now, emit
+from console.commands.options import Json, Now, emit, prepared
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def docs(
     from core.times import SHANGHAI
 
     if out is not None and out.suffix not in FORMS:
-        raise ConfigError(f"{out.name}: 文件名应以 .html 或 .md 结尾 / .html or .md is expected", path=out)
+        raise ConfigError("文件名应以 .html 或 .md 结尾 / .html or .md is expected", path=out)
+    prepared(out.parent if out else None)
     settings = Settings.load()
     data = book(load_county(county or settings.county), edge_now(now or None).astimezone(SHANGHAI).date(), _ledger(settings))
     if out is not None:
@@ -44,4 +45,4 @@ def _ledger(settings: Settings) -> Ledger | None:
     """The ledger where there is one already: reading a page must not found an installation."""
     from core.ledger import Ledger
 
-    return Ledger.open(settings.ledger_address) if settings.ledger_url or (settings.home / "ledger.db").exists() else None
+    return Ledger.open(settings.ledger_address) if settings.founded else None

@@ -9,6 +9,8 @@ import typer
 from console.commands.options import Json, emit
 from core.errors import ConfigError
 
+NEXT = "先运行 make run，或用 FENGSUI_HOME 指出状态文件夹，如 .run/state / run make run first, or set FENGSUI_HOME"
+
 
 def explain(
     town: Annotated[str, typer.Option(help="镇街名、键或代码 / town")],
@@ -19,16 +21,19 @@ def explain(
     """为什么是这个级别：条件、数值、阈值、质量标记、原始数据哈希、差多少，并重算核对 / why this level, recomputed; exit 1 when it differs."""
     import rules
     from console.context import Context
+    from core.county import load_county
     from core.model import Hazard
+    from core.settings import Settings
     from core.times import parse_iso
     from rules.explain import head
 
-    ctx = Context.load()
-    known = [] if at else ctx.ledger.scores()
-    if not at and not known:
-        raise ConfigError("台账里还没有研判 / nothing assessed yet", hint="先运行 make run，或设置 FENGSUI_HOME / run make run first, or set FENGSUI_HOME")
-    when = parse_iso(at) if at else known[0].time
-    found = rules.explain_town(town=ctx.county.town(town).key, at=when, county=ctx.county, lake=ctx.lake, ledger=ctx.ledger,
-                               hazards=(Hazard(hazard),) if hazard else None)
+    settings = Settings.load()
+    key, hazards = load_county(settings.county).town(town).key, (Hazard.of(hazard),) if hazard else None
+    when = parse_iso(at) if at else None
+    ctx = Context.load(settings) if settings.founded else None
+    newest = ctx.ledger.scores() if ctx else []
+    if ctx is None or not newest:
+        raise ConfigError("台账里还没有研判 / nothing assessed yet", path=settings.home, hint=NEXT)
+    found = rules.explain_town(town=key, at=when or newest[0].time, county=ctx.county, lake=ctx.lake, ledger=ctx.ledger, hazards=hazards)
     emit(head(found), as_json, "\n".join(e.text() for e in found))
     raise typer.Exit(0 if all(e.matches for e in found) else 1)

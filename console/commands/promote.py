@@ -34,8 +34,7 @@ def promote(
         raise ConfigError("须写明谁与为什么 / say who and why")
     settings, at = Settings.load(), edge_now(now or None)
     before, text = _sound(rule, pack)
-    use = storm or ([] if start else ["all"])
-    grounds = trials.grounds(storms=use, start=start, end=end, step=step, home=home, county=county, cache=cache, say=say)
+    grounds = trials.grounds(storms=storm or [], usual=["all"], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say)
     payload = before | {"why": why, "tried": [_tried(rule, pack, text, ground) for ground in grounds]}
     (home or settings.home).mkdir(parents=True, exist_ok=True)
     ledger = Ledger.open(f"sqlite:///{home.resolve()}/ledger.db" if home else settings.ledger_address)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from console.commands.backtest import diff
+from console.commands.backtest import diff, say
 from console.commands.docs import docs
 from console.commands.explain import explain
-from console.commands.options import Json, emit, group
+from console.commands.options import Json, emit, group, prepared
 from console.commands.promote import promote
 from console.commands.sweep import sweep
 
@@ -38,22 +38,24 @@ def validate(
 ) -> None:
     """检查规则包，一次报出全部错误（文件:行:列）/ check packs, all errors at once; exit 1 if any."""
     from rules.packs import FOLDER
-    from rules.validate import files_of
+    from rules.validate import files_of, unread
     from rules.validate import validate as run
 
     found = run(files_of(packs or FOLDER))
+    errors = (*unread(packs or FOLDER), *found.errors)
     rows = [{"kind": kind, "path": str(e.path), "line": e.line, "column": getattr(e, "column", None), "message": e.message, "hint": e.hint}
-            for kind, group_ in (("error", found.errors), ("remark", found.remarks)) for e in group_]
-    text = [*(f"✗ {e}" for e in found.errors), *(f"? {e}" for e in found.remarks),
-            f"{found.packs} 包 packs，{found.rules} 条规则 rules，{len(found.errors)} 错 errors，{len(found.remarks)} 提醒 remarks"]
+            for kind, group_ in (("error", errors), ("remark", found.remarks)) for e in group_]
+    text = [*(f"✗ {e}" for e in errors), *(f"? {e}" for e in found.remarks),
+            f"{found.packs} 包 packs，{found.rules} 条规则 rules，{len(errors)} 错 errors，{len(found.remarks)} 提醒 remarks"]
     emit({"packs": found.packs, "rules": found.rules, "problems": rows}, as_json, "\n".join(text))
-    raise typer.Exit(1 if found.errors or (strict and found.remarks) else 0)
+    raise typer.Exit(1 if errors or (strict and found.remarks) else 0)
 
 
 def schema(out: Annotated[Path | None, typer.Option(help="写到哪个文件夹 / folder")] = None, as_json: Json = False) -> None:
     """写出规则包与指标的 JSON Schema，供编辑器补全 / JSON Schema of packs and indicators for editors."""
     from rules.schema import FOLDER, write
 
+    prepared(out)
     paths = [str(p) for p in write(out or FOLDER)]
     emit(paths, as_json, "\n".join(paths))
 
@@ -64,11 +66,11 @@ def test(
 ) -> None:
     """运行规则包旁的测试 / run the tests beside each pack."""
     from rules.packs import FOLDER
-    from rules.packtest import run_all, run_pack
+    from rules.packtest import run_all
 
     if mutants:
         return mutate(packs or FOLDER, as_json)
-    results = run_pack(packs) if packs and packs.is_file() else run_all(packs or FOLDER)
+    results = run_all(packs or FOLDER, say)
     bad = [r for r in results if not r.passed]
     emit([{"pack": r.pack, "case": r.case, "passed": r.passed, "message": r.message, "place": str(r.place.path) if r.place else "",
            "line": r.place.line if r.place else 0} for r in results], as_json,
@@ -81,7 +83,7 @@ def mutate(packs: Path, as_json: bool) -> None:
     from rules import mutate as m
     from rules.validate import files_of
 
-    found = [m.run(path, lambda line: typer.echo(line, err=True)) for path in files_of(packs)]
+    found = [m.run(path, say) for path in files_of(packs)]
     rows = [{"pack": one.pack, "rule": one.rule, "kind": one.kind, "level": one.level.en if one.level else "", "text": one.text, "fate": one.fate,
              "path": str(one.place.path), "line": one.place.line, "column": one.place.column} for pack in found for one in pack]
     weak = [pack[0].pack for pack in found if pack and m.share(pack) < m.PACK_FLOOR]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from console.commands.backtest import STORMS, Cache, County, From, Home, Step, Storm, To, say
-from console.commands.options import Json, emit
+from console.commands.options import Json, emit, prepared
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,28 +36,36 @@ def sweep(
     from rules import edit
     from rules import sweep as s
 
-    if level.upper() not in ("BLUE", "YELLOW", "ORANGE", "RED"):
-        raise ConfigError(f"没有级别 {level} / no such level", hint="blue, yellow, orange, red")
-    colour = Levels[level.upper()]
+    colour = Levels.of(level)
+    if apply is not None and values:
+        raise ConfigError("--apply 写入一个值，--values 试几个值，只能写一种 / --apply or --values, not both")
     if apply is not None:
         edit.write(pack, s.changed(pack, rule, colour, indicator, apply))
         return emit({"applied": apply, "pack": str(pack)}, as_json, f"已写入 {pack}：{s.condition(pack, rule, colour, indicator, apply)}")
     if happened is None or not values:
         raise ConfigError("请给出 --values 与 --happened，或 --apply / give --values and --happened, or --apply")
-    variants = [s.variant(pack, rule, colour, indicator, float(v)) for v in values.split(",")]
+    variants = [s.variant(pack, rule, colour, indicator, value) for value in _values(values)]
+    prepared(out)
     rows = []
     for ground in trials.grounds(storms=storm or [], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
         points = _points(ground, variants, colour, happened)
         name = Path(ground.name).name
         rows.append({"name": name, "points": [dataclasses.asdict(p) for p in points]})
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
             (out / f"{name}.sweep.csv").write_text(s.csv_text(points), encoding="utf-8")
             (out / f"{name}.sweep.svg").write_text(s.picture(points, f"{rule} {colour.zh} {indicator}：{name}"), encoding="utf-8")
         if not as_json:
             typer.echo(f"{name}\n{s.csv_text(points)}" + ("事件太少 too few events" if points[0].skill.few else ""))
     if as_json:
         emit(rows, True, "")
+
+
+def _values(text: str) -> list[float]:
+    """'30,40,50' as numbers, with commas of either width; ConfigError otherwise."""
+    try:
+        return [float(part) for part in text.replace("，", ",").split(",")]
+    except ValueError:
+        raise ConfigError(f"看不懂的值“{text[:40]}” / no list of numbers", hint="逐个写出，如 30,40,50，不写单位 / write each, without units") from None
 
 
 def _points(ground: Ground, variants: list[Variant], colour: Level, happened: Path) -> list[Point]:
@@ -70,4 +78,4 @@ def _points(ground: Ground, variants: list[Variant], colour: Level, happened: Pa
     mine = [in_county(variant, ground.county, ground.start.date()) for variant in variants]
     ticks = backtest.steps(ground.start, ground.end, ground.step)
     sources = backtest.stored(ground.county, ground.lake, ground.ledger, tuple(v.rule for v in mine))(ticks)
-    return run(mine, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened))
+    return run(mine, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened, ground.county.town_keys))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.commands.options import Json, Now, emit
+from console.commands.backtest import County
+from console.commands.options import Json, Now, emit, prepared
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from core.county import County as Place
     from rules.verify.report import Verification
 
 
@@ -25,27 +27,48 @@ def verify(
     out: Annotated[Path | None, typer.Option("--html", help="写出单个 HTML 报告 / write one HTML report")] = None,
     seed: Annotated[int, typer.Option(help="自助法的种子，同一种子结果相同 / seed of the bootstrap")] = 1,
     record: Annotated[str, typer.Option("--record", help="记入审计链，写上谁（只用于 .rules.csv）/ keep each rule's skill in the audit chain, by whom")] = "",
-    now: Now = "", as_json: Json = False,
+    county: County = None, now: Now = "", as_json: Json = False,
 ) -> None:
     """检验预警：命中、险中、漏报、空报、提前量与置信区间 / POD, FAR, CSI, bias, lead time with intervals."""
     from rules.verify.by_rule import is_by_rule
     from rules.verify.events import read_spans
-    from rules.verify.report import html, lines
+    from rules.verify.report import html, lines, named
     from rules.verify.report import verify as run
 
     if is_by_rule(warned):
         if out is not None:
             raise ConfigError("逐规则的检验没有 HTML 报告 / no HTML report by rule", path=warned, hint="给出 hazard 列的 CSV / give the CSV with hazards")
-        return _by_rule(warned, happened, seed, record, now, as_json)
+        return _by_rule(warned, happened, seed, record, county, now, as_json)
+    prepared(out.parent if out else None)
     if record:
         raise ConfigError("--record 要逐规则的时段 / --record needs spans by rule", path=warned, hint="fengsui backtest --out 写出的 .rules.csv")
-    found = run(read_spans(warned), read_spans(happened), seed=seed)
+    place = _county(county)
+    towns = _towns(place, warned, happened)
+    found = run(read_spans(warned, towns), read_spans(happened, towns), seed=seed)
     if out is not None:
-        out.write_text(html(found, f"检验：{warned.stem} 对 {happened.stem}"), encoding="utf-8")
+        names = {town.key: town.name for town in place.towns} if place and towns else {}
+        out.write_text(html(named(found, names), f"检验：{warned.stem} 对 {happened.stem}"), encoding="utf-8")
     emit(found.as_json(), as_json, "\n".join([*lines(found), *([f"报告 report: {out}"] if out else [])]))
 
 
-def _by_rule(warned: Path, happened: Path, seed: int, who: str, now: str, as_json: bool) -> None:
+def _county(folder: Path | None) -> Place | None:
+    """The county named, else the installation's own; None where there is none: spans of any towns can be verified anywhere."""
+    from core.county import load_county
+    from core.settings import Settings
+
+    own = Settings.load().county
+    return load_county(folder or own) if folder or (own / "county.yaml").is_file() else None
+
+
+def _towns(county: Place | None, *files: Path) -> dict[str, str] | None:
+    """The county's towns by name, where the files speak of any of them."""
+    from rules.verify.events import towns_in
+
+    known = county.town_keys if county else {}
+    return known if any(towns_in(path) & set(known) for path in files) else None
+
+
+def _by_rule(warned: Path, happened: Path, seed: int, who: str, folder: Path | None, now: str, as_json: bool) -> None:
     """The skill of every rule in the file; with `who` it goes into the audit chain, a row a rule."""
     from core.county import load_county
     from core.settings import Settings
@@ -54,10 +77,10 @@ def _by_rule(warned: Path, happened: Path, seed: int, who: str, now: str, as_jso
     from rules.verify.events import read_spans
     from rules.verify.report import lines
 
-    settings = Settings.load()
-    county = load_county(settings.county)
+    county = load_county(folder or Settings.load().county)
+    towns = _towns(county, warned, happened)
     rules = {rule.id: rule for path in (*shipped(), *find(county.packs, county.root)) for rule in load_pack(path).rules}  # the county's own go last
-    found = verify_rules(warned, read_spans(happened), {name: rule.hazards for name, rule in rules.items()}, seed=seed)
+    found = verify_rules(warned, read_spans(happened, towns), {name: rule.hazards for name, rule in rules.items()}, towns, seed=seed)
     if who:
         _keep(found, {name: rules[name].pack_hash for name in found}, (warned, happened), who, now)
     text = [line for name, one in found.items() for line in (f"■ {name} {rules[name].title}", *lines(one))]

@@ -58,6 +58,11 @@ class County:
     def _by_key(self) -> dict[str, Town]:
         return {t.key: t for t in self.towns} | {t.name: t for t in self.towns} | {t.code: t for t in self.towns if not t.code_shared}
 
+    @property
+    def town_keys(self) -> dict[str, str]:
+        """The key of every town by each name it is known under: key, Chinese name, unshared code."""
+        return {name: town.key for name, town in self._by_key.items()}
+
     @cached_property
     def _sensors(self) -> dict[str, Sensors]:
         found: dict[str, list[Station]] = {}

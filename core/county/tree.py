@@ -23,7 +23,7 @@ class Node:
     @classmethod
     def read(cls, problems: Problems, name: str) -> Node:
         """The root of file `name`; an unreadable or broken file is noted and reads as absent."""
-        data, where = problems.guard(name, lambda: yamlfile.load(problems.root / name), (ABSENT, lambda *_: 1))
+        data, where = problems.guard(name, lambda: yamlfile.load(problems.root / name), (ABSENT, yamlfile.Where(None)))
         return cls(problems, name, where, (), data)
 
     @property

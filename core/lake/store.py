@@ -176,6 +176,10 @@ class Lake:
         times = frame[frame["value"].notna()].groupby(["feed", "station", "observed_property"])["time"].max()
         return {cast(tuple[str, str, str], key): stamp.to_pydatetime().astimezone(UTC) for key, stamp in times.items()}
 
+    def days(self) -> tuple[date, ...]:
+        """The days (UTC) on which readings or positions of storms were received, sorted."""
+        return tuple(sorted({date.fromisoformat(day) for kind in ("observations", "tracks") for _, day in walk(self.place, kind)}))
+
     def compact(self, before: date) -> int:
         """Merge the small files of each receiving day before `before` (UTC) into one; returns how many files were merged.
 

@@ -10,8 +10,9 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from core.errors import ConfigErrors
 from rules.language.errors import Place, RuleError, unknown_word
-from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Not, Number
+from rules.language.nodes import Arithmetic, Call, Compare, Logic, Name, Negative, Node, Not, Number, walk
 from rules.language.parser import parse
 from rules.language.units import LEVELS, canonical, to_unit
 
@@ -21,19 +22,31 @@ _FOLD: dict[str, Callable[[float, float], float]] = {"+": operator.add, "-": ope
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """What a word stands for: its canonical unit ("flag" for yes/no, "level" for a colour) and, for a parameter, its value."""
+    """What a word stands for: its canonical unit ("flag" for yes/no, "level" for a colour) and, for a parameter, its value. `title`: how people call it."""
 
     unit: str
     value: float | None = None
+    title: str = ""
 
 
 def compile_condition(text: str, symbols: Mapping[str, Symbol], place: Place | None = None, *, keep: bool = False) -> Node:
-    """Parse and check a condition; the tree is in canonical units and holds only indicators. RuleError otherwise.
+    """Parse and check a condition; the tree is in canonical units and holds only indicators. RuleError otherwise, ConfigErrors for several unknown words.
 
     `keep`: a parameter's number keeps its name and is not folded with others, so that a county can put its own in its place.
     """
     place = place or Place()
-    tree, unit = _Checker(symbols, place, keep).check(parse(text, place))
+    try:
+        tree = parse(text, place)
+        unknown = [node for node in walk(tree) if isinstance(node, Name) and node.name not in symbols and node.name not in LEVELS]
+        if len(unknown) > 1:
+            raise ConfigErrors([unknown_word("指标", "indicator", node.name, symbols, place.moved(node.at)) for node in unknown])
+        tree, unit = _Checker(symbols, place, keep).check(tree)
+    except RuleError as error:
+        title = max((s.title for s in symbols.values() if s.title and s.title in text), key=len, default="")
+        if not title:
+            raise
+        name = next(name for name, symbol in symbols.items() if symbol.title == title)
+        raise RuleError(*error.told, error.place, hint=f"“{title}”写作 / is written: {name}") from error
     if unit not in (TRUTH, "flag"):
         raise RuleError(f"条件须为真假判断，却是数值（单位 {unit}）", f"a condition must be true or false, this is a number in {unit}", place,
                         hint="例如 / for example: rain_1h >= 20 mm")
@@ -114,7 +127,8 @@ class _Checker:
             pass
         bare = "1" in (unit_left, unit_right) and (isinstance(left, Number) or isinstance(right, Number))
         hint = f"写上单位 / write the unit: {unit_right if unit_left == '1' else unit_left}" if bare else ""
-        raise self._fail(f"单位不合：{unit_left} 与 {unit_right}", f"units differ: {unit_left} and {unit_right}", at, hint)
+        said = f"{unit_left} 与 {unit_right}" if not bare else f"{unit_right if unit_left == '1' else unit_left} 与没有单位的数"
+        raise self._fail(f"单位不合：{said}", f"units differ: {unit_left} and {unit_right}", at, hint)
 
     def _call(self, node: Call) -> tuple[Node, str]:
         told = [self._amount(argument) for argument in node.arguments]

@@ -5,6 +5,7 @@ Every message is Chinese first with English beside it; `file:line:column` comes 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -32,6 +33,7 @@ class RuleError(ConfigError):
     """A pack, an indicator or an expression is wrong; carries file, line and column (both 1-based)."""
 
     def __init__(self, zh: str, en: str, place: Place, *, hint: str = "") -> None:
+        self.told = zh, en
         super().__init__(f"{zh} / {en}", path=place.path, line=place.line, column=place.column, hint=hint)
         self.place = place
 
@@ -49,6 +51,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def unknown_word(kind_zh: str, kind_en: str, word: str, known: Iterable[str], place: Place) -> RuleError:
     """The error for a word that nobody declared, naming the nearest declared one."""
     names = sorted(known)
-    near = nearest(word, names)
-    hint = f"是不是 {near}？/ did you mean {near}?" if near else f"可用 / known: {', '.join(names[:12])}"
+    near, wide = nearest(word, names), next((c for c in word if c in "、“”" or (c.isascii() < unicodedata.normalize("NFKC", c).isascii())), "")
+    hint = f"是不是 {near}？/ did you mean {near}?" if near else f"可用 / known: {', '.join(names if len(names) <= 20 else [*names[:12], '…'])}"
+    if wide:
+        hint = f"含全角的“{wide}”，用半角 / it holds a full-width {wide}, write a plain one"
     return RuleError(f"未知{kind_zh}“{word[:64]}”", f"unknown {kind_en} {word[:64]!r}", place, hint=hint)

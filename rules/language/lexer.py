@@ -7,6 +7,7 @@ documents write them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from rules.language.errors import Place, RuleError
@@ -21,6 +22,13 @@ _PATTERN = re.compile(
     r"|(?P<op>>=|<=|==|!=|[≥≤≠><+\-*/(),%])"
 )
 _SAME = {"≥": ">=", "≤": "<=", "≠": "!=", "且": "and", "或": "or", "非": "not"}
+
+
+#: What people write where the language has a word of its own; longer ones first.
+_CALLED = {
+    "毫米": "mm", "厘米": "cm", "米每秒": "m/s", "米/秒": "m/s", "米": "m", "公里": "km", "千米": "km", "级": "Bft", "小时": "h", "分钟": "min",
+    "天": "d", "摄氏度": "degC", "度": "deg", "百帕": "hPa", "并且": "and", "而且": "and", "者": "or", "不": "not",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,18 @@ def tokens(text: str, place: Place) -> list[Token]:
 
 
 def _no_meaning(text: str, at: int, place: Place) -> RuleError:
-    hint = {"=": "比较相等用 == / use == to compare", "&": "用 and / use and", "|": "用 or / use or", "!": "用 not / use not"}.get(text[at], "")
+    hint = {
+        "=": "比较相等用 ==，大小用 >=、<= / use ==, >= or <=", "&": "用 and / use and", "|": "用 or / use or", "!": "用 not / use not",
+        "#": "注释前空一格 / a blank before a comment", "“": "去掉引号，或用半角的 \" 把整个条件括起 / no quotes, or plain ones around it all",
+    }.get(text[at].replace("”", "“"), "")
     what = text[at : at + 12].split()[0] if text[at].isdigit() else text[at]
+    plain = unicodedata.normalize("NFKC", text[at])
+    if text[at].isdigit():
+        hint = "数至多 12 位，小数点只有一个 / at most 12 digits and one point"
+    elif han := re.match("[\u4e00-\u9fff]+", text[at:]):
+        what = han.group()
+        near = next((word for name, word in _CALLED.items() if what.startswith(name)), "")
+        hint = f"写作 / write: {near}" if near else ""
+    elif plain != text[at]:
+        hint = f"用半角 / write a plain {plain}"
     return RuleError(f"看不懂的字符“{what}”", f"character without meaning {what!r}", place.moved(at), hint=hint)

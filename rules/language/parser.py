@@ -67,6 +67,10 @@ class _Parser:
         """Refuse what is left over: an expression is one sentence."""
         if self.now.kind != "end":
             hint = "比较只能有一个，用 and 连接 / one comparison at a time, join with and" if self._is(*_COMPARISONS) else ""
+            if self._is(","):
+                hint = "数里不用逗号，小数点写 . / no commas within a number, the decimal mark is a point"
+            elif self.now.text.lower() in _KEYWORDS:
+                hint = f"写小写 / write {self.now.text.lower()}"
             raise self._fail(f"此处多出“{self.now.text}”", f"unexpected {self.now.text!r}", hint=hint)
 
     def expression(self, depth: int) -> Node:

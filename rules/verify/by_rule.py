@@ -22,9 +22,11 @@ def is_by_rule(path: Path) -> bool:
     return "rule" in names and "hazard" not in names
 
 
-def verify_rules(path: Path, happened: Sequence[Span], hazards: Mapping[str, tuple[Hazard, ...]], *, seed: int = 1) -> dict[str, Verification]:
+def verify_rules(
+    path: Path, happened: Sequence[Span], hazards: Mapping[str, tuple[Hazard, ...]], towns: Mapping[str, str] | None = None, *, seed: int = 1,
+) -> dict[str, Verification]:
     """Verification by rule id, for the rules in the file; `hazards` of every known rule. ConfigErrors with file:line for a rule nobody knows."""
-    spans = read_rule_spans(path, hazards)
+    spans = read_rule_spans(path, hazards, towns)
     return {rule: verify(spans[rule], [s for s in happened if s.hazard in hazards[rule]], seed=seed) for rule in sorted(spans)}
 
 

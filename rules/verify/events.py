@@ -16,6 +16,7 @@ from pathlib import Path
 from core.errors import ConfigError, ConfigErrors
 from core.model import Hazard, Level
 from core.times import parse_iso
+from rules.language.errors import nearest
 
 JOIN = timedelta(minutes=30)
 #: A warning this long after the event began came too late to be a hit, and is told apart from none at all (own choice).
@@ -50,18 +51,20 @@ class Outcome:
     lead_s: float | None = None
 
 
-def read_spans(path: Path) -> list[Span]:
-    """Spans of a CSV file with the columns town, hazard, level, start, end (times with zone) and, where it is known, chance (0..1).
+def read_spans(path: Path, towns: Mapping[str, str] | None = None) -> list[Span]:
+    """Spans of a CSV file with the columns town, hazard, level, start, end (times with zone) and, where it is known, chance (0..1); hazard and level
+    by key or Chinese name.
 
-    ConfigErrors with file:line for all that is wrong.
+    `towns`: the town's key by every name it has; another town is then an error, for its events could meet no warning. ConfigErrors with file:line
+    for all that is wrong.
     """
-    return [_span(row, Hazard(row["hazard"])) for row in _rows(path, COLUMNS, lambda row: [Hazard(row["hazard"])])]
+    return [_span(row, Hazard.of(row["hazard"])) for row in _rows(path, COLUMNS, lambda row: [Hazard.of(row["hazard"])], towns)]
 
 
-def read_rule_spans(path: Path, hazards: Mapping[str, tuple[Hazard, ...]]) -> dict[str, list[Span]]:
+def read_rule_spans(path: Path, hazards: Mapping[str, tuple[Hazard, ...]], towns: Mapping[str, str] | None = None) -> dict[str, list[Span]]:
     """The same for the columns town, rule, level, start, end: by rule id, each span once for every hazard of its rule."""
     found: dict[str, list[Span]] = {}
-    for row in _rows(path, RULE_COLUMNS, lambda row: _known(row["rule"], hazards)):
+    for row in _rows(path, RULE_COLUMNS, lambda row: _known(row["rule"], hazards), towns):
         found.setdefault(row["rule"], []).extend(_span(row, hazard) for hazard in hazards[row["rule"]])
     return found
 
@@ -72,8 +75,19 @@ def _known(rule: str, hazards: Mapping[str, tuple[Hazard, ...]]) -> Sequence[Haz
     return hazards[rule]
 
 
-def _rows(path: Path, columns: Sequence[str], concerns: Callable[[dict[str, str]], Sequence[Hazard]]) -> list[dict[str, str]]:
-    """Rows, stripped, each tried once with the hazards that it concerns; ConfigErrors for all that cannot be read."""
+def towns_in(path: Path) -> set[str]:
+    """The words in the column town; nothing of a file that cannot be read, which `read_spans` refuses."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return {(row.get("town") or "").strip() for row in csv.DictReader(lines)}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return set()
+
+
+def _rows(
+    path: Path, columns: Sequence[str], concerns: Callable[[dict[str, str]], Sequence[Hazard]], towns: Mapping[str, str] | None,
+) -> list[dict[str, str]]:
+    """Rows, stripped, towns by their keys, each tried once with the hazards that it concerns; ConfigErrors for all that cannot be read."""
     errors: list[ConfigError] = []
     found: list[dict[str, str]] = []
     try:
@@ -85,23 +99,37 @@ def _rows(path: Path, columns: Sequence[str], concerns: Callable[[dict[str, str]
             for raw in reader:
                 row = {name: (raw.get(name) or "").strip() for name in (*columns, "chance")}
                 try:
+                    row["town"] = _town(row["town"], towns)
                     for hazard in concerns(row):
                         _span(row, hazard)
                     found.append(row)
-                except (ValueError, KeyError) as error:
-                    errors.append(ConfigError(f"读不懂这一行：{error} / this line cannot be read", path=path, line=reader.line_num, hint=_EXAMPLE))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigErrors([ConfigError(f"文件读不到：{error} / the file cannot be read", path=path)]) from error
+                except ValueError as error:
+                    errors.append(ConfigError(f"读不懂这一行 / this line cannot be read：{error}", path=path, line=reader.line_num, hint=_EXAMPLE))
+    except UnicodeDecodeError as error:
+        raise ConfigErrors([ConfigError("不是 UTF-8 编码，读不到 / not UTF-8", path=path, hint="在 Excel 里另存为“CSV UTF-8” / save as CSV UTF-8")]) from error
+    except (OSError, csv.Error) as error:
+        told = getattr(error, "strerror", None) or error
+        raise ConfigErrors([ConfigError(f"文件读不到：{told} / the file cannot be read", path=path)]) from error
     if errors:
         raise ConfigErrors(errors)
     return found
 
 
+def _town(word: str, towns: Mapping[str, str] | None) -> str:
+    """The town's key, or the word as it is where nobody said which towns there are."""
+    if towns is None or not word:
+        return word
+    if word not in towns:
+        near = nearest(word, towns)
+        raise ValueError(f"没有镇街“{word[:40]}”" + (f"，是不是 {near}？" if near else "") + " / no such town")
+    return towns[word]
+
+
 def _span(row: dict[str, str], hazard: Hazard) -> Span:
     chance = float(row["chance"]) if row["chance"] else None
-    span = Span(town=row["town"], hazard=hazard, level=Level[row["level"].upper()], start=parse_iso(row["start"]), end=parse_iso(row["end"]), chance=chance)
-    if not span.town or span.end <= span.start or span.level is Level.NONE:
-        raise ValueError("town 为空、end 不晚于 start，或级别为 none / empty town, end not after start, or no level")
+    span = Span(town=row["town"], hazard=hazard, level=Level.of(row["level"]), start=parse_iso(row["start"]), end=parse_iso(row["end"]), chance=chance)
+    if not span.town or span.end <= span.start:
+        raise ValueError("town 为空，或 end 不晚于 start / empty town, or end not after start")
     if chance is not None and not 0 <= chance <= 1:
         raise ValueError("chance 应在 0 与 1 之间 / chance lies between 0 and 1")
     return span

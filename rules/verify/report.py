@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any
 
@@ -17,6 +17,9 @@ from rules.verify.skill import Skill, skill
 STYLE = ("body{font-family:'Noto Sans CJK SC','Microsoft YaHei',sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;color:#1f2328}"
          "table{border-collapse:collapse;margin:12px 0}td,th{border:1px solid #d0d7de;padding:4px 10px;text-align:right}"
          "td:first-child,th:first-child{text-align:left}small,th{white-space:nowrap}svg{max-width:100%;height:auto}.few{color:#9a6700}")
+
+
+NOTHING = "没有预警，也没有实况，无可检验 / neither warnings nor events, nothing to verify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,13 @@ class Verification:
                              for (h, lv), found in self.outcomes.items() for o in found]}
 
 
+def named(found: Verification, names: Mapping[str, str]) -> Verification:
+    """The same with towns as people call them, by key."""
+    warned, happened = (tuple(replace(span, town=names.get(span.town, span.town)) for span in spans) for spans in (found.warned, found.happened))
+    outcomes = {key: tuple(replace(o, town=names.get(o.town, o.town)) for o in group) for key, group in found.outcomes.items()}
+    return replace(found, warned=warned, happened=happened, outcomes=outcomes)
+
+
 def verify(warned: Sequence[Span], happened: Sequence[Span], *, seed: int = 1) -> Verification:
     """Match and score at every threshold of every hazard; byte-equal for equal input and seed."""
     outcomes: dict[tuple[Hazard, Level], tuple[Outcome, ...]] = {}
@@ -67,6 +77,8 @@ def verify(warned: Sequence[Span], happened: Sequence[Span], *, seed: int = 1) -
 
 def lines(found: Verification) -> list[str]:
     """The table for a terminal."""
+    if not found.skills:
+        return [NOTHING]
     out = [f"{'灾种 hazard':14}{'级别 level':12}{'命中':>4}{'险中':>4}{'漏报':>4}{'空报':>4}  POD [95 %]           FAR [95 %]           CSI    偏差   提前量(时)"]
     for (hazard, level), s in found.skills.items():
         cells = "  ".join(f"{_number(getattr(s, name))} {_range(s.intervals[name]):14}" for name in ("pod", "far"))
@@ -79,7 +91,10 @@ def lines(found: Verification) -> list[str]:
 def html(found: Verification, title: str) -> str:
     """The whole page."""
     parts = [f"<!doctype html><html lang='zh-CN'><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
-             f"<style>{STYLE}</style><h1>{escape(title)}</h1>", _table(found)]
+             f"<style>{STYLE}</style><h1>{escape(title)}</h1>"]
+    if not found.skills:
+        return "".join([*parts, f"<p>{NOTHING}</p></html>\n"])
+    parts.append(_table(found))
     points = [(f"{h.zh}{lv.zh}", 1 - s.far, s.pod, lv) for (h, lv), s in found.skills.items() if s.far is not None and s.pod is not None]
     parts += ["<h2>命中率与成功率 performance</h2>", pictures.performance(points), *_reliability(found), *_leads(found)]
     names = [lv.zh for lv in COLOURS]

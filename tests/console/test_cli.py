@@ -107,6 +107,10 @@ def test_an_empty_audit_chain_is_intact(fengsui: Call, tmp_path: Path) -> None:
     (("explain", "--town", "天马镇", "--hazard", "flood", "--at", "2021-07-26T17:00:00+08:00"), "天马镇"),
     (("explain", "--town", "包场镇", "--hazard", "tsunami", "--at", "2021-07-26T17:00:00+08:00"), "tsunami"),
     (("explain", "--town", "包场镇", "--hazard", "flood"), "make run"),
+    (("explain", "--town", "包场镇", "--hazard", "台风"), "make run"),
+    (("explain", "--town", "包场镇", "--hazard", "台疯"), "台风 typhoon"),
+    (("explain", "--town", "包场镇", "--at", "昨天"), "看不懂的时刻“昨天”"),
+    (("explain", "--town", "包场镇", "--at", "2021-07-26 17:00"), "2021-07-26T17:00+08:00"),
     (("county", "check", "no/such/folder"), "county.yaml"),
     (("gateway", "weather"), "telemetry"),
     (("gateway", "no-such-feed"), "no-such-feed"),
@@ -123,6 +127,12 @@ def test_an_empty_audit_chain_is_intact(fengsui: Call, tmp_path: Path) -> None:
     (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "pink", "--indicator", "rain_3h"), "pink"),
     (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain_3h"), "--values"),
     (("rules", "sweep", "flood.nothing", RAIN, "--level", "red", "--indicator", "rain_3h", "--apply", "9"), "flood.nothing"),
+    (("rules", "sweep", "flood.rainstrom", RAIN, "--level", "红色", "--indicator", "rain_3h", "--apply", "9"), "flood.rainstorm？"),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain3h", "--apply", "90"), "rain_3h？"),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain_3h", "--apply", "nan"), "nan"),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain_3h", "--apply", "9"), RAIN),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain_3h", "--apply", "90", "--values", "9"), "只能写一种"),
+    (("rules", "sweep", "flood.rainstorm", RAIN, "--level", "red", "--indicator", "rain_3h", "--values", "20-60", "--happened", "x.csv"), "逐个写出"),
     (("rules", "promote", "flood.rainstorm", RAIN, "--by", "a", "--why", " "), "who"),
     (("rules", "validate", "no/such/folder"), "no packs"),
     (("rules", "test", "no/such/pack.yaml"), "no/such/pack.yaml"),
@@ -131,6 +141,24 @@ def test_a_wrong_call_is_two_and_one_clear_line(fengsui: Call, tmp_path: Path, w
     result = fengsui(*words, home=tmp_path)
     assert result.returncode == 2, result.stderr
     assert says in one_line(result) and "\n" not in one_line(result)
+
+
+@pytest.mark.parametrize(("words", "line"), [(("county", "check"), 2), (("explain", "--town", "天马镇"), None), (("summary", "--now", "昨天"), None)])
+def test_who_asked_for_json_gets_the_error_as_json_too(fengsui: Call, tmp_path: Path, words: tuple[str, ...], line: int | None) -> None:
+    county = tmp_path / "county"
+    shutil.copytree(ROOT / "county" / "haimen", county, ignore=shutil.ignore_patterns("scenarios"))
+    if line:
+        head = "rule,level,parameter,town,station,value,unit,valid_from,source,verified,note\n"
+        (county / "overrides.csv").write_text(f"{head}flood.rainstrom,red,rain_3h,悦来镇,,9,mm,,自定,,\n", encoding="utf-8")
+    result = fengsui(*words, "--json", home=tmp_path / "home", FENGSUI_COUNTY=str(county))
+    (error,) = json.loads(result.stdout)["errors"]
+    assert result.returncode == 2 and error["line"] == line and error["message"] in one_line(result)
+    assert (error["column"], error["hint"][:3]) == (1, "是不是") if line else error["message"]
+
+
+def test_asking_why_founds_no_installation(fengsui: Call, tmp_path: Path) -> None:
+    result = fengsui("explain", "--town", "包场镇", home=tmp_path / "mistyped")
+    assert "mistyped: 台账里还没有研判" in one_line(result) and not (tmp_path / "mistyped").exists()
 
 
 def test_a_machine_without_git_is_told_so(fengsui: Call, tmp_path: Path) -> None:

@@ -66,13 +66,14 @@ def test_an_afternoon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(refused.exception, LifeCycleError), "a live rule cannot be promoted"
     before = pack.read_bytes()
     kept = tests.read_text(encoding="utf-8")
-    tests.write_text(kept.replace("{at: 27 h, level: yellow, ceiling: yellow, held: none}", "{at: 27 h, level: red}"), encoding="utf-8")
+    tests.write_text(kept.replace("{at: 27 h, level: yellow, ceiling: yellow, held: yellow}", "{at: 27 h, level: red}"), encoding="utf-8")
     refused = CliRunner().invoke(app, ["rules", "promote", RULE, str(pack), "--by", "分析员", "--why", "试", *map(str, period)])
     assert isinstance(refused.exception, LifeCycleError) and "测试未过" in str(refused.exception) and pack.read_bytes() == before
-    tests.write_text(kept.replace("range, held: none}", "range}").replace("yellow, held: none}", "yellow}"), encoding="utf-8")  # the rule will hold once it is live
+    tests.write_text(kept, encoding="utf-8")
     call("rules", "promote", RULE, pack, "--by", "分析员", "--why", "汛前会商同意", *period, "--now", iso(END))
     live = {r.id: r.stage for r in load_pack(pack).rules}
     assert live[RULE] == "live" and pack.read_text(encoding="utf-8").startswith("# 本县的批注\n")
+    assert "0 未过" in call("rules", "test", pack), "the tests with which it was tried hold for the live rule as they stand"
     with world.ledger.begin() as tx:
         row = tx.exec_driver_sql("select actor, subject, payload from audit where action = 'promote_rule'").one()
     told = json.loads(row.payload)

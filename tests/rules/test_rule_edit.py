@@ -87,8 +87,9 @@ def test_a_text_that_does_not_load_replaces_nothing(tmp_path: Path) -> None:
     path.parent.mkdir()
     text = next(p for p in shipped() if p.name == path.name).read_text(encoding="utf-8")
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigErrors):
+    with pytest.raises(ConfigErrors) as told:
         edit.write(path, text.replace(">= 50 mm", ">= 50 kg", 1))
+    assert str(told.value).startswith(f"{path}:13:"), "the error names the file that people know, not a copy on trial"
     assert path.read_text(encoding="utf-8") == text and list(path.parent.iterdir()) == [path]
     edit.write(path, text.replace(">= 50 mm", ">= 40 mm", 1))
     assert ">= 40 mm" in path.read_text(encoding="utf-8") and list(path.parent.iterdir()) == [path]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import ConfigErrors
 from rules.language import Columns, Interval, Place, RuleError, Symbol, compile_condition, evaluate, number
 from rules.language.nodes import Arithmetic, Compare, Logic, Name, Not, Number, names
 from rules.language.parser import parse
@@ -153,3 +154,21 @@ def test_an_absent_optional_indicator_supports_nothing_either_way() -> None:
     assert truth("not gust >= 5 m/s", where) == [False, None]
     assert truth("gust >= 5 m/s or rain_1h >= 50 mm", where) == [True, True]
     assert truth("rain_1h >= 50 mm and not gust >= 5 m/s", where) == [False, None]
+
+
+@pytest.mark.parametrize(("text", "column", "hint"), [
+    ("rain_1h ＞ 5 mm", 19, "半角 / write a plain >"), ("（rain_1h > 5 mm）", 11, "半角 / write a plain ("), ("share >= 5 ％", 22, "半角 / write a plain %"),
+    ("rain_1h >= 5 毫米", 24, "mm"), ("gust >= 8 级", 21, "Bft"), ("rain_1h >= 5 mm 并且 sea_front", 27, "and"), ("rain_1h >= 5 mm 或者 sea_front", 28, "or"),
+    ("“rain_1h >= 5 mm”", 11, "引号"), ("rain_1h >= 5 mm AND sea_front", 27, "and"), ("rain_1h >= 1,000 mm", 23, "不用逗号"), ("rain_1h >= 5 mm#注", 26, "空一格"),
+    ("1小时雨量 >= 5 mm", 12, "rain_1h"), ("小时雨 > 1 mm", 11, ""), ("rain_1h >= 99999999999999 mm", 22, "12 位"),
+])
+def test_what_is_typed_on_a_chinese_keyboard_is_answered_with_what_to_type(text: str, column: int, hint: str) -> None:
+    with pytest.raises(RuleError) as told:
+        compile_condition(text, SYMBOLS | {"rain_1h": Symbol("mm", title="1小时雨量")}, Place("cn/x.yaml", 7, 11))
+    assert (told.value.line, told.value.column) == (7, column) and hint in told.value.hint, told.value
+
+
+def test_every_unknown_word_of_a_condition_is_told() -> None:
+    with pytest.raises(ConfigErrors) as told:
+        condition("rain1 > 5 mm and (gsut > 3 m/s or not sea_frnt)")
+    assert [(error.column, error.hint.split("？")[0]) for error in told.value.errors] == [(11, "是不是 rain_1h"), (29, "是不是 gust"), (49, "是不是 sea_front")]

@@ -55,7 +55,22 @@ def test_a_good_pack_reads(tmp_path: Path) -> None:
     ("near: 800 km", "rain_1h: 8 mm", "7:", ()),
     ("    hold:", "    stage: alive\n    hold:", "15:", ("alive", "live")),
     ("    hold:", "    optional: [rain_2h]\n    hold:", "15:", ("rain_2h",)),
-    ("title: 雨", "title: 雨\ntitle: 雪", "", ("YAML",)),
+    ("title: 雨", "title: 雨\ntitle: 雪", "3:1", ("YAML", "同一个键写了两次", "删去一个")),
+    ("valid_from: 2007-06-12", "valid_from: 2007-06-12\nvalid_to: 2006-01-01", "5:11", ("永远不生效",)),
+    ("title: 暴雨", "title:", "10:", ("title", "空")),
+    ("rain_12h >= 50 mm", "30", "13:13", ("blue", "30")),
+    ("blue: rain_12h >= 50 mm", "blue:", "13:", ("blue", "空")),
+    ("rain_12h >= 50 mm", "50 mm >= 30 mm", "13:13", ("没有指标",)),
+    ("near: 800 km", "near: 800 公里", "7:20", ("公里",)),
+    ("blue: rain_12h", "blue：rain_12h", "13:11", ("半角",)),
+    ("title: 雨", 'title: "雨', "2:8", ("引号没有闭合",)),
+    ("    hazard: flood", "\thazard: flood", "11:1", ("Tab",)),
+    ("    hazard: flood", "    hazard: 洪涝", "11:13", ("flood",)),
+    ("hazard: flood", "hazard: haz", "11:13", ("haz",)),
+    ("{for: 10 min, keep_for: 2 h}", "{for: 2 hours, keep_for: 2 hours}", "15:36", ("keep_for",)),
+    ("    hold:", "    optional: [rain_6h, rain_2h]\n    hold:", "15:25", ("rain_2h",)),
+    ("    hold:", "    optional: [rain_6h，rain_12h]\n    hold:", "15:16", ("，", "半角")),
+    ("rain_12h >= 50 mm", "rain_12h > 50 mm and rain12 > 3 mm or rain6 > 9 mm", "13:51", ("rain6",)),
     ("title: 雨", "title: &a 雨", "2:", ("锚点",)),
     ("title: 雨", "title: !!python/object:os.system 雨", "2:", ()),
 ])
@@ -97,6 +112,9 @@ def test_unknown_packs_and_twice_used_ids(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(GOOD, encoding="utf-8")
     with pytest.raises(ConfigErrors, match=r"flood\.x"):
+        packs.load_packs([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    (tmp_path / "b.yaml").write_text(GOOD.replace("flood.x", "flood.y"), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match=r"b\.yaml.*x\.rain.*a\.yaml"):
         packs.load_packs([tmp_path / "a.yaml", tmp_path / "b.yaml"])
 
 

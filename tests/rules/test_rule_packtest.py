@@ -76,11 +76,27 @@ def test_a_reason_is_that_of_the_live_assessment_at_its_time(tmp_path: Path) -> 
     ("    expect:", "    town: {riverfront: true}\n    expect:", 7, ("riverfront", "river_front")),
     ("    expect:", "    signals: [{event: 暴雨, level: pink, from: 0 h}]\n    expect:", 7, ("pink",)),
     ("    expect:", "    tracks: [{at: 0 h, lat: 30}]\n    expect:", 7, ("lon",)), ("at: 23 h", "at: 99999 d", 8, ("步",)),
+    ("  - name: 一\n    rule", "  - rule", 3, ("没有名字",)), ("interval: 1 h", "interval: 0 h", 1, ("零",)),
+    ("    expect:", "    stations: {M2: {path: b}}\n    expect:", 7, ("M2", "M1")), ("    kind: firing", "    kind: firing\n    interval: 0 min", 6, ("零",)),
     ("    expect:", "    silent: [radar]\n    expect:", 7, ("radar", "signals")), ("ceiling: blue", "reason: 5", 8, ("一段文字",)),
 ])
 def test_a_beside_is_read_strictly(tmp_path: Path, old: str, new: str, line: int, words: tuple[str, ...]) -> None:
     found = refused(tmp_path, old, new)
     assert any(f"x.test.yaml:{line}:" in text and all(w in text for w in words) for text in found), found
+
+
+def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
+    case = CASE.replace("EXPECT", "ceiling: blue")
+    assert any(f"x.test.yaml:{3 + case.count(chr(10))}:11: 用例“一”已有一个" in text for text in refused(tmp_path, case, case + case))
+
+
+def test_a_series_may_be_one_number(tmp_path: Path) -> None:
+    assert "应为 expected blue，得 got none" in ran(tmp_path, "ceiling: blue", CASE.replace('"0x11 4.5x11"', "5")).message
+
+
+@pytest.mark.parametrize(("kind", "says"), [("quiet", "处处应为 none"), ("missing", "要有 _")])
+def test_a_case_of_another_kind_is_told_what_its_kind_needs(tmp_path: Path, kind: str, says: str) -> None:
+    assert says in ran(tmp_path, "ceiling: blue", CASE.replace("kind: firing", f"kind: {kind}")).message
 
 
 def test_all_errors_of_a_beside_come_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 from small_pack import GOOD
+from typer.testing import CliRunner
 
+from console.cli import app
 from core import yamlfile
 from core.errors import ConfigError
 from rules import schema
-from rules.packs import shipped
+from rules.packs import FOLDER, shipped
 from rules.packtest import run_pack
 from rules.validate import files_of, validate
 
@@ -25,7 +28,7 @@ TWO = """\
 
 
 def pack(folder: Path, blue: str, yellow: str) -> Path:
-    lines = GOOD.splitlines()
+    lines = GOOD.replace("parameters: {near: 800 km}\n", "note: 没有参数\n").splitlines()
     body = "\n".join(lines[:-3]) + "\n" + TWO.format(blue=blue, yellow=yellow)
     path = folder / "x.yaml"
     path.write_text(body, encoding="utf-8")
@@ -64,6 +67,42 @@ def test_a_gap_between_colours_is_named(tmp_path: Path) -> None:
     path = pack(tmp_path, "rain_12h >= 50 mm", "rain_6h >= 50 mm")
     path.write_text(path.read_text(encoding="utf-8").replace("      yellow:", "      orange:"), encoding="utf-8")
     assert "缺一级" in str(validate([path]).remarks[0])
+
+
+def test_a_number_that_no_condition_uses_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(GOOD.replace("{near: 800 km}", "{near: 800 km, nera: 900 km}"), encoding="utf-8")
+    (remark,) = validate([path]).remarks
+    assert "参数 nera 没有用到" in str(remark) and ":7:28:" in str(remark)
+
+
+@pytest.mark.parametrize(("name", "says"), [("x.yml", "改名为 x.yaml"), ("former.test.yaml", "旁边没有规则包 former.yaml")])
+def test_a_file_that_nobody_reads_is_no_success(tmp_path: Path, name: str, says: str) -> None:
+    """A pack saved under another ending, or tests whose pack was renamed: both would pass over in silence."""
+    (tmp_path / "good.yaml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    for words in (("validate",), ("test",)):
+        shown = CliRunner().invoke(app, ["rules", *words, str(tmp_path)])
+        assert shown.exit_code == 1 and name in shown.output, shown.output
+    assert says in CliRunner().invoke(app, ["rules", "validate", str(tmp_path)]).output
+
+
+def test_tests_given_in_place_of_their_pack_are_told_so(tmp_path: Path) -> None:
+    (tmp_path / "x.test.yaml").write_text("tests: []\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"是不是 .*x\.yaml"):
+        files_of(tmp_path / "x.test.yaml")
+
+
+def test_one_broken_pack_hides_no_other(tmp_path: Path) -> None:
+    for name in ("ponding", "rainstorm"):
+        for end in (".yaml", ".test.yaml"):
+            shutil.copy(FOLDER / "cn" / f"{name}{end}", tmp_path)
+    (tmp_path / "ponding.test.yaml").write_text("interval: 1 h\ntests:\n  - name: 一\n    rule: flood.pondign\n", encoding="utf-8")
+    shown = CliRunner().invoke(app, ["rules", "test", str(tmp_path), "--json"])
+    rows = json.loads(shown.stdout)
+    assert shown.exit_code == 1 and {row["passed"] for row in rows if row["pack"] == "cn.cma.order16.rainstorm"} == {True}
+    assert any("flood.pondign" in row["message"] and row["line"] == 4 for row in rows if not row["passed"])
+    assert "cn.cma.order16.rainstorm：" in shown.stderr, "what is done is told while the rest is tried"
 
 
 def test_all_errors_of_all_files_come_at_once(tmp_path: Path) -> None:

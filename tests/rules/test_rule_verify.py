@@ -126,3 +126,49 @@ def test_the_command_prints_writes_and_speaks_json(tmp_path: Path) -> None:
     assert shown.exit_code == 0 and "洪涝" in shown.output and "事件太少" in shown.output and (tmp_path / "r.html").is_file()
     told = json.loads(runner.invoke(app, ["verify", str(warned), str(happened), "--json"]).output)
     assert told["skill"][0]["hits"] == 1 and told["outcomes"][0]["kind"] == "hit"
+
+
+TOWNS = {"baochang": "baochang", "包场镇": "baochang", "yuelai": "yuelai", "悦来镇": "yuelai"}
+ROW = "{town},{hazard},{level},2021-07-26T10:00+08:00,2021-07-26T12:00+08:00\n"
+
+
+def test_events_are_written_as_people_call_things(tmp_path: Path) -> None:
+    path = tmp_path / "happened.csv"
+    path.write_text("\ufefftown,hazard,level,start,end\r\n" + ROW.format(town="包场镇", hazard="洪涝", level="橙色"), encoding="utf-8")
+    (one,) = read_spans(path, TOWNS)
+    assert (one.town, one.hazard, one.level) == ("baochang", Hazard.FLOOD, Level.ORANGE)
+    assert read_spans(path)[0].town == "包场镇", "where nobody said which towns there are, a town is what the file says"
+
+
+@pytest.mark.parametrize(("town", "hazard", "level", "says"), [
+    ("悦来", "flood", "blue", "没有镇街“悦来”，是不是 悦来镇？"), ("yuelai", "洪水", "blue", "没有灾种“洪水”"), ("yuelai", "flood", "none", "没有级别“none”"),
+])
+def test_a_word_that_nothing_could_match_is_told_by_line(tmp_path: Path, town: str, hazard: str, level: str, says: str) -> None:
+    path = tmp_path / "happened.csv"
+    path.write_text("town,hazard,level,start,end\n" + ROW.format(town=town, hazard=hazard, level=level), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match=f":2: .*{says}"):
+        read_spans(path, TOWNS)
+
+
+def test_the_command_knows_the_towns_of_the_county(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A town misspelt in one file would make every event of it a miss and every warning a false alarm."""
+    monkeypatch.setenv("FENGSUI_COUNTY", str(Path(__file__).parents[2] / "county" / "haimen"))
+    warned, happened, page = tmp_path / "warned.csv", tmp_path / "happened.csv", tmp_path / "pages" / "r.html"
+    warned.write_text("town,hazard,level,start,end\n" + ROW.format(town="baochang", hazard="flood", level="blue"), encoding="utf-8")
+    happened.write_text("town,hazard,level,start,end\n" + ROW.format(town="包场镇", hazard="洪涝", level="蓝色"), encoding="utf-8")
+    words = ["verify", str(warned), str(happened)]
+    assert json.loads(CliRunner().invoke(app, [*words, "--json"]).output)["skill"][0]["hits"] == 1
+    assert CliRunner().invoke(app, [*words, "--html", str(page)]).exit_code == 0
+    assert ">包场镇<" in page.read_text(encoding="utf-8") and "baochang" not in page.read_text(encoding="utf-8")
+    happened.write_text(happened.read_text(encoding="utf-8").replace("包场镇", "包厂镇"), encoding="utf-8")
+    assert "包场镇" in str(CliRunner().invoke(app, words).exception)
+    for path in (warned, happened):
+        path.write_text("town,hazard,level,start,end\n", encoding="utf-8")
+    assert "无可检验" in CliRunner().invoke(app, [*words, "--html", str(page)]).output and "无可检验" in page.read_text(encoding="utf-8")
+
+
+def test_a_file_from_a_spreadsheet_in_gbk_is_told_how_to_save(tmp_path: Path) -> None:
+    path = tmp_path / "happened.csv"
+    path.write_bytes(("town,hazard,level,start,end\n" + ROW.format(town="包场镇", hazard="洪涝", level="橙色")).encode("gbk"))
+    with pytest.raises(ConfigErrors, match="CSV UTF-8"):
+        read_spans(path)
