@@ -30,7 +30,7 @@ from core.pii import Vault
 from core.settings import Settings, secret
 from core.signing import canonical
 from core.times import SHANGHAI
-from notifiers.register import number
+from notifiers.register.synthetic import number
 
 #: The feed, its station and what it measures: one property a rule of packs/beat.yaml.
 FEED, STATION, PROPERTIES = "canary", "CANARY", ("tide_residual", "wave_height")
