@@ -17,7 +17,7 @@ from core.county.cover import TITLES
 from core.errors import AuthorityError, LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState, Level
-from core.times import iso, parse_iso, people
+from core.times import SHANGHAI, iso, parse_iso, people
 
 #: What the buttons mean: (role, decision).
 ANSWERS = {"送审": ("author", "approve"), "退回": ("author", "refuse"), "签发": ("approver", "approve"), "驳回": ("approver", "refuse")}
@@ -212,12 +212,15 @@ def _sign(ctx: Context, ref: str, now: datetime, answer: dict[str, Any]) -> Aler
 
 def tell_silence(now: datetime, ctx: Context) -> list[str]:
     """Tell the duty desk, once each, what is silent: feeds without fresh readings, drafts past their deadline, and the assessment itself where it
-    has stopped. What was told now or before."""
+    has stopped; and once a day why the register is not ready. What was told now or before."""
     from connectors import health
+    from notifiers import readiness
 
     told, a = [], t.assessment.c
     with_feeds = health(now=now, county=ctx.county, ledger=ctx.ledger)
     overdue = [w for w in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger) if w.overdue]
+    with ctx.ledger.read() as tx:
+        reasons = readiness(tx, ctx.county, now).reasons
     with ctx.ledger.begin() as tx:
         assessed = tx.execute(select(func.max(a.at)).where(a.at <= iso(now))).scalar()
         if assessed is None or (now - parse_iso(assessed)).total_seconds() > STALE_S:
@@ -231,4 +234,8 @@ def tell_silence(now: datetime, ctx: Context) -> list[str]:
         for waiting in overdue:
             told.append(str(waiting.ref))
             ctx.ledger.duty(tx, now, "overdue", f"{waiting.ref} 逾时未签发 / past its deadline", ref=f"{waiting.ref}/overdue")
+        if reasons:
+            told.append("register")
+            day = now.astimezone(SHANGHAI).date()
+            ctx.ledger.duty(tx, now, "register", f"登记册未就绪，不妨碍发布：{'；'.join(reasons)}", ref=f"register/{day}")
     return told

@@ -48,6 +48,7 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "duty": duty(tx),
             "audience": audience(tx, ctx),
             "canary": canary(now, ctx.county, ctx.settings),
+            "register": register(tx, ctx, now),
         } | newest(tx, ctx, now)
 
 
@@ -59,10 +60,18 @@ def newest(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:
     return {"reading_at": at, "reading_age_s": (now - parse_iso(at)).total_seconds() if at else None}
 
 
+def register(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:
+    """How ready the register is; counts only."""
+    from console.registering import status_facts
+    from notifiers import readiness
+
+    return status_facts(readiness(tx, ctx.county, now), ctx.county)
+
+
 def audience(tx: Connection, ctx: Context) -> list[dict[str, Any]]:
     """One row a colour: whom the policy addresses and how many people of the register that is, by group, each person once in `count`."""
     r = t.resident.c
-    query = select(r.groups, func.count().label("n")).where(r.opted_out.is_(False)).group_by(r.groups)
+    query = select(r.groups, func.count().label("n")).where(r.opted_out.is_(False), r.erase_at.is_(None)).group_by(r.groups)
     people = [(set(json.loads(row.groups)), int(row.n)) for row in tx.execute(query)]
     everybody = sum(n for _, n in people)
     rows = []

@@ -96,7 +96,10 @@ def _alerts(out: Console, data: dict[str, Any]) -> None:
 
 
 def _audience(out: Console, data: dict[str, Any]) -> None:
-    """Why a colour reaches so many or so few: the groups that the policy addresses, counted in the register."""
+    """How ready the register is. Why a colour reaches so many or so few: the groups that the policy addresses, counted in the register."""
+    register = data["register"]
+    out.print(f"[b]登记册 / register[/] {register['people']} 人，可达 reachable {register['reachable']}（{register['reachable_share']:.1%}）"
+              + "".join(f"；[b]未就绪[/] {reason}" for reason in register["reasons"]), highlight=False)
     if any(row["count"] for row in data["audience"]):
         out.print("[b]各级受众（按政策，占登记册）/ audience by colour, of the register[/]；一人可在几组，合计只算一次 / a person in several groups counts once")
     for row in data["audience"] if any(row["count"] for row in data["audience"]) else ():

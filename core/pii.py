@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import logging
 import re
+import unicodedata
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -25,6 +26,12 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 MASK = "[number]"
+#: What people write between the digits of a number, and before it so that a spreadsheet takes it for text.
+_BETWEEN = re.compile(r"[\s\-()\u2010-\u2015]")
+#: A mobile number of the mainland: 1, then 3 to 9, eleven digits; with or without the country in front.
+_MOBILE = re.compile(r"(?:\+86|0086|86)?(1[3-9][0-9]{9})")
+_ABROAD = re.compile(r"(?:\+|00)(?!86)([1-9][0-9]{7,14})")
+_ROUNDED = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+")
 
 
 class Number:
@@ -45,6 +52,22 @@ class Number:
     __str__ = __repr__
 
 
+def e164(text: str) -> Number:
+    """The number that people mean by `text`, with its country (+86 where none is written); ValueError, which never shows a digit, for what takes no SMS."""
+    plain = _BETWEEN.sub("", unicodedata.normalize("NFKC", text).strip().removeprefix("'"))
+    if found := _MOBILE.fullmatch(plain):
+        return Number(f"+86{found[1]}")
+    if found := _ABROAD.fullmatch(plain):
+        return Number(f"+{found[1]}")
+    if not plain:
+        raise ValueError("没有号码 / no number")
+    if _ROUNDED.fullmatch(plain):
+        raise ValueError("表格软件把号码改成了科学计数法，位数已丢失：把该列设为文本再导出 / rounded by a spreadsheet: make the column text and export again")
+    if re.fullmatch(r"(?:\+86|0086|86)?0?[2-9][0-9]{8,10}|[2-9][0-9]{6,7}", plain):
+        raise ValueError("像是座机，收不到短信 / a landline takes no SMS")
+    raise ValueError("不是一个手机号（11 位，或 + 与国家代码）/ not one mobile number (11 digits, or + and country code)")
+
+
 class Vault:
     """Seals, opens and indexes numbers under one 32-byte secret."""
 
@@ -61,7 +84,7 @@ class Vault:
         try:
             return Number(self._siv.decrypt(bytes(sealed), [owner.encode()]).decode())
         except (InvalidTag, ValueError):
-            raise StoreError(f"号码打不开（密钥不符或被改动）/ the sealed number of {owner} does not open") from None
+            raise StoreError("号码打不开（密钥不符或被改动）/ a sealed number does not open") from None
 
     def index(self, number: str) -> str:
         """Keyed index for look-ups: equal numbers, equal index; worthless without the key."""

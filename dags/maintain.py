@@ -1,4 +1,4 @@
-"""Housekeeping: end what has run out, merge yesterday's small files, check the audit chain. 维护。
+"""Housekeeping: end what has run out, erase personal data that nobody needs, merge yesterday's small files, check the audit chain. 维护。
 
 **红了怎么办**：审计链断开意味着台账被人改过：停止发布，保留现场，报告负责人。其余失败可次日重试。
 """
@@ -9,10 +9,10 @@ from airflow.sdk import CronTriggerTimetable, dag, task
 from fengsui_dags import COUNTY, START, defaults, run_now
 
 
-@dag(dag_id="maintain", dag_display_name="维护 · 过期、压缩、审计", doc_md=__doc__, tags=["烽燧", "维护"], start_date=START, catchup=False,
+@dag(dag_id="maintain", dag_display_name="维护 · 过期、擦除、压缩、审计", doc_md=__doc__, tags=["烽燧", "维护"], start_date=START, catchup=False,
      schedule=CronTriggerTimetable("20 3 * * *", timezone="Asia/Shanghai") if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
 def maintain_dag() -> None:
-    """expire, compact, verify: independent of each other."""
+    """expire, then erase; compact; verify: independent of each other."""
 
     @task(task_display_name="结束过期预警")
     def expire(dag_run=None) -> int:
@@ -21,6 +21,16 @@ def maintain_dag() -> None:
         from core.alerts import expire as end
 
         return len(end(now=run_now(dag_run), ledger=Context.load().ledger))
+
+    @task(task_display_name="擦除个人信息")
+    def erase(dag_run=None) -> int:
+        """Erase what the county's policy keeps no longer; how many residents and recipients."""
+        import notifiers
+        from console.context import Context
+
+        ctx = Context.load()
+        done = notifiers.erase(now=run_now(dag_run), county=ctx.county, ledger=ctx.ledger)
+        return done.residents + done.recipients
 
     @task(task_display_name="压缩数据湖")
     def compact(dag_run=None) -> int:
@@ -41,7 +51,8 @@ def maintain_dag() -> None:
             raise StoreError(f"审计链在第 {report.broken_at} 条断开 / the audit chain is broken")
         return report.rows
 
-    expire(), compact(), verify()
+    expire() >> erase()
+    compact(), verify()
 
 
 maintain_dag()

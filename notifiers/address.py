@@ -19,7 +19,7 @@ from notifiers.snapshot import AudienceReport, snapshot, told
 
 def address(*, now: datetime, ref: alerts.VersionRef | str, county: County, ledger: Ledger, settings: Settings | None = None) -> AudienceReport:
     """Plan the deliveries of a draft and record the snapshot; a repeat changes nothing. `now` aware. LifeCycleError for an unknown version."""
-    residents = ensure_register(county, ledger, settings or Settings.load())
+    residents = ensure_register(county, ledger, settings or Settings.load(), now=now)
     with ledger.begin() as tx:
         version = alerts.find(tx, ref)
         known = json.loads(version["audience"] or "{}")

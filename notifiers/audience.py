@@ -2,7 +2,8 @@
 
 A town at a level: the groups of that level, and whoever holds another level there. A town where it ends: whoever holds a level or may
 come to. So nobody is lost when a version replaces one that was still being sent. Those who hold exactly this already are in the list
-too, and are passed over at the instant of sending (history.pass_over): by then a row that was on its way has arrived or has failed.
+too, and are passed over at the instant of sending (outbox.passing): by then a row that was on its way has arrived or has failed.
+A number that several residents share gets one row a town (household.once).
 An area that is empty or unknown reaches nobody and rings the duty desk. The rows are the outbox itself (state planned); their hash is
 in the snapshot that officers sign, and dispatch compares both.
 """
@@ -18,6 +19,7 @@ from core.county import County
 from core.ledger import tables as t
 from core.model import Level, MsgType
 from notifiers.history import RESERVE, Holding, Key, holdings
+from notifiers.household import once
 
 Row = dict[str, Any]
 
@@ -36,7 +38,7 @@ def plan(tx: Connection, version: Any, county: County) -> tuple[list[Row], set[K
         people = _level_audience(tx, county, body, town, Level(level)) if level else []
         people += [_person(key, h) for key, h in held.items() if key[2] == town and h.needs(level)]
         people += _level_audience(tx, county, body, town, Level(level), reserve=True) if level else []
-        for person in people:  # one row a recipient: whoever moved is told where the level is higher
+        for person in once(people, {key[:2] for key in held if key[2] == town}):  # one row a recipient: whoever moved is told where the level is higher
             rows.setdefault((person["channel"], person["recipient"]), base | person | {"town": town, "priority": max(old, level)})
     renew = "renew" in body["why"]
     keys = {(row["channel"], row["recipient"], row["town"]): levels[row["town"]] for row in rows.values()}
@@ -46,7 +48,7 @@ def plan(tx: Connection, version: Any, county: County) -> tuple[list[Row], set[K
 
 
 def _person(key: Key, holding: Holding) -> Row:
-    return {"channel": key[0], "recipient": key[1], "groups": holding.groups, "code": ""}
+    return {"channel": key[0], "recipient": key[1], "groups": holding.groups, "number": holding.number, "code": ""}
 
 
 def _level_audience(tx: Connection, county: County, body: dict[str, Any], town: str, level: Level, *, reserve: bool = False) -> list[Row]:
@@ -55,8 +57,9 @@ def _level_audience(tx: Connection, county: County, body: dict[str, Any], town: 
     spare = set(body.get("reserve_by_level", {}).get(str(int(level)), ()))
     channels = spare if reserve else set(body["channels"]) & set(county.policy.channels[level])
     r = t.resident.c
-    residents = tx.execute(select(r.resident_id, r.groups).where(r.town == town, r.opted_out.is_(False)).order_by(r.resident_id))
-    rows = [{"channel": "sms", "recipient": i, "groups": g} for i, g in residents if groups & set(json.loads(g))] if "sms" in channels else []
+    here = (r.town == town) & r.opted_out.is_(False) & r.erase_at.is_(None)
+    residents = tx.execute(select(r.resident_id, r.groups, r.phone_index).where(here).order_by(r.resident_id))
+    rows = [{"channel": "sms", "recipient": i, "groups": g, "number": n} for i, g, n in residents if groups & set(json.loads(g))] if "sms" in channels else []
     speakers = [s.speaker for s in county.loudspeakers if s.town == town] if "broadcast" in channels else []
-    rows += [{"channel": "broadcast", "recipient": s, "groups": "[]"} for s in speakers]
+    rows += [{"channel": "broadcast", "recipient": s, "groups": "[]", "number": None} for s in speakers]
     return [row | {"code": RESERVE if reserve else ""} for row in rows]

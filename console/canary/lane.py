@@ -30,7 +30,7 @@ from core.pii import Vault
 from core.settings import Settings, secret
 from core.signing import canonical
 from core.times import SHANGHAI
-from notifiers.register import number
+from notifiers.register.synthetic import number
 
 #: The feed, its station and what it measures: one property a rule of packs/beat.yaml.
 FEED, STATION, PROPERTIES = "canary", "CANARY", ("tide_residual", "wave_height")
@@ -70,7 +70,7 @@ def _register(lane: Context, plan: Canary) -> None:
     """The test phones and nobody else."""
     vault = Vault(lane.settings.sealing_key())
     rows = [{"resident_id": phone, "town": TOWN, "groups": canonical([TOWN]), "phone": vault.seal(given, phone), "phone_index": vault.index(given),
-             "opted_out": False, "synthetic": True} for phone, given in numbers(plan, lane.settings).items()]
+             "opted_out": False, "synthetic": lane.settings.mode != "live"} for phone, given in numbers(plan, lane.settings).items()]
     with lane.ledger.begin() as tx:
         tx.execute(delete(t.resident))
         if rows:

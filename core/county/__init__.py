@@ -9,6 +9,7 @@ from core.county.loader import load_county
 from core.county.overrides import Override
 from core.county.people import Reporter
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
+from core.county.register import RegisterPolicy
 from core.county.types import Column, Feed, Group, Loudspeaker, Station, Table, Town
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Override",
     "Policy",
     "QuietHours",
+    "RegisterPolicy",
     "Reporter",
     "Station",
     "Table",

@@ -10,6 +10,7 @@ from core.county.canary import read_canary
 from core.county.needs import read_needs
 from core.county.policy import ApprovalRule, Officer, Policy, QuietHours
 from core.county.problems import Problems
+from core.county.register import read_register
 from core.county.tree import Node
 from core.county.types import Group
 from core.model import Level
@@ -48,7 +49,7 @@ def read_policy(problems: Problems, groups: Collection[Group], speakers: Collect
     `speakers`: the village loudspeakers; `crons`: of the enabled feeds.
     """
     top = Node.read(problems, "policy.yaml").fields(
-        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"), ("canary", "needs"))
+        ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"), ("canary", "needs", "register"))
     officers = [_officer(name, node) for name, node in top["officers"].items()]
     roles = tuple(dict.fromkeys(o.role for o in officers if o.role))
     order = _asking_order(top["asking_order"], officers, roles)
@@ -57,7 +58,7 @@ def read_policy(problems: Problems, groups: Collection[Group], speakers: Collect
         officers=tuple(sorted(officers, key=lambda o: order.get(o.officer, 0))), approvals={}, validity_s={}, channels={}, audience={},
         renew_before_s=top["renew_before_s"].whole(0, DAY, " 秒"), min_update_s=top["min_update_s"].whole(0, DAY, " 秒"),
         keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"]),
-        canary=read_canary(top["canary"], speakers, crons), needs=read_needs(top["needs"], CHANNELS),
+        canary=read_canary(top["canary"], speakers, crons), needs=read_needs(top["needs"], CHANNELS), register=read_register(top["register"]),
     )
     colours = top["levels"].fields([level.en for level in COLOURS])
     for level in COLOURS:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from core.county.canary import Canary
 from core.county.needs import Needs
+from core.county.register import RegisterPolicy
 from core.model import Level, Status
 from core.times import SHANGHAI
 
@@ -81,6 +82,7 @@ class Policy:
     canary: Canary | None = None
     reserve: dict[Level, tuple[str, ...]] = field(default_factory=dict)
     needs: dict[str, Needs] = field(default_factory=dict)
+    register: RegisterPolicy | None = None
 
     def asked(self, roles: Collection[str]) -> tuple[Officer, ...]:
         """The officers of these roles in the order in which they are asked: `officers` stands in asking order, deputies after their chief."""

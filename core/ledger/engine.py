@@ -1,7 +1,7 @@
 """Engine, transactions and migrations of the ledger: SQLite by default, PostgreSQL by URL.
 
 SQLite: WAL with synchronous FULL, so that what was committed survives a crash and readers never wait; a writer takes the write lock
-at BEGIN (IMMEDIATE), so two writers queue for up to 30 s instead of one dying half way. Statement parameters never appear in errors
+at BEGIN (IMMEDIATE), so two writers queue for up to 30 s instead of one dying half way; what is deleted is overwritten. Statement parameters never appear in errors
 or logs, because some of them are sealed numbers.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from core.errors import StoreError
 
 BUSY_TIMEOUT_S = 30.0
 #: The newest revision under migrations/versions (a test holds it to that); a ledger at it is opened without importing alembic.
-HEAD = "0003"
+HEAD = "0004"
 #: One number for the PostgreSQL advisory lock under which tables are made and changed ("FS" and 1).
 _MIGRATION_LOCK = 0x4653_0001
 _READING = {"fengsui_reading": True}
@@ -85,6 +85,23 @@ def alone(engine: Engine, name: str, wait_s: float) -> Iterator[bool]:
         yield True
 
 
+def scour(engine: Engine, *tables: sa.Table) -> None:
+    """Let no trace of what was erased from `tables` stay in the files: SQLite writes back and empties its write-ahead log (what readers hold open stays
+    until the next time), PostgreSQL writes the tables anew, which everybody waits for; StoreError (retryable) when it does not get them within 10 s.
+    PostgreSQL's write-ahead log and all backups are the operator's to end."""
+    if engine.dialect.name != "postgresql":
+        with closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()  # closed and not given back: the timeout is for this alone
+            connection.exec_driver_sql("set lock_timeout = '10s'")
+            connection.exec_driver_sql(f"VACUUM FULL {', '.join(table.name for table in tables)}")
+    except OperationalError as error:
+        raise told("台账的表正被使用 / the ledger's tables are in use", error) from error
+
+
 def told(what: str, error: Exception) -> StoreError:
     """A StoreError that says what the driver said, without statement or parameters."""
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
@@ -100,6 +117,7 @@ def _tune_sqlite(engine: Engine) -> None:
         dbapi.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
         _to_wal(dbapi)
         dbapi.execute("PRAGMA synchronous=FULL")
+        dbapi.execute("PRAGMA secure_delete=ON")
         dbapi.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")

@@ -15,7 +15,7 @@ from core.ledger import audit as chain
 from core.ledger import tables as t
 from core.ledger.codec import finite, packed, score_from_json, score_to_json, unpacked
 from core.ledger.counters import next_value
-from core.ledger.engine import alone, connect, reading, writing
+from core.ledger.engine import alone, connect, reading, scour, writing
 from core.model import RiskScore
 from core.signing import canonical, digest
 from core.times import iso, parse_iso
@@ -84,6 +84,10 @@ class Ledger:
     def alone(self, name: str, wait_s: float) -> AbstractContextManager[bool]:
         """Whether this process alone, among those of all machines on a PostgreSQL ledger, holds `name` now; waits for it up to `wait_s` seconds."""
         return alone(self.engine, name, wait_s)
+
+    def scour(self) -> None:
+        """Let nothing that was erased of residents and deliveries stay readable in the database's files; outside of any transaction, and while nothing is sent."""
+        scour(self.engine, t.resident, t.delivery)
 
     def audit(self, tx: Connection, at: datetime, actor: str, action: str, subject: str, payload: dict[str, Any]) -> None:
         """Add one row to the hash chain."""

@@ -116,7 +116,8 @@ approval = Table(
     Column("note", Text, nullable=False, default=""),
 )
 
-#: The outbox: one row a recipient; the unique key is what makes twice impossible.
+#: The outbox: one row a recipient; the unique key is what makes twice impossible. `number` is the keyed index of the telephone number that it went to,
+#: written with the claim: a family shares one, and a resident may get another one.
 delivery = Table(
     "delivery", metadata,
     Column("delivery_id", Integer, primary_key=True, autoincrement=True),
@@ -128,7 +129,7 @@ delivery = Table(
     _time("claimed_at", nullable=True), _time("handed_at", nullable=True), _time("finished_at", nullable=True),
     _time("not_before", nullable=True),
     Column("provider_id", String(64), nullable=False, default=""), Column("code", String(32), nullable=False, default=""),
-    Column("possible_duplicate", Boolean, nullable=False, default=False),
+    Column("possible_duplicate", Boolean, nullable=False, default=False), Column("number", String(64), nullable=True),
     UniqueConstraint("alert_id", "version", "channel", "recipient", name="uq_delivery_once"),
     Index("ix_delivery_work", "state", "channel", "priority"),
     Index("ix_delivery_provider", "provider_id"),
@@ -149,14 +150,24 @@ sequence = Table(
     Column("name", String(64), primary_key=True), Column("value", Integer, nullable=False),
 )
 
-#: Residents and duty staff; the number is sealed, the index is keyed (HMAC), neither is ever logged.
+#: Residents and duty staff; the number is sealed, the index is keyed (HMAC), neither is ever logged. A family may share a number. `renewed` is the day
+#: (ISO, Beijing) on which the row was last known to be right, `phone_at` when this number came in, `erase_at` from when a row is no longer part of the
+#: list and may be erased.
 resident = Table(
     "resident", metadata,
     Column("resident_id", String(64), primary_key=True),
     Column("town", String(16), nullable=False), Column("groups", Text, nullable=False),
-    Column("phone", LargeBinary, nullable=False), Column("phone_index", String(64), nullable=False, unique=True),
+    Column("phone", LargeBinary, nullable=False), Column("phone_index", String(64), nullable=False),
+    Column("language", String(16), nullable=False, default="", server_default=""),
     Column("opted_out", Boolean, nullable=False, default=False), Column("synthetic", Boolean, nullable=False),
-    Index("ix_resident_town", "town"),
+    Column("renewed", String(10), nullable=True), _time("phone_at", nullable=True), _time("erase_at", nullable=True),
+    Index("ix_resident_town", "town"), Index("ix_resident_phone", "phone_index"),
+)
+
+#: Who asked not to be told any more, by the keyed index of a number or of a resident's id: it outlives the row, so that no later list undoes it.
+opt_out = Table(
+    "opt_out", metadata,
+    Column("who", String(64), primary_key=True), _time("at"),
 )
 
 #: What the duty desk must see, in order.

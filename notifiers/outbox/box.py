@@ -57,7 +57,7 @@ class Outbox:
             r.in_order(tx, {row["delivery_id"] for row in found})
             found = needed(tx, versions, self._said, found, iso(now))
             mark = update(t.delivery).where(d.delivery_id.in_([row["delivery_id"] for row in found]), d.state == D.PENDING)
-            won = mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1).returning(d.delivery_id, d.attempt)
+            won = mark.values(state=D.SENDING, claimed_at=iso(now), attempt=d.attempt + 1, number=r.its_number()).returning(d.delivery_id, d.attempt)
             attempts: dict[int, int] = dict(tx.execute(won).tuples().all())
         return [r.item(row, iso(now), attempts[row["delivery_id"]]) for row in found if row["delivery_id"] in attempts]
 

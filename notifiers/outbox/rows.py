@@ -36,9 +36,14 @@ def due(until: datetime) -> ColumnElement[bool]:
 
 
 def with_resident() -> Any:
-    """Rows with the sealed number and the opt-out of their resident."""
-    return select(t.delivery, t.resident.c.phone, t.resident.c.opted_out).select_from(
+    """Rows with the sealed number, its index and the opt-out of their resident."""
+    return select(t.delivery, t.resident.c.phone, t.resident.c.phone_index, t.resident.c.opted_out).select_from(
         t.delivery.outerjoin(t.resident, t.resident.c.resident_id == d.recipient))
+
+
+def its_number() -> Any:
+    """The index of the number that the resident of a row has now."""
+    return select(t.resident.c.phone_index).where(t.resident.c.resident_id == d.recipient).scalar_subquery()
 
 
 def item(row: Any, claimed_at: str, attempt: int) -> Item:

@@ -27,6 +27,8 @@ AT_HANDOVER = {
 OUR_CODES, OUR_STATUSES, OUR_FAULT = {20003, 20005, 20404, 21212, 21603, 21606}, {401, 403, 404}, Rule(D.PENDING, 30.0, alarm=True)
 #: Afterwards, by callback or poll: 30001 queue overflow, 30003 handset unreachable, 30008 unknown. The tries and waits are ours, unverified.
 AGAIN = {"30001": Again(0, 60.0), "30003": Again(3, 180.0), "30008": Again(3, 60.0)}
+#: The number itself takes no message and never will: 21211 not a number, 21614 not a mobile, 30005 unknown subscriber, 30006 a landline (30005 unverified).
+DEAD = ("21211", "21614", "30005", "30006")
 #: The carrier filters the text: more of the same helps nobody.
 FILTERED = "30007"
 #: Statuses of a message that did not arrive.

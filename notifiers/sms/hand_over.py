@@ -32,7 +32,7 @@ class HandOver:
         try:
             text, number = self._letters.text(item), self._letters.number(item)
         except (DeliveryError, StoreError) as error:
-            self._ring(version, f"{item.recipient} {error}", f"{version.name}.{item.recipient}")
+            self._ring(version, f"投递 {item.delivery_id} {error}", f"{version.name}.{item.delivery_id}")
             return Outcome(delivery_id=item.delivery_id, state=D.REFUSED, code=getattr(error, "code", "") or "unsealed")
         outcome = await self._channel.send(item, number, text, self._letters.sender(item), valid)
         if outcome.alarm:

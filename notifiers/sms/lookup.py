@@ -44,7 +44,7 @@ class LookUp:
             if self._job.ticker.elapsed() - since < GIVE_UP_GRACES * self._job.settings.unknown_grace_s:
                 return Outcome(delivery_id=item.delivery_id, state=D.SENDING, code=getattr(error, "code", ""))
             urgent = self._job.any_version(item.ref).level >= Level.ORANGE and self._job.serves(item.ref, item.town) and not item.repeated
-            self._job.alarm("unknown", f"{item.recipient} 结果不明 / outcome unknown", f"sms.{item.delivery_id}")
+            self._job.alarm("unknown", f"投递 {item.delivery_id} 结果不明 / outcome unknown", f"sms.{item.delivery_id}")
             return self._close(item, D.PENDING if urgent else D.UNKNOWN, "unknown", twice=urgent)
         if sid:
             self._open.pop(item.delivery_id)

@@ -219,7 +219,8 @@ def test_in_a_live_installation_it_goes_to_its_ends_and_with_anybody_else_among_
     def intruded(*given: object) -> object:
         made = opened(*given)  # type: ignore[arg-type]
         with made.ledger.begin() as tx, flock.place.ledger.read() as real:
-            tx.execute(insert(t.resident), [dict(row) | {"town": "canary", "groups": '["canary"]'} for row in real.execute(select(t.resident).limit(1)).mappings()])
+            somebody = real.execute(select(t.resident).limit(1)).mappings().one()
+            tx.execute(insert(t.resident), dict(somebody) | {"town": "canary", "groups": '["canary"]', "synthetic": False})
         return made
 
     monkeypatch.setattr(walk, "open_lane", intruded)

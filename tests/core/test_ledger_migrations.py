@@ -66,3 +66,29 @@ def test_evidence_of_the_first_release_is_packed_and_unpacked_without_a_change(t
     ledger.close()
     moved(url, "0001", "downgrade")
     assert bodies(url) == before
+
+
+def test_residents_and_deliveries_of_an_older_release_are_there_and_a_family_may_share_a_number(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    moved(url, "0003", "upgrade")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("insert into resident (resident_id, town, groups, phone, phone_index, opted_out, synthetic)"
+                                   " values ('r1', 'haimen', '[]', x'00ff', 'n1', 1, 0)"))
+        connection.execute(sa.text("insert into delivery (alert_id, version, channel, recipient, town, groups, state, attempt, priority, provider_id, code,"
+                                   " possible_duplicate) values ('A', 1, 'sms', 'r1', 'haimen', '[]', 'delivered', 1, 3, 'SM1', '', 0)"))
+    engine.dispose()
+    ledger, r = Ledger.open(url), t.resident.c
+    with ledger.begin() as tx:
+        (old,) = tx.execute(sa.select(t.resident)).mappings().all()
+        assert dict(old) == {"resident_id": "r1", "town": "haimen", "groups": "[]", "phone": b"\x00\xff", "phone_index": "n1", "language": "", "opted_out": True,
+                             "synthetic": False, "renewed": None, "phone_at": None, "erase_at": None}
+        assert tx.execute(sa.select(t.delivery.c.recipient, t.delivery.c.number)).all() == [("r1", None)]
+        tx.execute(sa.insert(t.resident).values(**{**old, "resident_id": "r2"}))
+        tx.execute(sa.delete(t.resident).where(r.resident_id == "r2"))
+    ledger.close()
+    moved(url, "0003", "downgrade")
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select * from resident")).all() == [("r1", "haimen", "[]", b"\x00\xff", "n1", 1, 0)]
+    engine.dispose()

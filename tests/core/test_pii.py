@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import StoreError
-from core.pii import MASK, Number, Redact, Vault, mask
+from core.pii import MASK, Number, Redact, Vault, e164, mask
 
 VAULT = Vault(b"k" * 32)
 MOBILE = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
@@ -63,3 +63,36 @@ def test_domestic_numbers_are_masked_beside_chinese(text: str) -> None:
 def test_times_and_ids_are_left_alone() -> None:
     for text in ("2021-07-25T13:08:00+00:00", "320614FSX-flood-20210725130800.v1", "20210725130800", "320614415000", "33.1 mm", "12379"):
         assert mask(text) == text
+
+
+PREFIX = st.sampled_from(["", "86", "+86", "0086", "+86 ", " +86-", "'", "'+86", "８６"])
+
+
+@given(MOBILE, PREFIX, st.lists(st.tuples(st.integers(1, 10), st.sampled_from([" ", "-", "－", "\u00a0", "(", ")"])), max_size=3), st.booleans())
+def test_a_mobile_number_is_one_however_it_is_written(number: str, prefix: str, marks: list[tuple[int, str]], wide: bool) -> None:
+    text = number.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"}) if wide else number
+    for at, mark in marks:
+        text = text[:at] + mark + text[at:]
+    assert e164(f" {prefix}{text} ").reveal() == f"+86{number}"
+
+
+@given(st.text(max_size=20) | st.from_regex(r"[0-9+eE., ()-]{0,18}", fullmatch=True))
+def test_anything_else_is_refused_without_a_digit_of_it(text: str) -> None:
+    try:
+        found = e164(text).reveal()
+    except ValueError as error:
+        digits = "".join(c for c in text if c.isdigit())
+        assert len(digits) < 4 or digits not in str(error)
+    else:
+        assert found[0] == "+" and found[1:].isascii() and found[1:].isdigit() and 9 <= len(found) <= 16 and e164(found).reveal() == found
+        assert not found.startswith("+86") or len(found) == 14
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("0513-82212345", "座机"), ("021 5555 6666", "座机"), ("82212345", "座机"), ("1.39123E+10", "科学计数法"), ("1.39E10", "科学计数法"), ("", "没有号码"),
+    ("13912345678/13812345678", "不是"), ("1391234567", "不是"), ("139123456789", "不是"), ("12912345678", "不是"), ("+8610000000001", "不是"),
+    ("=13912345678", "不是"), ("13912345678.0", "不是"), ("139１2345678一", "不是"),
+])
+def test_what_takes_no_sms_is_refused_with_the_reason(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        e164(text)

@@ -18,7 +18,9 @@ import notify_world as nw
 from core.ledger import tables as t
 from core.signing import canonical
 from notifiers.audience import plan
-from notifiers.history import levels_said, pass_over
+from notifiers.history import levels_said
+from notifiers.outbox.passing import pass_over
+from notifiers.outbox.rows import with_resident
 
 TOWNS = ("haimen", "baochang", "linjiang", "haiyong")
 GROUPS = {1: ["duty", "boats"], 2: ["duty", "boats", "lowland"], 3: ["residents"], 4: ["residents"]}
@@ -89,7 +91,7 @@ def test_audience_is_the_oracles(versions: list[tuple[dict[str, int], bool, bool
             if rows:
                 tx.execute(insert(t.delivery), [r | {"code": ""} for r in rows])
             d, heard = t.delivery.c, set[Key]()
-            stored = tx.execute(select(t.delivery).where(d.version == number)).mappings().all()
+            stored = tx.execute(with_resident().where(d.version == number)).mappings().all()
             said = levels_said(tx, "A", number)
             over = {i for channel in ("sms", "broadcast") for i in pass_over(tx, body, said, [r for r in stored if r["channel"] == channel])}
             heard = {(r["channel"], r["recipient"], r["town"]) for r in stored if r["delivery_id"] not in over}

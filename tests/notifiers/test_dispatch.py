@@ -135,7 +135,10 @@ def test_a_number_that_does_not_open_costs_the_others_nothing(tmp_path: Path, ga
         tx.execute(update(t.resident).where(t.resident.c.resident_id == who).values(phone=sealed))
     assert place.dispatch().sent == len(place.recipients(ref)) - 1 and place.states()["refused"] == 1
     with place.ledger.read() as tx:
-        assert any(who in text for text in tx.execute(select(t.duty_log.c.text)).scalars())
+        row = tx.execute(select(t.delivery.c.delivery_id).where(t.delivery.c.recipient == who)).scalar()
+        told = list(tx.execute(select(t.duty_log.c.text)).scalars())
+    assert any(f"投递 {row} " in text for text in told), "the desk is told which message"
+    assert not any(who in text for text in told), "and not who: the duty log is never erased"
 
 
 def test_a_spoilt_version_costs_the_others_nothing(tmp_path: Path, gateway: nw.Gateway) -> None:

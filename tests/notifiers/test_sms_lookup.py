@@ -125,6 +125,7 @@ def test_whose_number_cannot_be_opened_is_refused_and_rung_for_alone(tmp_path: P
         tx.execute(update(t.resident).where(r.resident_id == opted).values(opted_out=True))
     assert place.dispatch().sent == len(wanted) - 2
     with place.ledger.read() as tx:
-        rows = {row.recipient: (row.state, row.code) for row in tx.execute(select(d).where(d.recipient.in_([spoiled, opted]), d.channel == "sms"))}
+        found = tx.execute(select(t.delivery).where(d.recipient.in_([spoiled, opted]), d.channel == "sms")).all()
+    rows, ids = {row.recipient: (row.state, row.code) for row in found}, {row.recipient: row.delivery_id for row in found}
     assert rows == {spoiled: ("refused", "unsealed"), opted: ("cancelled", "opted_out")}
-    assert len([text for text in duty(place, "sms") if spoiled in text]) == 1
+    assert len([text for text in duty(place, "sms") if f"投递 {ids[spoiled]} " in text]) == 1 and not any(spoiled in text for text in duty(place, "sms"))

@@ -7,8 +7,9 @@ mobile number has 3-9 in its second place, and no local number behind Beijing's 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from core.county import County, Group, Town
 from core.ledger import Ledger
@@ -16,6 +17,7 @@ from core.ledger import tables as t
 from core.pii import Vault
 from core.settings import Settings
 from core.signing import canonical
+from core.times import iso
 
 SIZE = 20_000
 OPT_OUT_SHARE = 0.004
@@ -46,14 +48,24 @@ def groups_of(resident: str, town: Town, groups: tuple[Group, ...]) -> list[str]
             if (g.exposure == "all" or getattr(town, g.exposure)) and chance("group", g.group, resident) < g.share]
 
 
-def ensure_register(county: County, ledger: Ledger, settings: Settings, size: int = SIZE) -> int:
+def retire(tx: Connection, now: datetime) -> int:
+    """Take the synthetic residents out of the list; what they were told stays until it is erased. How many."""
+    r = t.resident.c
+    return int(tx.execute(update(t.resident).where(r.synthetic.is_(True), r.erase_at.is_(None)).values(erase_at=iso(now))).rowcount)
+
+
+def ensure_register(county: County, ledger: Ledger, settings: Settings, size: int = SIZE, now: datetime | None = None) -> int:
     """Make the register once, if there is no resident at all; returns how many residents there are. ConfigError without a sealing key.
 
-    A live installation gets none: numbers that nobody has would be shown to officers as people who were warned.
+    A live installation gets none, and those that a demonstration left are taken out at `now`: numbers that nobody has would be shown to officers as people
+    who were warned.
     """
     with ledger.begin() as tx:
-        there = tx.execute(select(func.count()).select_from(t.resident)).scalar_one()
-        if there or settings.mode == "live":
+        if settings.mode == "live":
+            if now is not None:
+                retire(tx, now)
+            return int(tx.execute(select(func.count()).select_from(t.resident).where(t.resident.c.erase_at.is_(None))).scalar_one())
+        if there := tx.execute(select(func.count()).select_from(t.resident)).scalar_one():
             return int(there)
         vault, rows = Vault(settings.sealing_key()), list[dict[str, object]]()
         share = heads(county.towns, size)

@@ -1,0 +1,94 @@
+"""The step of retention: personal data that nobody needs any more goes, and the proof stays.
+
+Erased are residents who left the list, and, of alerts that are over, who each message went to: once the policy's days have passed, or at once where that
+resident is no longer in the register. A delivery keeps its row, town, groups, times and outcome, so that every count stays; in place of the resident stands
+`~` and the row's own number. Before that the recipients are held against the hash that officers signed, and the audit chain keeps what was found. Nothing is
+done while a warning is in force: a hand-over cannot wait. Never touched: an alert that is open or has not run out, a message that waits or whose outcome nobody
+knows. So nothing that decides who is told (history, look-ups, signatures) reads an erased row, and nobody is told twice because of one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, delete, func, literal, select, update
+
+from core.county import County
+from core.ledger import Ledger
+from core.ledger import tables as t
+from core.model import DeliveryState as D
+from core.times import iso
+from notifiers.snapshot import audience_hash
+from notifiers.versions import in_force
+
+#: Stands before the row's number in place of a resident; no id of a resident begins so.
+ERASED = "~"
+#: Where the ledger keeps that something was erased whose traces are still in the files.
+TRACES = ("erase", "traces")
+WAITING = (D.PLANNED, D.PENDING, D.SENDING)
+d, r, v, a = t.delivery.c, t.resident.c, t.alert_version.c, t.alert.c
+_PERSONAL: ColumnElement[bool] = (d.channel == "sms") & d.recipient.not_like(f"{ERASED}%") & d.state.not_in((*WAITING, D.UNKNOWN))
+_GONE: ColumnElement[bool] = d.recipient.not_in(select(r.resident_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReport:
+    """How many residents, and how many recipients of how many alerts, were erased; `postponed`: a warning is in force, so nothing was looked at."""
+
+    residents: int = 0
+    recipients: int = 0
+    alerts: int = 0
+    postponed: bool = False
+
+
+def erase(*, now: datetime, county: County, ledger: Ledger) -> ErasureReport:
+    """Erase what is due at `now` (aware), an alert a transaction; a repeat finds nothing. Without a policy only who left is erased."""
+    policy, work, recipients = county.policy.register, dict[str, ColumnElement[bool]](), 0
+    steps = [(now, _PERSONAL & _GONE)] + ([(now - timedelta(days=policy.deliveries_days), _PERSONAL)] if policy is not None else [])
+    with ledger.begin() as tx:
+        if in_force(tx, now):
+            return ErasureReport(postponed=True)
+        if residents := _departed(tx, now):
+            ledger.audit(tx, now, "notifiers", "register.erase", "register", {"residents": residents})
+            ledger.save_watermark(tx, *TRACES, "left")
+        for ended, due in steps:
+            work |= dict.fromkeys(tx.execute(select(d.alert_id).where(due, d.alert_id.in_(_over(ended))).distinct()).scalars(), due)
+    for alert_id, due in sorted(work.items()):
+        with ledger.begin() as tx:
+            recipients += _recipients(ledger, tx, now, alert_id, due)
+            ledger.save_watermark(tx, *TRACES, "left")
+    if ledger.watermark(*TRACES) == "left":  # also by a process that died before it came so far
+        ledger.scour()
+        with ledger.begin() as tx:
+            ledger.save_watermark(tx, *TRACES, "")
+    return ErasureReport(residents=residents, recipients=recipients, alerts=len(work))
+
+
+def _over(at: datetime) -> Select[tuple[str]]:
+    """Alerts whose thread is closed and whose every version had run out at `at`."""
+    ends = select(v.alert_id, func.max(v.expires).label("end")).group_by(v.alert_id).subquery()
+    return select(a.alert_id).join(ends, ends.c.alert_id == a.alert_id).where(a.closed_at.is_not(None), ends.c.end <= iso(at))
+
+
+def _departed(tx: Connection, now: datetime) -> int:
+    """Delete who may be erased and is not waiting for anything: neither a message nor the end of an alert that is still open."""
+    opened = select(d.recipient).where(d.channel == "sms", d.alert_id.in_(select(a.alert_id).where(a.closed_at.is_(None))))
+    waiting = select(d.recipient).where(d.state.in_(WAITING), d.channel == "sms")
+    return int(tx.execute(delete(t.resident).where(r.erase_at <= iso(now), r.resident_id.not_in(opened), r.resident_id.not_in(waiting))).rowcount)
+
+
+def _recipients(ledger: Ledger, tx: Connection, now: datetime, alert_id: str, due: ColumnElement[bool]) -> int:
+    """Erase who the messages of one alert went to, and keep in the audit chain how many they were and whether they were still those that officers signed."""
+    mine, proof = due & (d.alert_id == alert_id), dict[str, Any]()
+    for version, n in tx.execute(select(d.version, func.count()).where(mine).group_by(d.version)).tuples().all():
+        rows = tx.execute(select(d.channel, d.recipient, d.town).where(d.alert_id == alert_id, d.version == version)).tuples().all()
+        signed = json.loads(tx.execute(select(v.audience).where(v.alert_id == alert_id, v.version == version)).scalar() or "{}").get("hash", "")
+        partly = any(recipient.startswith(ERASED) for _, recipient, _ in rows)
+        proof[str(version)] = {"erased": n, "of": len(rows), "audience": signed,
+                               "recipients": "partly_erased" if partly else "held" if audience_hash(tuple(row) for row in rows) == signed else "differ"}
+    tx.execute(update(t.delivery).where(mine).values(recipient=literal(ERASED) + cast(d.delivery_id, String), provider_id="", number=None))
+    ledger.audit(tx, now, "notifiers", "register.erase", alert_id, proof)
+    return sum(int(part["erased"]) for part in proof.values())
