@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.exceptions import TaskAwaitingInput
 from fengsui_dags import version_of
 
 SILENT = "无人应答"
-SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签）")}
+SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签；正式时贴 fengsui alerts sign 打印的一行）"),
+        "area": Param("", type=["string", "null"], title="区划代码（只有全区预警须填）")}
+#: How often a question that waits looks into the ledger: officers may decide at a terminal meanwhile.
+LOOK = timedelta(minutes=1)
 
 
 class Question(HITLOperator, BranchMixIn):
@@ -31,18 +35,29 @@ class Question(HITLOperator, BranchMixIn):
         asked = ask(version_of(context["dag_run"]), self.role, self.turn)
         if asked is None:
             return self._onward(context)
-        self.subject, self.body, self.response_timeout = asked.subject, asked.body, timedelta(seconds=asked.wait_s)
+        self.subject, self.body = asked.subject, asked.body
         self.assigned_users = [{"id": name, "name": title} for name, title in asked.people]
-        return super().execute(context)
+        self._wait(context, datetime.now(UTC) + timedelta(seconds=asked.wait_s))
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Take the answer into the ledger, which judges whether it counts, and go on."""
-        from console.decide import take
+    def execute_complete(self, context: Any, event: dict[str, Any], until: str = "") -> Any:
+        """Take the answer into the ledger, which judges whether it counts, and go on; wait on where nothing was said and the turn is not over."""
+        from console.decide import take, waits
 
-        answer = super().execute_complete(context, event)
-        take(version_of(context["dag_run"]), self.role, self.turn, answer)
+        answer, version = super().execute_complete(context, event), version_of(context["dag_run"])
+        end = datetime.fromisoformat(until)
+        if not take(version, self.role, self.turn, answer) and datetime.now(UTC) < end and waits(version, self.role):
+            self._wait(context, end)
         self._onward(context)
         return answer
+
+    def _wait(self, context: Any, end: datetime) -> None:
+        """Park the question until it is answered, for one LOOK at most; `end` goes with it."""
+        self.response_timeout = min(LOOK, max(end - datetime.now(UTC), timedelta(seconds=1)))
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as parked:
+            parked.kwargs = {"until": end.isoformat()}
+            raise
 
     def _onward(self, context: Any) -> None:
         from console.decide import onward

@@ -64,8 +64,10 @@ class World:
             alerts.record_audience(tx, ref, {"hash": mark * 32, "count": 3})
 
     def sign(self, ref: VersionRef, officer: str, role: str, decision: str = "approve") -> AlertState:
+        with self.ledger.read() as tx:
+            area = alerts.whole_area(alerts.find(tx, ref), self.county)
         return officers.sign_as(officer, role, ref, now=self.now, county=self.county, ledger=self.ledger, keyring=self.keyring,
-                                settings=self.settings, decision=decision)
+                                settings=self.settings, decision=decision, area=area)
 
     def approve(self, ref: VersionRef) -> None:
         self.address(ref)
