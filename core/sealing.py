@@ -6,7 +6,6 @@ What is sealed here the house itself cannot use: whoever copies the file still h
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 
@@ -15,7 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.errors import AuthorityError
 
-N, R, P = 2**16, 8, 1
+#: log2 of scrypt's N, which stands before what is sealed, so that a later one may be harder; more than MOST would only exhaust this machine.
+COST, MOST, R, P = 16, 20, 8, 1
 SALT, NONCE = 16, 12
 #: Letters of a passphrase (own choice): four words that a person remembers at night are longer.
 LEAST = 12
@@ -26,18 +26,19 @@ def seal(secret: str, passphrase: str, owner: str) -> str:
     if len(passphrase) < LEAST:
         raise AuthorityError(f"口令至少 {LEAST} 个字符 / the passphrase needs {LEAST} characters")
     salt, nonce = os.urandom(SALT), os.urandom(NONCE)
-    return base64.b64encode(salt + nonce + AESGCM(_key(passphrase, salt)).encrypt(nonce, secret.encode(), owner.encode())).decode()
+    closed = AESGCM(_key(passphrase, salt, COST)).encrypt(nonce, secret.encode(), owner.encode())
+    return base64.b64encode(bytes([COST]) + salt + nonce + closed).decode()
 
 
 def unseal(sealed: str, passphrase: str, owner: str) -> str:
     """The secret again; AuthorityError for another passphrase, another owner, or a byte that was changed."""
     try:
         raw = base64.b64decode(sealed, validate=True)
-        salt, nonce, rest = raw[:SALT], raw[SALT : SALT + NONCE], raw[SALT + NONCE :]
-        return AESGCM(_key(passphrase, salt)).decrypt(nonce, rest, owner.encode()).decode()
-    except (InvalidTag, ValueError, binascii.Error):
+        cost, salt, nonce, closed = raw[0], raw[1 : 1 + SALT], raw[1 + SALT : 1 + SALT + NONCE], raw[1 + SALT + NONCE :]
+        return AESGCM(_key(passphrase, salt, min(cost, MOST))).decrypt(nonce, closed, owner.encode()).decode()
+    except (InvalidTag, ValueError, IndexError):
         raise AuthorityError(f"{owner}: 口令不对，或密钥文件被改动 / wrong passphrase, or the key file was changed") from None
 
 
-def _key(passphrase: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(passphrase.encode("utf-8", "surrogatepass"), salt=salt, n=N, r=R, p=P, maxmem=256 * N * R, dklen=32)
+def _key(passphrase: str, salt: bytes, cost: int) -> bytes:
+    return hashlib.scrypt(passphrase.encode("utf-8", "surrogatepass"), salt=salt, n=2**cost, r=R, p=P, maxmem=2 ** (cost + 8) * R, dklen=32)
