@@ -21,6 +21,7 @@ from core.alerts.states import in_force, threads, versions
 from core.errors import AuthorityError, LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState, Level
+from core.times import iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ def overview(ctx: Context, now: datetime) -> dict[str, Any]:
     waiting = [str(found.ref) for found in alerts.waiting(now=now, county=ctx.county, ledger=ctx.ledger)]
     pending = [str(ref) for ref in alerts.pending(ledger=ctx.ledger)]
     with ctx.ledger.read() as tx:
-        current = [row for thread in threads(tx) if (row := in_force(versions(tx, thread["alert_id"]))) is not None]
+        current = [row for thread in threads(tx) if (row := in_force(versions(tx, thread["alert_id"]))) is not None and row["expires"] > iso(now)]
     return {"waiting": [facts(ctx, ref, now) for ref in waiting], "approved": [ref for ref in pending if ref not in waiting],
             "in_force": [facts(ctx, alerts.VersionRef.of(row)) for row in current]}
 

@@ -63,8 +63,8 @@ def _town(ctx: Context, body: dict[str, Any], audience: dict[str, Any], town: di
 
 def _not_excluded(ctx: Context, row: Any, body: dict[str, Any]) -> list[dict[str, Any]]:
     """Towns for which the newest assessment of the draft cannot exclude more than the version says, its own towns and others."""
-    scores = ctx.ledger.scores(at=parse_iso(row["assessed_at"]))
-    return [{"town": s.town, "name": ctx.county.town(s.town).name, "level": int(body["levels"].get(s.town, 0)), "ceiling": int(s.ceiling)} for s in scores
+    scores, names = ctx.ledger.scores(at=parse_iso(row["assessed_at"])), {town.key: town.name for town in ctx.county.towns}
+    return [{"town": s.town, "name": names.get(s.town, s.town), "level": int(body["levels"].get(s.town, 0)), "ceiling": int(s.ceiling)} for s in scores
             if s.hazard == body["hazard"] and s.ceiling > body["levels"].get(s.town, 0)]
 
 
@@ -94,7 +94,7 @@ def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
 
 
 def markdown(f: dict[str, Any]) -> str:
-    """For the page: what, where, why, whom, and the words of every level."""
+    """For the page: what, where, why, whom, and the words of every level and change."""
     lines = [f"**{BANNERS[Status(f['status'])]}**", "", f"**{f['headline']}**", "", *_whole(f),
              f"有效至 {people(parse_iso(f['expires']))}，对象 {f['audience'].get('count', 0)} 个", "", "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
     lines += [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]
@@ -104,11 +104,12 @@ def markdown(f: dict[str, Any]) -> str:
 
 
 def text(f: dict[str, Any], *, every: bool) -> str:
-    """For the terminal; `every` town's words, or one town's of each level."""
+    """For the terminal; `every` town's words, or one town's of each level and change."""
     audience, who = f["audience"], "；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'])}" for s in f["signed"])
     lines = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}  {ALERT_ZH[f['state']]}", f["headline"], *_whole(f), *_time(f),
              f"有效至 {people(parse_iso(f['expires']))}；已签 {who or '无'}；哈希 {f['approval_hash'][:16]}",
-             f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；渠道 {'、'.join(f['channels'])}"]
+             f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；渠道 {'、'.join(f['channels'])}；"
+             f"短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段"]
     lines += [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
     if f["against"]:
         lines.append(f"对照生效中的 {f['against']}：" + ("；".join(f"{t['name']} {_change(t)}" for t in f["towns"] if t["was"] != t["level"]) or "级别不变"))
@@ -134,7 +135,7 @@ def _excluded(f: dict[str, Any]) -> list[str]:
 
 
 def _words(f: dict[str, Any], every: bool) -> list[str]:
-    shown = f["towns"] if every else list({town["level"]: town for town in reversed(f["towns"])}.values())
+    shown = f["towns"] if every else {(town["level"], town["was"]): town for town in reversed(f["towns"])}.values()
     out = []
     for town in sorted(shown, key=lambda town: -town["level"]):
         place = f"{Level(town['level']).zh if town['level'] else '解除'}，{town['name']}"

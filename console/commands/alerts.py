@@ -78,11 +78,12 @@ def refuse(version: Version, officer: Who, reason: Reason, now: Now = "", as_jso
 def delay(version: Version, officer: Who, reason: Reason, now: Now = "", as_json: Json = False) -> None:
     """延后：时钟重新开始，一版只一次；延后不等于退回，时限一到仍按政策 / let the decision clock start anew, once; then policy acts."""
     from console.desk import open_key, put_off, role_of
+    from core.times import people
 
     ctx, seen = _see(version, now, as_json, "draft", "review")
     role = role_of(ctx, officer, seen, "put_off")
     deadline = put_off(_moment(ctx, now), ctx, open_key(ctx, officer, _passphrase), seen, role, _said(reason))
-    emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {_clock(deadline)} / put off")
+    emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {people(deadline)} / put off")
 
 
 def cancel(
@@ -207,8 +208,3 @@ def _said(reason: str) -> str:
         raise ValueError("请写理由 / say why: --reason")
     return reason.strip()
 
-
-def _clock(at: datetime) -> str:
-    from core.times import people
-
-    return people(at)

@@ -52,7 +52,8 @@ class World:
 
     def assess(self, *, hazard: Hazard = Hazard.FLOOD, floor: int = 0, rules: tuple[Evidence, ...] | None = None, **levels: int) -> None:
         """Store one assessment at `now`; towns not named are NONE."""
-        scores = [score(town, hazard, levels.get(town, 0), self.now, floor=floor if levels.get(town) else 0, rules=rules) for town in TOWNS]
+        scores = [score(town, hazard, levels.get(town, 0), self.now, floor=floor if levels.get(town) else 0, rules=rules)
+                  for town in dict.fromkeys((*TOWNS, *levels))]
         with self.ledger.begin() as tx:
             self.ledger.save_scores(tx, self.now, scores, self.now - timedelta(minutes=3))
 
