@@ -112,7 +112,7 @@ def text(f: dict[str, Any], *, every: bool) -> str:
              f"短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段"]
     lines += [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
     if f["against"]:
-        lines.append(f"对照生效中的 {f['against']}：" + ("；".join(f"{t['name']} {_change(t)}" for t in f["towns"] if t["was"] != t["level"]) or "级别不变"))
+        lines.append(f"对照生效中的 {f['against']}：{sum(t['was'] != t['level'] for t in f['towns'])} 个镇街级别改变")
     return "\n".join([*lines, *_excluded(f), *_words(f, every)])
 
 
