@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import alerts
 from core.alerts.authority import check_standing_order
+from core.alerts.body import agreed
 from core.alerts.states import in_force, versions
 from core.errors import AuthorityError, DeliveryError
 from core.model import Level, Status
@@ -41,7 +42,7 @@ def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = Non
         **{key: body[key] for key in ("status", "hazard", "event", "headline", "why", "cause", "channels")},
         "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en, "approval_hash": alerts.approval_hash(row),
         "whole_area": alerts.whole_area(row, ctx.county), "against": against, "audience": {k: v for k, v in audience.items() if k != "hash"},
-        "corroborated": body["corroboration"]["holds"], "on_silence": _on_silence(ctx, row),
+        "corroborated": body["corroboration"]["holds"], "on_silence": _on_silence(ctx, row), "part_on_silence": _part(ctx, body),
         "towns": [_town(ctx, body, audience, town) for town in body["towns"]], "not_excluded": _not_excluded(ctx, row, body),
         "signed": [{"officer": s["officer"], "role": s["role"], "decision": s["decision"], "at": s["at"], "note": s["note"]} for s in signed],
         "clock": _clock(ctx, ref, now) if now is not None else None,
@@ -77,6 +78,13 @@ def _on_silence(ctx: Context, row: Any) -> str:
     return ""
 
 
+def _part(ctx: Context, body: dict[str, Any]) -> list[str]:
+    """Names of the raised towns on which sources agree: where the whole is held on silence, policy may issue these first."""
+    agree = {key for key, found in body["corroboration"]["towns"].items() if agreed(found)}
+    orders = ctx.county.policy.approvals[Level(body["level"])].on_silence == "issue"
+    return [town["name"] for town in body["towns"] if orders and town["key"] in agree and body["changed"].get(town["key"], [0, 0])[0] < body["levels"][town["key"]]]
+
+
 def _clock(ctx: Context, ref: alerts.VersionRef | str, now: datetime) -> dict[str, Any] | None:
     found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is None:
@@ -87,7 +95,7 @@ def _clock(ctx: Context, ref: alerts.VersionRef | str, now: datetime) -> dict[st
 
 
 def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
-    """The place in one word, Chinese and ASCII: the county's code stands for all of it, a town for itself, else the first of the highest and how many more."""
+    """The place in one word, Chinese and ASCII: the town, or the first of the highest and how many more."""
     rows = sorted(facts["towns"], key=lambda town: -max(town["level"], town["was"]))
     first, more = rows[0], len(rows) - 1
     return (f"{first['name']}等{more + 1}个镇街", f"{first['town']}+{more}") if more else (first["name"], first["town"])
@@ -125,7 +133,8 @@ def _time(f: dict[str, Any]) -> list[str]:
     if clock is None:
         return []
     asked = "、".join(f"{o['title']}（{o['officer']}）" for o in clock["asked"])
-    default = f"继续等：{f['on_silence']}" if f["on_silence"] else "按预先授权自动发布"
+    part = f"；{'、'.join(f['part_on_silence'])}来源一致，先行发布" if f["part_on_silence"] else ""
+    default = f"继续等：{f['on_silence']}{part}" if f["on_silence"] else "按预先授权自动发布"
     left = "已逾时" if clock["overdue"] else f"还剩 {int(clock['left_s']) // 60} 分 {int(clock['left_s']) % 60} 秒"
     return [f"请 {asked}，至 {_at(clock['until'])}；时限 {_at(clock['deadline'])}（{left}）；逾时{default}"]
 

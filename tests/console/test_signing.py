@@ -73,7 +73,7 @@ def test_what_an_officer_is_shown_is_all_that_will_be_said(night: Night) -> None
     for town in as_json["towns"]:
         assert town["sms"] in shown and town["broadcast"] in shown and f"{town['segments']} 段" in shown
     assert "演练 EXERCISE" in shown and "ACTUAL" not in shown and "duty-1" in shown and "还剩 5 分 0 秒" in shown
-    assert "继续等" in shown, "one rule alone: policy holds on silence, and says so"
+    assert "继续等" in shown and as_json["part_on_silence"] == [], "one rule alone: policy holds on silence, and says so"
 
 
 WRONG = [
