@@ -15,7 +15,7 @@ SILENT = "无人应答"
 SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签；正式时贴 fengsui alerts sign 打印的一行）"),
         "area": Param("", type=["string", "null"], title="区划代码（只有全区预警须填）")}
 #: How often a question that waits looks into the ledger: officers may decide at a terminal meanwhile.
-LOOK = timedelta(minutes=1)
+LOOK, LONG_AGO = timedelta(minutes=1), "1970-01-01T00:00:00+00:00"
 
 
 class Question(HITLOperator, BranchMixIn):
@@ -25,7 +25,7 @@ class Question(HITLOperator, BranchMixIn):
     inherits_from_skipmixin = True
 
     def __init__(self, *, role: str, turn: int, **kwargs: Any) -> None:
-        super().__init__(subject=str(kwargs["task_display_name"]), defaults=[SILENT], params=SIGN, response_timeout=timedelta(minutes=1), **kwargs)
+        super().__init__(subject=str(kwargs["task_display_name"]), defaults=[SILENT], params=SIGN, response_timeout=LOOK, **kwargs)
         self.role, self.turn = role, turn
 
     def execute(self, context: Any) -> Any:
@@ -35,16 +35,14 @@ class Question(HITLOperator, BranchMixIn):
         asked = ask(version_of(context["dag_run"]), self.role, self.turn)
         if asked is None:
             return self._onward(context)
-        self.subject, self.body = asked.subject, asked.body
-        self.assigned_users = [{"id": name, "name": title} for name, title in asked.people]
+        self.subject, self.body, self.assigned_users = asked.subject, asked.body, [{"id": name, "name": title} for name, title in asked.people]
         self._wait(context, datetime.now(UTC) + timedelta(seconds=asked.wait_s))
 
-    def execute_complete(self, context: Any, event: dict[str, Any], until: str = "") -> Any:
+    def execute_complete(self, context: Any, event: dict[str, Any], until: str = LONG_AGO) -> Any:
         """Take the answer into the ledger, which judges whether it counts, and go on; wait on where nothing was said and the turn is not over."""
         from console.decide import take, waits
 
-        answer, version = super().execute_complete(context, event), version_of(context["dag_run"])
-        end = datetime.fromisoformat(until)
+        answer, version, end = super().execute_complete(context, event), version_of(context["dag_run"]), datetime.fromisoformat(until)
         if not take(version, self.role, self.turn, answer) and datetime.now(UTC) < end and waits(version, self.role):
             self._wait(context, end)
         self._onward(context)

@@ -55,14 +55,14 @@ def show(version: Version, now: Now = "", as_json: Json = False) -> None:
 
 def review(version: Version, officer: Who, now: Now = "", as_json: Json = False) -> None:
     """送审：拟稿人复核后签名，交另一位签发 / sign as the author, so that another officer can approve."""
-    ctx, seen = _see(version, now, as_json, "draft")
+    ctx, seen = _see(version, now, "draft")
     state = _sign(ctx, seen, officer, "approve", "送审", now)
     emit({"ref": seen["ref"], "state": state}, as_json, f"{seen['ref']} 已送审，等另一位签发 / waits for a second officer")
 
 
 def approve(version: Version, officer: Who, now: Now = "", as_json: Json = False) -> None:
     """签发：第二位签名，随即发布、送达；已签而未发完的接着办 / approve, issue and send; what was approved before goes on."""
-    ctx, seen = _see(version, now, as_json, "review", "approved", "issued")
+    ctx, seen = _see(version, now, "review", "approved", "issued")
     if seen["state"] == "review":
         _sign(ctx, seen, officer, "approve", "签发", now)
     _out(ctx, seen, now, as_json)
@@ -70,7 +70,7 @@ def approve(version: Version, officer: Who, now: Now = "", as_json: Json = False
 
 def refuse(version: Version, officer: Who, reason: Reason, now: Now = "", as_json: Json = False) -> None:
     """退回、驳回：不发，风险不变时不再拟 / refuse a draft or what waits for approval; unchanged it is not drafted again."""
-    ctx, seen = _see(version, now, as_json, "draft", "review")
+    ctx, seen = _see(version, now, "draft", "review")
     state = _sign(ctx, seen, officer, "refuse", "退回", now, note=_said(reason))
     emit({"ref": seen["ref"], "state": state}, as_json, f"{seen['ref']} 已退回：{reason} / refused")
 
@@ -80,9 +80,10 @@ def delay(version: Version, officer: Who, reason: Reason, now: Now = "", as_json
     from console.desk import open_key, put_off, role_of
     from core.times import people
 
-    ctx, seen = _see(version, now, as_json, "draft", "review")
+    ctx, seen = _see(version, now, "draft", "review")
     role = role_of(ctx, officer, seen, "put_off")
-    deadline = put_off(_moment(ctx, now), ctx, open_key(ctx, officer, _passphrase), seen, role, _said(reason))
+    hand = open_key(ctx, officer, _passphrase)
+    deadline = put_off(_moment(ctx, now), ctx, hand, seen, role, _said(reason))
     emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {people(deadline)} / put off")
 
 
@@ -126,7 +127,9 @@ def _confirm_recall(ctx: Context, seen: dict[str, Any], author: Hand, act: str, 
         raise
 
 
-def sign(version: Version, officer: Who, now: Now = "") -> None:
+def sign(
+    version: Version, officer: Who, refuse: Annotated[bool, typer.Option("--refuse", help="签“退回、驳回” / sign a refusal")] = False, now: Now = "",
+) -> None:
     """打印一行签名，贴进 Airflow 页面的“签名”栏；不改变任何状态 / print a signature for the page's field; changes nothing."""
     import json
     from dataclasses import asdict
@@ -134,14 +137,15 @@ def sign(version: Version, officer: Who, now: Now = "") -> None:
     from console.asking import confirm
     from console.desk import open_key, role_of, signature
 
-    ctx, seen = _see(version, now, True, "draft", "review")
-    role = role_of(ctx, officer, seen, "approve")
+    ctx, seen = _see(version, now, "draft", "review")
+    decision = "refuse" if refuse else "approve"
+    role = role_of(ctx, officer, seen, decision)
     hand = open_key(ctx, officer, _passphrase)
-    area = confirm(seen, "签名")
-    typer.echo(json.dumps(asdict(signature(_moment(ctx, now), hand, seen, role, "approve", area))))
+    area = "" if refuse else confirm(seen, "签名")
+    typer.echo(json.dumps(asdict(signature(_moment(ctx, now), hand, seen, role, decision, area))))
 
 
-def _see(version: str, now: str, quiet: bool, *states: str) -> tuple[Context, dict[str, Any]]:
+def _see(version: str, now: str, *states: str) -> tuple[Context, dict[str, Any]]:
     """The version, shown; refused where it may not be decided from here."""
     from console.context import Context
     from console.desk import in_this_world

@@ -188,7 +188,12 @@ def test_a_signature_printed_at_the_terminal_holds_on_the_page(night: Night, mon
     ref = night.draft(haimen=3)
     printed = night.decide("sign", ref, "duty-1")
     assert printed.returncode == 0 and night.row(ref)["state"] == "draft"
+    no = night.decide("sign", ref, "duty-1", "--refuse", types=(WORDS["duty-1"],))
+    assert json.loads(no.stdout)["decision"] == "refuse"
     context(night, monkeypatch)
+    with pytest.raises(AuthorityError):  # a no is not a yes
+        decide.take(f"{ref}@{iso(night.place.now)}", "author", 0, {"chosen_options": ["送审"], "responded_by_user": {"id": "duty-1"},
+                                                                   "params_input": {"signature": no.stdout, "area": ""}})
     given = {"chosen_options": ["送审"], "responded_by_user": {"id": "duty-1"}, "params_input": {"signature": printed.stdout, "area": ""}}
     with pytest.raises(AuthorityError):
         decide.take(f"{ref}@{iso(night.place.now)}", "author", 0, given | {"responded_by_user": {"id": "duty-2"}})
