@@ -7,20 +7,18 @@ from typing import Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param
-from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk import Param, exceptions
 from fengsui_dags import version_of
 
 SILENT = "无人应答"
 SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签；正式时贴 fengsui alerts sign 打印的一行）"),
         "area": Param("", type=["string", "null"], title="区划代码（只有全区预警须填）")}
-#: How often a question that waits looks into the ledger: officers may decide at a terminal meanwhile.
-LOOK, LONG_AGO = timedelta(minutes=1), "1970-01-01T00:00:00+00:00"
+LOOK, LONG_AGO = timedelta(minutes=1), "1970-01-01T00:00:00+00:00"  # how often a question looks into the ledger: a terminal may have decided
 
 
 class Question(HITLOperator, BranchMixIn):
-    """One turn of one role. Whom it asks and for how long is read from the policy when it is put; an answer is signed into the ledger at
-    once, and the branch it takes is the ledger's: Airflow's own state is not an authority."""
+    """One turn of one role. Whom it asks and for how long is read from the policy when it is put; an answer is signed into the ledger at once, and
+    the branch it takes is the ledger's: Airflow's own state is not an authority. It is parked for one LOOK at most; when its turn ends goes with it."""
 
     inherits_from_skipmixin = True
 
@@ -32,8 +30,7 @@ class Question(HITLOperator, BranchMixIn):
         """Ask the role's people on duty and wait, no longer than the policy allows; go on at once where there is nobody to ask."""
         from console.decide import ask
 
-        asked = ask(version_of(context["dag_run"]), self.role, self.turn)
-        if asked is None:
+        if (asked := ask(version_of(context["dag_run"]), self.role, self.turn)) is None:
             return self._onward(context)
         self.subject, self.body, self.assigned_users = asked.subject, asked.body, [{"id": name, "name": title} for name, title in asked.people]
         self._wait(context, datetime.now(UTC) + timedelta(seconds=asked.wait_s))
@@ -49,11 +46,10 @@ class Question(HITLOperator, BranchMixIn):
         return answer
 
     def _wait(self, context: Any, end: datetime) -> None:
-        """Park the question until it is answered, for one LOOK at most; `end` goes with it."""
         self.response_timeout = min(LOOK, max(end - datetime.now(UTC), timedelta(seconds=1)))
         try:
             super().execute(context)
-        except TaskAwaitingInput as parked:
+        except exceptions.TaskAwaitingInput as parked:
             parked.kwargs = {"until": end.isoformat()}
             raise
 
