@@ -13,6 +13,7 @@ from core import alerts
 from core.alerts.authority import check_standing_order
 from core.alerts.body import agreed
 from core.alerts.states import in_force, versions
+from core.county.cover import TITLES
 from core.errors import AuthorityError, DeliveryError
 from core.model import Level, Status
 from core.times import SHANGHAI, iso, parse_iso, people
@@ -106,7 +107,7 @@ def markdown(f: dict[str, Any]) -> str:
     lines = [f"**{BANNERS[Status(f['status'])]}**", "", f"**{f['headline']}**", "", *_whole(f),
              f"有效至 {people(parse_iso(f['expires']))}，对象 {f['audience'].get('count', 0)} 个", "", "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
     lines += [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]
-    for line in [*_excluded(f), *_words(f, every=False)]:
+    for line in [*_excluded(f), *_words(f, every=False), *_reserve(f)]:
         lines += ["", line]
     return "\n".join([*lines, "", f"正文哈希 {f['body_hash'][:16]}"])
 
@@ -121,7 +122,7 @@ def text(f: dict[str, Any], *, every: bool) -> str:
     lines += [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
     if f["against"]:
         lines.append(f"对照生效中的 {f['against']}：{sum(t['was'] != t['level'] for t in f['towns'])} 个镇街级别改变")
-    return "\n".join([*lines, *_excluded(f), *_words(f, every)])
+    return "\n".join([*lines, *_reserve(f), *_excluded(f), *_words(f, every)])
 
 
 def _whole(f: dict[str, Any]) -> list[str]:
@@ -137,6 +138,11 @@ def _time(f: dict[str, Any]) -> list[str]:
     default = f"继续等：{f['on_silence']}{part}" if f["on_silence"] else "按预先授权自动发布"
     left = "已逾时" if clock["overdue"] else f"还剩 {int(clock['left_s']) // 60} 分 {int(clock['left_s']) % 60} 秒"
     return [f"请 {asked}，至 {_at(clock['until'])}；时限 {_at(clock['deadline'])}（{left}）；逾时{default}"]
+
+
+def _reserve(f: dict[str, Any]) -> list[str]:
+    told = "、".join(f"{TITLES[name]} {n} 个" for name, n in (f["audience"].get("reserve") or {}).items())
+    return [f"备用（一并签发；哪个镇街的渠道不通，就在哪里自动启动）：{told}"] if told else []
 
 
 def _excluded(f: dict[str, Any]) -> list[str]:
