@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from console.context import STALE_S, edge_now
+from console.dossier import ALERT_ZH, MSG_ZH
 from console.report import collect
 from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, local
 from core.model import Level
@@ -28,11 +29,6 @@ FILLS = ("#22303c", "#3f6fd8", "#e9c022", "#e2711d", "#d32f45")
 INKS = ("#c9d4de", "#ffffff", "#14181c", "#14181c", "#ffffff")
 #: A shape per level, for eyes and screens that do not tell colours apart.
 MARKS = ("○", "◔", "◑", "◕", "●")
-ALERT_ZH = {
-    "draft": "草稿", "review": "待签发", "approved": "已签发", "issued": "生效中", "refused": "已退回", "superseded": "已更新",
-    "cancelled": "已解除", "expired": "已到期",
-}
-MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
 WAITING, OPEN = ("draft", "review", "approved"), ("draft", "review", "approved", "issued")
 WIDTH = 640.0
 

@@ -13,7 +13,7 @@ import typer
 
 from console.commands import GROUPS
 from console.commands.options import emit
-from core.errors import ConfigError, ConfigErrors, FengsuiError, LifeCycleError
+from core.errors import AuthorityError, ConfigError, ConfigErrors, FengsuiError, LifeCycleError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,  # rich doubles the time to start
@@ -28,7 +28,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
-    except (ConfigError, LifeCycleError, ValueError) as error:  # a time or a word that cannot be read is a wrong call too
+    except (ConfigError, LifeCycleError, AuthorityError, ValueError) as error:  # a time or a word that cannot be read is a wrong call too
         _tell(error, 2)
     except FengsuiError as error:
         _tell(error, 3)

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import func, select
 
 from console.context import STALE_S, Context
+from console.dossier import facts, markdown
 from console.steps import TickReport, dispatch, issue
 from core import alerts
-from core.county.cover import TITLES
-from core.errors import AuthorityError, LifeCycleError
+from core.errors import AreaError, AuthorityError, LifeCycleError
 from core.ledger import tables as t
-from core.model import AlertState, Level
+from core.model import AlertState
 from core.times import SHANGHAI, iso, parse_iso, people
 
 #: What the buttons mean: (role, decision).
@@ -34,23 +34,7 @@ def split(partition_key: str) -> tuple[str, datetime]:
 
 def describe(partition_key: str) -> str:
     """The draft as Markdown for the officer: what, where, why, whom, and the very words that would go out."""
-    ctx = Context.load()
-    with ctx.ledger.begin() as tx:
-        row = alerts.find(tx, split(partition_key)[0])
-    body, audience = json.loads(row["body"]), json.loads(row["audience"])
-    names = {town["key"]: town["name"] for town in body["towns"]}
-    lines = [f"**{body['headline']}**", "", f"有效至 {people(parse_iso(row['expires']))}，对象 {audience.get('count', 0)} 个", "",
-             "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
-    lines += [f"| {names[key]} | {Level(level).zh} | {audience.get('by_town', {}).get(key, 0)} | {body['reasons'].get(key, '')} |"
-              for key, level in body["levels"].items()]
-    for level in sorted(set(body["levels"].values()), reverse=True):  # the words differ by level: nobody signs what he was not shown
-        town = next(key for key, n in body["levels"].items() if n == level)
-        for name, title in (("sms", "短信"), ("broadcast", "喇叭")):
-            lines += ["", f"{title}（{Level(level).zh if level else '解除'}，{names[town]}）：{body['texts'][town].get(name, '')}"]
-    if reserve := audience.get("reserve"):
-        told = "、".join(f"{TITLES[name]} {n} 个" for name, n in reserve.items())
-        lines += ["", f"备用（一并签发；哪个镇街的渠道不通，就在哪里自动启动）：{told}"]
-    return "\n".join([*lines, "", f"正文哈希 {row['body_hash'][:16]}"])
+    return markdown(facts(Context.load(), split(partition_key)[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +63,13 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
         found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is None or found.state is not WAITS_FOR[role]:
         return None
-    officers = [officer for name in found.asked if (officer := ctx.county.policy.officer(name)) is not None]
+    rule = ctx.county.policy.approvals[found.ref.level]
+    everyone = ctx.county.policy.asked(rule.author_roles if role == "author" else rule.approver_roles)
+    last = found.overdue or turn >= len(everyone)  # the clock may have been put off: whoever is asked last is asked until it runs out
+    officers = [officer for officer in everyone if last or officer.officer in found.asked]
     with ctx.ledger.begin() as tx:
         row = alerts.find(tx, ref)
-        until = parse_iso(row["expires"]) if found.overdue else found.until
+        until = parse_iso(row["expires"]) if last else found.until
         titles = "、".join(officer.title for officer in officers)
         ctx.ledger.duty(tx, now, "ask", f"{ref} 请{titles}{'签发' if role == 'approver' else '复核'}，至 {people(until)}", ref=f"{ref}/{role}/{turn}")
     late = "（已逾时，等待补签）" if found.overdue else ""
@@ -90,14 +77,15 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
                  subject=f"{'签发' if role == 'approver' else '复核送审'}{late}：{json.loads(row['body'])['headline']}", body=describe(partition_key))
 
 
-def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> None:
-    """Sign one answer into the ledger; silence is not one. AuthorityError for a signature that does not hold.
+def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bool:
+    """Sign one answer into the ledger; False when it says nothing yet: silence, or a yes to a warning of the whole county without its area code.
 
     An answer to a version that waits no more (replaced, run out, decided elsewhere) changes nothing and is written into the duty log.
+    AuthorityError for a signature that does not hold.
     """
     chosen = (answer.get("chosen_options") or [""])[0]
     if chosen not in ANSWERS:
-        return
+        return answer.get("responded_by_user") is not None
     if ANSWERS[chosen][0] != role:
         raise AuthorityError(f"{chosen}: 不是这一步的答复 / not an answer to this question")
     ref, drafted = split(partition_key)
@@ -105,9 +93,17 @@ def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> No
     now = _answered_at(ctx, ref, drafted, turn, answer)
     try:
         _sign(ctx, ref, now, answer)
-    except LifeCycleError as reason:
+    except (LifeCycleError, AreaError) as reason:
+        late = isinstance(reason, LifeCycleError)
         with ctx.ledger.begin() as tx:
-            ctx.ledger.duty(tx, now, "too_late", f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
+            ctx.ledger.duty(tx, now, "too_late" if late else "area", f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
+        return late
+    return True
+
+
+def waits(partition_key: str, role: str) -> bool:
+    """Whether a version still waits for a role: it may have been decided at a terminal, or replaced, while the page asks."""
+    return alerts.state(ref=split(partition_key)[0], ledger=Context.load().ledger) is WAITS_FOR[role]
 
 
 def onward(partition_key: str, role: str, turn: int) -> str:
@@ -130,10 +126,26 @@ def carry_out(partition_key: str) -> dict[str, Any]:
     now = _clock(ctx, parse_iso(row["decided_at"] or iso(drafted)))
     if row["state"] in WAITS_FOR.values() and now < parse_iso(row["expires"]):
         raise LifeCycleError(f"{ref}: 仍在等人，但没有问出去 / waits for people, but nobody is asked; 清除失败的一步 / clear the failed task")
+    return {"ref": ref, "state": finish(now, ctx, ref).state}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What became of a version: its state, and the dispatch that followed."""
+
+    state: str
+    dispatch: Any
+
+
+def finish(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> Finished:
+    """Issue a version if it is approved, and dispatch; a repeat, or another process that does the same, issues nothing and sends nothing twice."""
+    with ctx.ledger.read() as tx:
+        row = alerts.find(tx, ref)
     if row["state"] == AlertState.APPROVED:
         issue(now, ctx, alerts.VersionRef.of(row))
-    dispatch(now, ctx, TickReport(at=now))
-    return {"ref": ref, "state": str(alerts.state(ref=ref, ledger=ctx.ledger))}
+    report = TickReport(at=now)
+    dispatch(now, ctx, report)
+    return Finished(state=str(alerts.state(ref=ref, ledger=ctx.ledger)), dispatch=report.dispatch)
 
 
 def carry_on(now: datetime, ctx: Context) -> list[str]:
@@ -199,15 +211,17 @@ def _sign(ctx: Context, ref: str, now: datetime, answer: dict[str, Any]) -> Aler
     """An answer as a signed decision: by the officer's own signature, or by the demonstration key where policy allows."""
     role, decision = ANSWERS[answer["chosen_options"][0]]
     officer = (answer.get("responded_by_user") or {}).get("id", "")
-    given = (answer.get("params_input") or {}).get("signature") or ""
-    if given:
-        return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=alerts.Signature(**json.loads(given)),
+    given = answer.get("params_input") or {}
+    if given.get("signature"):
+        return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=alerts.Signature(**json.loads(given["signature"])),
                              county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
     if ctx.county.policy.signing != "demonstration":
         raise AuthorityError("正式系统须附本人签名 / a live system needs the officer's own signature")
     from console.sandbox.officers import sign_as
 
-    return sign_as(officer, role, ref, now=now, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring, settings=ctx.settings, decision=decision)
+    with ctx.ledger.read() as tx:  # whoever writes the code where none is needed has confirmed no more than there is
+        area = given.get("area") or "" if alerts.whole_area(alerts.find(tx, ref), ctx.county) else ""
+    return sign_as(officer, role, ref, now=now, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring, settings=ctx.settings, decision=decision, area=area)
 
 
 def tell_silence(now: datetime, ctx: Context) -> list[str]:

@@ -7,6 +7,7 @@ FengsuiError
 |   `-- ParseError     the bytes are not what the feed's format says
 |-- LifeCycleError     an alert may not go from this state to that one
 |-- AuthorityError     a signature, an approval or a key does not hold
+|   `-- AreaError      a yes to a warning of the whole county does not name its area code
 |-- DeliveryError      a channel refused, or its outcome is unknown
 `-- StoreError         lake or ledger cannot be read or written
 
@@ -73,6 +74,10 @@ class LifeCycleError(FengsuiError):
 
 class AuthorityError(FengsuiError):
     """A signature, an approval or a key does not hold; nothing was sent."""
+
+
+class AreaError(AuthorityError):
+    """A yes to a warning of the whole county that does not name its area code; nothing was signed, it may be said again with the code."""
 
 
 class DeliveryError(FengsuiError):

@@ -1,4 +1,4 @@
-"""Key pairs of officers and issuers: one JSON file a name, readable by the owner only."""
+"""Key pairs of officers and issuers: one JSON file a name, readable by the owner only. A person's private half is sealed under their passphrase."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import os
 import re
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from core.errors import AuthorityError
+from core.sealing import seal, unseal
 from core.signing import new_key
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -23,21 +23,27 @@ class Keyring:
 
     def ensure(self, name: str) -> str:
         """Make the pair `name` if it is missing (atomically: two makers get one pair) and return its public key."""
-        path = self._path(name)
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._path(name).exists():
             private, public = new_key()
-            part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-                json.dump({"private": private, "public": public}, out)
-                out.flush()
-                os.fsync(out.fileno())
-            try:
-                with suppress(FileExistsError):
-                    os.link(part, path)
-            finally:
-                part.unlink()
+            self._put(name, {"private": private, "public": public})
         return self.public(name)
+
+    def enrol(self, name: str, passphrase: str) -> str:
+        """Make the pair of a person, once, its private half sealed; its public key. AuthorityError when `name` has a key already."""
+        private, public = new_key()
+        if not self._put(name, {"sealed": seal(private, passphrase, name), "public": public}):
+            raise AuthorityError(f"{name} 已有密钥，先收回 / has a key already: revoke it first")
+        return public
+
+    def unlock(self, name: str, passphrase: str) -> str:
+        """The private key of a person as base64; AuthorityError for a wrong passphrase, and for a key that no passphrase keeps."""
+        return unseal(self._read(name, "sealed"), passphrase, name)
+
+    def retire(self, name: str) -> bool:
+        """Let nothing that `name` signed hold any more; False when there was no key."""
+        there = self._path(name).exists()
+        self._path(name).unlink(missing_ok=True)
+        return there
 
     def public(self, name: str) -> str:
         """The public key of `name` as base64; AuthorityError when there is none."""
@@ -53,6 +59,23 @@ class Keyring:
     def names(self) -> list[str]:
         """The names that have a key, sorted."""
         return sorted(path.stem for path in self.folder.glob("[!.]*.json"))
+
+    def _put(self, name: str, content: dict[str, str]) -> bool:
+        """Write the file of a name whole, if there is none; False when there was (of two makers one is first)."""
+        path = self._path(name)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            json.dump(content, out)
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink()
+        return True
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

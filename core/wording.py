@@ -15,6 +15,11 @@ from core.times import SHANGHAI
 
 _SLOT = re.compile(r"\{(\w*)\}")
 DRILL = "【演练】"
+#: What people read and hear when a warning was a mistake: that it is over would be untrue, and would leave them in doubt about what to do.
+CORRECTION = {
+    "sms": "{issuer}{time}更正：此前{town}的{hazard}{level}预警有误，现已撤回，不必按其行动。请留意后续信息。",
+    "broadcast": "{town}的居民请注意，{issuer}更正：此前的{hazard}{level}预警有误，现已撤回，不必按其行动。",
+}
 
 
 def clean(text: str) -> str:
@@ -52,7 +57,7 @@ def moment(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Every text of one version of an alert; all of it goes into the body that is signed."""
+    """Every text of one version of an alert; all of it goes into the body that is signed. `mistaken` for a Cancel of what was never so."""
 
     county: County
     hazard: Hazard
@@ -61,11 +66,14 @@ class Message:
     now: datetime
     until: datetime
     cause: str = ""
+    mistaken: bool = False
 
     def town_texts(self, town: Town, level: Level, before: Level, what: str) -> dict[str, str]:
         """What a town's people read and hear: {sms, broadcast}; the text of the end when `level` is NONE."""
         suffix = "" if level else "_cancel"
         slots = self._slots([town], level or before, before, not level, what)
+        if self.mistaken and not level:
+            return {name: drill(render(text, slots), self.status is Status.ACTUAL) for name, text in CORRECTION.items()}
         return {name: self._fill(f"{name}{suffix}", slots) for name in ("sms", "broadcast")}
 
     def chinese(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: list[str]) -> dict[str, str]:
@@ -91,7 +99,8 @@ class Message:
         }
 
     def _slots(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: str) -> dict[str, str]:
-        action = "解除" if lifted else "发布" if not before else "升级" if level > before else "降级" if level < before else "延续"
+        ended = "撤回" if self.mistaken else "解除"
+        action = ended if lifted else "发布" if not before else "升级" if level > before else "降级" if level < before else "延续"
         return {
             "issuer": self.county.issuer, "time": moment(self.now), "town": towns[0].name if towns else "", "hazard": self.hazard.zh,
             "towns": "、".join(town.name for town in towns), "level": level.zh, "until": moment(self.until), "what": spoken(what),

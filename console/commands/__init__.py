@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from console.commands import audit, backtest, broker, canary, county, departments, duty, feeds, gateway, register, replay, rules, sources, verify
+from console.commands import (
+    alerts,
+    audit,
+    backtest,
+    broker,
+    canary,
+    county,
+    departments,
+    duty,
+    feeds,
+    gateway,
+    officers,
+    register,
+    replay,
+    rules,
+    sources,
+    verify,
+)
 
 #: In the order in which `fengsui --help` shows them.
-GROUPS = (duty, canary, feeds, sources, gateway, broker, departments, register, replay, rules, backtest, verify, county, audit)
+GROUPS = (duty, alerts, canary, feeds, sources, gateway, broker, departments, officers, register, replay, rules, backtest, verify, county, audit)

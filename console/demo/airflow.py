@@ -159,11 +159,11 @@ class Airflow:
                 out.append(item)
         return out
 
-    def answer(self, item: dict[str, Any], option: str, user: str) -> None:
-        """Press a button as a demo user."""
+    def answer(self, item: dict[str, Any], option: str, user: str, area: str) -> None:
+        """Press a button as a demo user, with the area code that a warning of the whole county wants."""
         task = item["task_instance"]
         path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/{task.get('map_index', -1)}/hitlDetails"
-        self._once("PATCH", path, {"chosen_options": [option], "params_input": {"signature": ""}}, user)
+        self._once("PATCH", path, {"chosen_options": [option], "params_input": {"signature": "", "area": area}}, user)
 
     def pids(self) -> list[int]:
         """Process ids of the parts (each leads its own group)."""

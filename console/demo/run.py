@@ -122,7 +122,7 @@ class Demo:
         """Press the buttons that wait; True when every issue run of this moment has ended."""
         for item in self._air.waiting():
             option, user = BUTTONS[item["task_instance"]["task_id"].partition("_")[0]], item["assigned_users"][0]["id"]
-            self._air.answer(item, option, user)
+            self._air.answer(item, option, user, self._ctx.county.code)
             self.say(f"  {user} {option} / answered over Airflow's REST API")
         done = self._succeeded(self._air.states(dag="issue"))
         if done >= self._issued_before + wanted:

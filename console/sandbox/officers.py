@@ -32,18 +32,24 @@ def prepare(county: County, keyring: Keyring, settings: Settings) -> None:
 
 def sign_as(
     officer: str, role: str, ref: VersionRef | str, *, now: datetime, county: County, ledger: Ledger, keyring: Keyring, settings: Settings,
-    decision: str = "approve", note: str = "",
+    decision: str = "approve", note: str = "", area: str = "",
 ) -> AlertState:
-    """Sign and hand in one decision as a demonstration officer; returns the state after it. `now` is aware."""
+    """Sign and hand in one decision as a demonstration officer; returns the state after it. `now` is aware, `area` as alerts.whole_area wants it."""
+    private = key_of(officer, county, keyring, settings)
+    with ledger.begin() as tx:
+        hashed = alerts.approval_hash(alerts.find(tx, ref))
+    signature = alerts.sign_decision(private, officer, role, decision, hashed, now, area)
+    return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=signature, county=county, ledger=ledger,
+                         keyring=keyring, note=note)
+
+
+def key_of(officer: str, county: County, keyring: Keyring, settings: Settings) -> str:
+    """The private key of a demonstration officer; AuthorityError for a stranger, and where demonstration is not allowed."""
     _allowed(county, settings)
     if county.policy.officer(officer) is None:
         raise AuthorityError(f"{officer}: 不在值班名单 / not an officer of this county")
     keyring.ensure(officer)
-    with ledger.begin() as tx:
-        hashed = alerts.approval_hash(alerts.find(tx, ref))
-    signature = alerts.sign_decision(keyring.private(officer), officer, role, decision, hashed, now)
-    return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=signature, county=county, ledger=ledger,
-                         keyring=keyring, note=note)
+    return keyring.private(officer)
 
 
 def pair(county: County, level: Level) -> tuple[str, str]:
@@ -59,8 +65,10 @@ def pair(county: County, level: Level) -> tuple[str, str]:
 def demonstrate(now: datetime, ref: VersionRef, ctx: Context) -> bool:
     """The demonstration policy: two officers approve; True when the version may be issued (fits console.steps.Decide)."""
     state = AlertState.DRAFT
+    with ctx.ledger.read() as tx:
+        area = alerts.whole_area(alerts.find(tx, ref), ctx.county)
     for officer, role in zip(pair(ctx.county, ref.level), ("author", "approver"), strict=True):
-        state = sign_as(officer, role, ref, now=now, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring, settings=ctx.settings)
+        state = sign_as(officer, role, ref, now=now, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring, settings=ctx.settings, area=area)
     return state is AlertState.APPROVED
 
 

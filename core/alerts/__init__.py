@@ -3,8 +3,8 @@
 Uses the ledger; the ledger does not know it. Nothing here sends: notifiers do, after `verify_authority`.
 """
 
-from core.alerts.authority import Signature, approval_hash, sign_decision, verify_authority
-from core.alerts.deciding import Waiting, approvals, decide, record_audience, waiting, waiting_for
+from core.alerts.authority import Signature, approval_hash, sign_decision, verify_authority, whole_area
+from core.alerts.deciding import Waiting, approvals, decide, put_off, record_audience, waiting, waiting_for
 from core.alerts.drafting import DraftReport, cancel, draft
 from core.alerts.issuing import expire, issue, pending, state, unaddressed
 from core.alerts.standing import decide_silence, narrow
@@ -12,6 +12,6 @@ from core.alerts.states import TRANSITIONS, VersionRef, find, issuer_key
 
 __all__ = [
     "TRANSITIONS", "DraftReport", "Signature", "VersionRef", "Waiting", "approval_hash", "approvals", "cancel", "decide", "decide_silence", "draft",
-    "expire", "find", "issue", "issuer_key", "narrow", "pending", "record_audience", "sign_decision", "state", "unaddressed", "verify_authority",
-    "waiting", "waiting_for",
+    "expire", "find", "issue", "issuer_key", "narrow", "pending", "put_off", "record_audience", "sign_decision", "state", "unaddressed",
+    "verify_authority", "waiting", "waiting_for", "whole_area",
 ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.county import County
-from core.errors import AuthorityError
+from core.errors import AreaError, AuthorityError
 from core.keyring import Keyring
 from core.model import Level, MsgType, Status
 from core.signing import canonical, digest, sign, verify
@@ -26,6 +27,7 @@ STANDING_ORDER = "standing-order"
 DUTY_SYSTEM = "duty-system"
 MACHINES = {DUTY_SYSTEM: "author", STANDING_ORDER: "approver"}
 ROLES = ("author", "approver")
+DECISIONS = ("approve", "refuse", "put_off")
 #: Reasons of a version that the standing order may issue: it may warn, never soothe (a downgrade needs a person; a town that leaves is "down" too).
 RAISING = frozenset({"open", "up", "towns", "renew"})
 
@@ -34,7 +36,8 @@ Row = Mapping[Any, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One officer's decision; `at` is ISO UTC text, `hash` the approval hash that was seen, `signature` base64."""
+    """One officer's decision; `at` is ISO UTC text, `hash` the approval hash that was seen, `signature` base64, `area` the code that
+    whoever says yes to a warning of the whole county has to name."""
 
     officer: str
     role: str
@@ -42,6 +45,7 @@ class Signature:
     hash: str
     at: str
     signature: str
+    area: str = ""
 
 
 def approval_hash(version_row: Row) -> str:
@@ -58,23 +62,47 @@ def approval_hash(version_row: Row) -> str:
     }))
 
 
-def _statement(officer: str, role: str, decision: str, hashed: str, at: str) -> str:
-    return canonical({"officer": officer, "role": role, "decision": decision, "hash": hashed, "at": at})
+def whole_area(version_row: Row, county: County) -> str:
+    """The county's code if the version warns every town, '' otherwise (R3): a lost area must not become the whole county, so each yes to such
+    a version names the code, and is void without it. A Cancel only follows what was said and needs none."""
+    levels = json.loads(version_row["body"])["levels"]
+    everywhere = version_row["msg_type"] != MsgType.CANCEL and all(levels.get(town.key) for town in county.towns)
+    return county.code if everywhere else ""
 
 
-def sign_decision(private: str, officer: str, role: str, decision: str, hash: str, at: datetime) -> Signature:
-    """Sign a decision ('approve' or 'refuse') as 'author' or 'approver' with a base64 private key; `at` is aware."""
-    if role not in ROLES or decision not in ("approve", "refuse"):
+def _statement(officer: str, role: str, decision: str, hashed: str, at: str, area: str) -> str:
+    said = {"officer": officer, "role": role, "decision": decision, "hash": hashed, "at": at}
+    return canonical({**said, "area": area} if area else said)
+
+
+def sign_decision(private: str, officer: str, role: str, decision: str, hash: str, at: datetime, area: str = "") -> Signature:
+    """Sign one of DECISIONS as 'author' or 'approver' with a base64 private key; `at` is aware, `area` as whole_area wants it."""
+    if role not in ROLES or decision not in DECISIONS:
         raise AuthorityError(f"no such role or decision: {role} {decision}")
     when = iso(at)
-    return Signature(officer=officer, role=role, decision=decision, hash=hash, at=when,
-                     signature=sign(private, _statement(officer, role, decision, hash, when)))
+    return Signature(officer=officer, role=role, decision=decision, hash=hash, at=when, area=area,
+                     signature=sign(private, _statement(officer, role, decision, hash, when, area)))
 
 
 def check_signature(signature: Signature, keyring: Keyring) -> None:
     """Return if the signature is the officer's own; AuthorityError otherwise."""
     s = signature
-    verify(keyring.public(s.officer), _statement(s.officer, s.role, s.decision, s.hash, s.at), s.signature)
+    verify(keyring.public(s.officer), _statement(s.officer, s.role, s.decision, s.hash, s.at, s.area), s.signature)
+
+
+def check_area(signature: Signature, version_row: Row, county: County) -> None:
+    """Return if a yes names the area that it has to name; AreaError otherwise."""
+    if signature.decision == "approve" and signature.area != whole_area(version_row, county):
+        raise AreaError("全区预警须另写区划代码确认，其余不写 / a warning of the whole county needs its area code, no other one has any")
+
+
+def _check_kept(row: Row, areas: tuple[str, ...], keyring: Keyring) -> None:
+    """Return if a stored signature holds with one of the areas; AuthorityError otherwise, and for a key that is no longer there."""
+    public = keyring.public(row["officer"])
+    for area in areas:
+        with suppress(AuthorityError):
+            return verify(public, _statement(row["officer"], row["role"], row["decision"], row["signed_hash"], row["at"], area), row["signature"])
+    raise AuthorityError(f"{row['officer']} 的签名不成立，或全区预警没有写区划代码 / signature does not hold, or names no area for the whole county")
 
 
 def check_role(county: County, officer: str, role: str, level: Level) -> None:
@@ -94,15 +122,15 @@ def verify_authority(version_row: Row, approvals: Iterable[Row], county: County,
     same hash, and policy lets each of them. A standing order counts as approver only where the policy and the body both allow it.
     """
     check_frozen(version_row, county)
-    hashed, level = approval_hash(version_row), Level(version_row["level"])
+    hashed, level, area = approval_hash(version_row), Level(version_row["level"]), whole_area(version_row, county)
+    areas = (area,) if area else ("", county.code)  # more was confirmed than is needed where the county has a new town since
     yes: dict[str, Row] = {}
     for row in approvals:
         if (row["alert_id"], row["version"]) != (version_row["alert_id"], version_row["version"]):
             raise AuthorityError("an approval of another version")
         if row["decision"] != "approve":
             raise AuthorityError(f"{row['officer']} 已拒绝 / refused it")
-        check_signature(Signature(officer=row["officer"], role=row["role"], decision=row["decision"], hash=row["signed_hash"], at=row["at"],
-                                  signature=row["signature"]), keyring)
+        _check_kept(row, areas, keyring)
         if row["signed_hash"] != hashed:
             raise AuthorityError(f"{row['officer']} 签的不是这份内容 / signed something else")
         if row["officer"] in MACHINES:

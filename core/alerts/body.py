@@ -53,7 +53,7 @@ EVENTS = {
 
 
 class Change(NamedTuple):
-    """What a new version says and why: levels by town now and before, and reasons out of open, up, down, towns, renew, cancel, manual."""
+    """What a new version says and why: levels by town now and before, and reasons out of open, up, down, towns, renew, cancel, manual, mistake."""
 
     msg_type: MsgType
     levels: dict[str, int]
@@ -88,7 +88,8 @@ def compose(
     concerned = [town for town in county.towns if town.key in change.levels or town.key in change.before]
     levels = {town.key: change.levels.get(town.key, 0) for town in concerned}
     used = {town.key: scores[town.key] for town in concerned if town.key in scores}
-    words = Message(county=county, hazard=hazard, status=status, msg_type=change.msg_type, now=now, until=until, cause=cause)
+    words = Message(county=county, hazard=hazard, status=status, msg_type=change.msg_type, now=now, until=until, cause=cause,
+                    mistaken="mistake" in change.why)
     infos = [_info(words, part, concerned, change, used) for part in _parts(change)]
     return {
         "alert_id": alert_id, "version": version, "msg_type": str(change.msg_type), "status": str(status),

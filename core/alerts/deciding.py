@@ -83,6 +83,7 @@ def decide(
             raise AuthorityError("签名与所称的人、角色或决定不符 / the signature says something else")
         authority.check_frozen(row, county)
         authority.check_role(county, officer, role, Level(row["level"]))
+        authority.check_area(signature, row, county)
         authority.check_signature(signature, keyring)
         if signature.hash != authority.approval_hash(row):
             raise AuthorityError(f"{officer} 签的不是这份内容 / signed something else")
@@ -167,4 +168,28 @@ def _asked_since(tx: Connection, row: RowMapping) -> str:
         if not (raised and unsigned and former["level"] >= row["level"] and former["drafted_at"] > fell):
             break
         start = former["drafted_at"]
-    return start
+    log = t.duty_log.c
+    put_off_at = tx.execute(select(log.at).where(log.kind == "put_off", log.ref == str(VersionRef.of(row)))).scalar()
+    return max(start, put_off_at or "")
+
+
+def put_off(
+    *, now: datetime, ref: VersionRef | str, officer: str, role: str, signature: Signature, county: County, ledger: Ledger, keyring: Keyring, note: str,
+) -> datetime:
+    """One officer who is awake wants to look closer: the clock of this version starts anew, once, so that it cannot stall (R10); its new deadline.
+
+    A later version that replaces this one unsigned counts from the first again. AuthorityError for a signature, role or person that does not
+    fit, LifeCycleError when the version waits for nobody, or was put off before.
+    """
+    with changing(ledger) as tx:
+        row = find(tx, ref)
+        if (signature.officer, signature.role, signature.decision, signature.hash) != (officer, role, "put_off", authority.approval_hash(row)):
+            raise AuthorityError("签名与所称的人、角色、决定或内容不符 / the signature says something else")
+        authority.check_role(county, officer, role, Level(row["level"]))
+        authority.check_signature(signature, keyring)
+        if row["state"] not in (S.DRAFT, S.REVIEW) or parse_iso(row["expires"]) <= now:
+            raise LifeCycleError(f"{ref}: {row['state']}，不在等人 / waits for nobody")
+        if not ledger.duty(tx, now, "put_off", f"{ref} 由 {officer} 延后一次：{note}", str(ref)):
+            raise LifeCycleError(f"{ref}: 已延后过一次，不能再延 / was put off once, no more")
+        ledger.audit(tx, now, officer, "alert.put_off", str(ref), {"role": role, "hash": signature.hash, "signature": signature.signature, "note": note})
+        return waits(tx, row, now, county).deadline

@@ -214,8 +214,9 @@ def _open(tx: Connection, step: Step, hazard: Hazard) -> str:
     return alert_id
 
 
-def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger: Ledger, officer: str = "") -> VersionRef:
-    """Draft the Cancel of a thread by hand (R7), with `reason` in its text; it still needs its two signatures.
+def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger: Ledger, officer: str = "", mistaken: bool = False) -> VersionRef:
+    """Draft the Cancel of a thread by hand (R7), with `reason` in its text; it still needs its two signatures. `mistaken` tells people that the
+    warning was wrong, not that it is over.
 
     A repeat returns the one that waits. LifeCycleError when nothing of that thread is in force, ConfigError when `reason` holds a link.
     What waited in the thread is superseded.
@@ -230,12 +231,13 @@ def cancel(*, now: datetime, alert_id: str, reason: str, county: County, ledger:
         waiting = undecided(rows)
         step = Step(now=now, county=county, ledger=ledger, status=Status(thread["status"]),
                     assessed=parse_iso(current["assessed_at"]), reading=parse_iso(current["reading_at"]) if current["reading_at"] else None)
+        why = ("cancel", "manual", *(("mistake",) if mistaken else ()))
         for row in waiting:
-            if _by_hand(row, step):
+            if _by_hand(row, step) and body_of(row)["why"] == list(why):
                 return VersionRef.of(row)
         withdraw(tx, step, waiting)
         before = {k: n for k, n in body_of(current)["levels"].items() if n}
-        change = Change(MsgType.CANCEL, {}, before, ("cancel", "manual"))
+        change = Change(MsgType.CANCEL, {}, before, why)
         ref = write(tx, step, Hazard(thread["hazard"]), thread, rows, change, {}, cause=reason)
         ledger.audit(tx, now, officer or "officer", "alert.cancel", str(ref), {"reason": reason})
         return ref

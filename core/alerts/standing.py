@@ -40,7 +40,7 @@ def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledg
         try:
             authority.check_frozen(row, county)
             authority.check_standing_order(row, county)
-            signatures = _standing(row, keyring, now, has_author=row["state"] == S.REVIEW)
+            signatures = _standing(row, county, keyring, now)
         except AuthorityError as reason:
             ledger.duty(tx, now, "silence", f"{ref} 逾时无人签发，继续等待：{reason}", str(ref))
             return AlertState(row["state"])
@@ -56,10 +56,11 @@ def decide_silence(*, now: datetime, ref: VersionRef | str, county: County, ledg
         return state
 
 
-def _standing(row: RowMapping, keyring: Keyring, now: datetime, *, has_author: bool) -> list[Signature]:
-    hashed = authority.approval_hash(row)
-    who = [(STANDING_ORDER, "approver")] if has_author else [(DUTY_SYSTEM, "author"), (STANDING_ORDER, "approver")]
-    return [authority.sign_decision(keyring.private(name), name, role, "approve", hashed, now) for name, role in who]
+def _standing(row: RowMapping, county: County, keyring: Keyring, now: datetime) -> list[Signature]:
+    """The machines' signatures that a version lacks. Who gave the standing order wanted it for the whole county too, where sources agree on every town."""
+    hashed, area = authority.approval_hash(row), authority.whole_area(row, county)
+    who = [(STANDING_ORDER, "approver")] if row["state"] == S.REVIEW else [(DUTY_SYSTEM, "author"), (STANDING_ORDER, "approver")]
+    return [authority.sign_decision(keyring.private(name), name, role, "approve", hashed, now, area) for name, role in who]
 
 
 def narrow(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledger, keyring: Keyring) -> VersionRef | None:
@@ -88,7 +89,7 @@ def narrow(*, now: datetime, ref: VersionRef | str, county: County, ledger: Ledg
         part = find(tx, write(tx, step, Hazard(thread["hazard"]), thread, rows, change, scores))
         try:
             authority.check_standing_order(part, county)
-            _standing(part, keyring, now, has_author=False)
+            _standing(part, county, keyring, now)
             if not waits(tx, part, now, county).overdue:
                 raise AuthorityError("时限未到 / the deadline has not passed")
         except AuthorityError:

@@ -114,6 +114,19 @@ def test_an_answer_after_the_decision_is_written_down_and_changes_nothing(case: 
     assert decide.ask(key, "author", 2) is None and set(place.states()) == {"cancelled"}, "nobody is told what was refused"
 
 
+def test_a_yes_to_a_warning_of_the_whole_county_without_its_code_is_asked_again(case: Case) -> None:
+    place, former, _ = case
+    place.later(minutes=1)
+    ref = place.draft(**{town.key: 3 for town in place.county.towns})
+    place.address(ref)
+    key = f"{ref}@{iso(place.now)}"
+    assert str(ref) != str(former) and "320614" in decide.describe(key)
+    for area in ("", "320601", None):
+        assert not decide.take(key, "author", 0, answer("送审", "duty-1", params_input={"signature": "", "area": area})) and decide.waits(key, "author")
+    assert len(duty(place, "area")) == 1 and "区划代码" in duty(place, "area")[0]
+    assert decide.take(key, "author", 0, answer("送审", "duty-1", params_input={"signature": "", "area": "320614"})) and not decide.waits(key, "author")
+
+
 def test_where_policy_wants_the_officers_own_signature_a_click_is_none(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     key = case[2]
     load = Context.load

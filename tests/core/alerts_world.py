@@ -52,7 +52,8 @@ class World:
 
     def assess(self, *, hazard: Hazard = Hazard.FLOOD, floor: int = 0, rules: tuple[Evidence, ...] | None = None, **levels: int) -> None:
         """Store one assessment at `now`; towns not named are NONE."""
-        scores = [score(town, hazard, levels.get(town, 0), self.now, floor=floor if levels.get(town) else 0, rules=rules) for town in TOWNS]
+        scores = [score(town, hazard, levels.get(town, 0), self.now, floor=floor if levels.get(town) else 0, rules=rules)
+                  for town in dict.fromkeys((*TOWNS, *levels))]
         with self.ledger.begin() as tx:
             self.ledger.save_scores(tx, self.now, scores, self.now - timedelta(minutes=3))
 
@@ -64,8 +65,10 @@ class World:
             alerts.record_audience(tx, ref, {"hash": mark * 32, "count": 3})
 
     def sign(self, ref: VersionRef, officer: str, role: str, decision: str = "approve") -> AlertState:
+        with self.ledger.read() as tx:
+            area = alerts.whole_area(alerts.find(tx, ref), self.county)
         return officers.sign_as(officer, role, ref, now=self.now, county=self.county, ledger=self.ledger, keyring=self.keyring,
-                                settings=self.settings, decision=decision)
+                                settings=self.settings, decision=decision, area=area)
 
     def approve(self, ref: VersionRef) -> None:
         self.address(ref)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from core import alerts
-from core.errors import AuthorityError, ConfigError, LifeCycleError
+from core.errors import AreaError, AuthorityError, ConfigError, LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState, Level, Status
 from core.signing import canonical, digest
@@ -299,3 +299,69 @@ def test_a_link_in_the_cause_is_refused(world: World) -> None:
     first = world.publish(haimen=2)
     with pytest.raises(ConfigError):
         alerts.cancel(now=world.now, alert_id=first.alert_id, reason="见 www.example.com", county=world.county, ledger=world.ledger)
+
+
+def everywhere(world: World, level: int, **more: Any) -> alerts.VersionRef:
+    world.assess(**dict.fromkeys((town.key for town in world.county.towns), level), **more)
+    (ref,) = world.draft()
+    world.address(ref)
+    return ref
+
+
+def test_a_warning_of_the_whole_county_needs_its_code_and_one_of_less_has_none(world: World) -> None:
+    ref = everywhere(world, 2)
+    call = {"now": world.now, "ref": ref, "officer": "duty-1", "role": "author", "decision": "approve", "county": world.county, "ledger": world.ledger,
+            "keyring": world.keyring}
+    hashed, private = alerts.approval_hash(stored(world, ref)[0]), world.keyring.private("duty-1")
+    assert alerts.whole_area(stored(world, ref)[0], world.county) == world.county.code == "320614"
+    for area in ("", "320601"):
+        with pytest.raises(AreaError):
+            alerts.decide(signature=alerts.sign_decision(private, "duty-1", "author", "approve", hashed, world.now, area), **call)
+    bare = alerts.sign_decision(private, "duty-1", "author", "approve", hashed, world.now)
+    with pytest.raises(AuthorityError, match="does not hold"):
+        alerts.decide(signature=replace(bare, area="320614"), **call)  # the code is signed, not written beside it
+    world.approve(ref)
+    row, signed = stored(world, ref)
+    alerts.verify_authority(row, signed, world.county, world.keyring)
+    fewer = replace(world.county, towns=world.county.towns[:-1])
+    alerts.verify_authority(row, signed, fewer, world.keyring)
+    more = replace(world.county, towns=(*world.county.towns, replace(world.county.towns[0], key="new")))
+    alerts.verify_authority(row, signed, more, world.keyring)  # more was confirmed than is needed now
+    forged = [old | {"signature": alerts.sign_decision(world.keyring.private(old["officer"]), old["officer"], old["role"], "approve", hashed,
+                                                       world.now).signature} for old in signed]
+    with pytest.raises(AuthorityError, match="names no area"):
+        alerts.verify_authority(row, forged, world.county, world.keyring)
+
+
+def test_one_town_less_is_not_the_whole_county(world: World) -> None:
+    world.assess(**dict.fromkeys((town.key for town in world.county.towns[:-1]), 3))
+    (ref,) = world.draft()
+    assert alerts.whole_area(stored(world, ref)[0], world.county) == ""
+
+
+def test_the_standing_order_speaks_for_the_whole_county_too_and_its_end_needs_no_code(world: World) -> None:
+    ref = everywhere(world, 3, floor=3)
+    world.later(minutes=5)
+    assert alerts.decide_silence(now=world.now, ref=ref, county=world.county, ledger=world.ledger, keyring=world.keyring) is AlertState.APPROVED
+    world.issue(ref)
+    end = alerts.cancel(now=world.now, alert_id=ref.alert_id, reason="误报", county=world.county, ledger=world.ledger, mistaken=True)
+    assert alerts.whole_area(stored(world, end)[0], world.county) == ""
+    body = json.loads(stored(world, end)[0]["body"])
+    assert all("更正" in text and "有误" in text and "风险" not in text and text.startswith("【演练】") for town in body["texts"].values() for text in town.values())
+    assert "撤回" in body["headline"] and "误报" in body["description"]
+    again = alerts.cancel(now=world.now, alert_id=ref.alert_id, reason="误报", county=world.county, ledger=world.ledger)
+    assert again != end and world.state(end) is AlertState.SUPERSEDED, "over is another thing than wrong"
+    world.approve(again)
+    world.issue(again)
+
+
+@pytest.mark.parametrize(("officer", "role", "decision"), [("chief-1", "author", "put_off"), ("duty-1", "author", "refuse"), ("nobody", "author", "put_off")])
+def test_the_clock_is_put_off_by_nobody_else(world: World, drafted: alerts.VersionRef, officer: str, role: str, decision: str) -> None:
+    hashed = alerts.approval_hash(stored(world, drafted)[0])
+    signature = alerts.sign_decision(world.keyring.private("duty-1"), officer, role, decision, hashed, world.now)
+    with pytest.raises(AuthorityError):
+        alerts.put_off(now=world.now, ref=drafted, officer=officer, role=role, signature=signature, county=world.county, ledger=world.ledger,
+                       keyring=world.keyring, note="看一看")
+    with pytest.raises(LifeCycleError):
+        alerts.decide(now=world.now, ref=drafted, officer="duty-1", role="author", decision="put_off", county=world.county, ledger=world.ledger,
+                      keyring=world.keyring, signature=alerts.sign_decision(world.keyring.private("duty-1"), "duty-1", "author", "put_off", hashed, world.now))

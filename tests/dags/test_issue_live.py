@@ -30,7 +30,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Stories:
     script = Path(__file__).with_name("issue_live.py")
     done = subprocess.run([sys.executable, str(script), str(home)], env=env, capture_output=True, text=True, timeout=110, check=False)
     told = [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("STORY")]
-    assert len(told) == 4, done.stdout[-3000:] + done.stderr[-3000:]
+    assert len(told) == 5, done.stdout[-3000:] + done.stderr[-3000:]
     return {story["story"]: story for story in told}
 
 
@@ -40,6 +40,7 @@ def test_two_officers_say_yes_and_it_is_issued(stories: Stories) -> None:
     assert story["asked"] == {"review_1": ["duty-1"], "approve_1": ["chief-1"]}
     assert story["signed"] == [["author", "duty-1", "approve"], ["approver", "chief-1", "approve"]]
     assert story["tasks"]["review_2"] == story["tasks"]["approve_2"] == "skipped"
+    assert "area" in story["told"], "a warning of the whole county: the first yes forgot its area code and was asked for again"
 
 
 def test_a_no_ends_it(stories: Stories) -> None:
@@ -61,3 +62,10 @@ def test_where_policy_holds_the_question_stays_until_somebody_signs(stories: Sto
                               "approve_2": ["chief-1", "deputy-1"], "approve_3": ["chief-1", "deputy-1"]}
     assert (story["state"], story["signed"]) == ("issued", [["author", "duty-2", "approve"], ["approver", "deputy-1", "approve"]])
     assert "silence" in story["told"]
+
+
+def test_a_decision_taken_at_a_terminal_ends_the_run_that_waits_well(stories: Stories) -> None:
+    story = stories["elsewhere"]
+    assert (story["run"], story["state"], story["cap"]) == ("success", "issued", True)
+    assert story["asked"] == {"review_1": ["duty-1"]}, "the page noticed by itself, and asked nobody else"
+    assert story["signed"] == [["author", "duty-1", "approve"], ["approver", "deputy-1", "approve"]]

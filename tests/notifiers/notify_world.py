@@ -70,8 +70,11 @@ class Place:
         return notifiers.address(now=self.now, ref=ref, county=self.county, ledger=self.ledger, settings=self.settings)
 
     def issue(self, ref: Any) -> None:
+        with self.ledger.read() as tx:
+            area = alerts.whole_area(alerts.find(tx, ref), self.county)
         for officer, role in (("duty-1", "author"), ("chief-1", "approver")):
-            officers.sign_as(officer, role, ref, now=self.now, county=self.county, ledger=self.ledger, keyring=self.keyring, settings=self.settings)
+            officers.sign_as(officer, role, ref, now=self.now, county=self.county, ledger=self.ledger, keyring=self.keyring, settings=self.settings,
+                             area=area)
         alerts.issue(now=self.now, ref=ref, county=self.county, ledger=self.ledger, settings=self.settings)
 
     def publish(self, **levels: int) -> Any:

@@ -1,0 +1,172 @@
+"""One version as an officer has to see it before signing: facts, and the same as a page's Markdown and as a terminal's lines.
+
+Whoever signs on a page and whoever signs at a terminal read the same facts: nobody signs what he was not shown.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from core import alerts
+from core.alerts.authority import check_standing_order
+from core.alerts.body import agreed
+from core.alerts.states import in_force, versions
+from core.county.cover import TITLES
+from core.errors import AuthorityError, DeliveryError
+from core.model import Level, Status
+from core.times import SHANGHAI, iso, parse_iso, people
+from notifiers import render
+
+if TYPE_CHECKING:
+    from console.context import Context
+
+#: A drill and the real thing never look alike.
+BANNERS = {Status.ACTUAL: "████ 真实预警 ACTUAL ████", Status.EXERCISE: "---- 演练 EXERCISE ----", Status.TEST: "---- 测试 TEST ----"}
+ALERT_ZH = {
+    "draft": "草稿", "review": "待签发", "approved": "已签发", "issued": "生效中", "refused": "已退回", "superseded": "已更新",
+    "cancelled": "已解除", "expired": "已到期",
+}
+MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
+
+
+def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = None) -> dict[str, Any]:
+    """Everything about one version, JSON-ready; with `now` (aware) also its decision clock. LifeCycleError for an unknown version."""
+    with ctx.ledger.read() as tx:
+        row = alerts.find(tx, ref)
+        signed, former = alerts.approvals(tx, ref), in_force(versions(tx, row["alert_id"]))
+    body, audience = json.loads(row["body"]), json.loads(row["audience"])
+    against = str(alerts.VersionRef.of(former)) if former is not None and former["version"] != row["version"] else ""
+    return {
+        **{key: row[key] for key in ("alert_id", "version", "msg_type", "state", "drafted_at", "expires", "body_hash")},
+        **{key: body[key] for key in ("status", "hazard", "event", "headline", "why", "cause", "channels")},
+        "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en, "approval_hash": alerts.approval_hash(row),
+        "whole_area": alerts.whole_area(row, ctx.county), "against": against, "audience": {k: v for k, v in audience.items() if k != "hash"},
+        "corroborated": body["corroboration"]["holds"], "on_silence": _on_silence(ctx, row), "part_on_silence": _part(ctx, body),
+        "towns": [_town(ctx, body, audience, town) for town in body["towns"]], "not_excluded": _not_excluded(ctx, row, body),
+        "signed": [{"officer": s["officer"], "role": s["role"], "decision": s["decision"], "at": s["at"], "note": s["note"]} for s in signed],
+        "clock": _clock(ctx, ref, now) if now is not None else None,
+    }
+
+
+def _town(ctx: Context, body: dict[str, Any], audience: dict[str, Any], town: dict[str, Any]) -> dict[str, Any]:
+    """One town: level, what it was, how many people, why, and the very words with the parts that an SMS takes."""
+    key, words = town["key"], body["texts"][town["key"]]
+    try:
+        sms = render.sms(words.get("sms", ""), signature=ctx.county.signature, status=Status(body["status"]), alert_id=body["alert_id"], version=body["version"])
+        broadcast = render.spoken(words.get("broadcast", ""), status=Status(body["status"]))
+    except DeliveryError:
+        sms = broadcast = ""
+    level = body["levels"][key]
+    return {"town": key, "name": town["name"], "level": level, "was": body["changed"].get(key, [level])[0], "people": audience.get("by_town", {}).get(key, 0),
+            "reason": body["reasons"].get(key, ""), "sms": sms, "segments": render.segments(sms) if sms else 0, "broadcast": broadcast}
+
+
+def _not_excluded(ctx: Context, row: Any, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Towns for which the newest assessment of the draft cannot exclude more than the version says, its own towns and others."""
+    scores, names = ctx.ledger.scores(at=parse_iso(row["assessed_at"])), {town.key: town.name for town in ctx.county.towns}
+    return [{"town": s.town, "name": names.get(s.town, s.town), "level": int(body["levels"].get(s.town, 0)), "ceiling": int(s.ceiling)} for s in scores
+            if s.hazard == body["hazard"] and s.ceiling > body["levels"].get(s.town, 0)]
+
+
+def _on_silence(ctx: Context, row: Any) -> str:
+    """'' where the policy's standing order will issue it, else why it holds."""
+    try:
+        check_standing_order(row, ctx.county)
+    except AuthorityError as reason:
+        return str(reason)
+    return ""
+
+
+def _part(ctx: Context, body: dict[str, Any]) -> list[str]:
+    """Names of the raised towns on which sources agree: where the whole is held on silence, policy may issue these first."""
+    agree = {key for key, found in body["corroboration"]["towns"].items() if agreed(found)}
+    orders = ctx.county.policy.approvals[Level(body["level"])].on_silence == "issue"
+    return [town["name"] for town in body["towns"] if orders and town["key"] in agree and body["changed"].get(town["key"], [0, 0])[0] < body["levels"][town["key"]]]
+
+
+def _clock(ctx: Context, ref: alerts.VersionRef | str, now: datetime) -> dict[str, Any] | None:
+    found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
+    if found is None:
+        return None
+    asked = [officer for name in found.asked if (officer := ctx.county.policy.officer(name)) is not None]
+    return {"asked": [{"officer": o.officer, "title": o.title} for o in asked], "until": iso(found.until), "deadline": iso(found.deadline),
+            "left_s": (found.deadline - now).total_seconds(), "overdue": found.overdue}
+
+
+def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
+    """The place in one word, Chinese and ASCII: the town, or the first of the highest and how many more."""
+    rows = sorted(facts["towns"], key=lambda town: -max(town["level"], town["was"]))
+    first, more = rows[0], len(rows) - 1
+    return (f"{first['name']}等{more + 1}个镇街", f"{first['town']}+{more}") if more else (first["name"], first["town"])
+
+
+def markdown(f: dict[str, Any]) -> str:
+    """For the page: what, where, why, whom, and the words of every level and change."""
+    lines = [f"**{BANNERS[Status(f['status'])]}**", "", f"**{f['headline']}**", "", *_whole(f),
+             f"有效至 {people(parse_iso(f['expires']))}，对象 {f['audience'].get('count', 0)} 个", "", "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
+    lines += [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]
+    for line in [*_excluded(f), *_words(f, every=False), *_reserve(f)]:
+        lines += ["", line]
+    return "\n".join([*lines, "", f"正文哈希 {f['body_hash'][:16]}"])
+
+
+def text(f: dict[str, Any], *, every: bool) -> str:
+    """For the terminal; `every` town's words, or one town's of each level and change."""
+    audience, who = f["audience"], "；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'])}" for s in f["signed"])
+    lines = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}  {ALERT_ZH[f['state']]}", f["headline"], *_whole(f), *_time(f),
+             f"有效至 {people(parse_iso(f['expires']))}；已签 {who or '无'}；哈希 {f['approval_hash'][:16]}",
+             f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；渠道 {'、'.join(f['channels'])}；"
+             f"短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段"]
+    lines += [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
+    if f["against"]:
+        lines.append(f"对照生效中的 {f['against']}：{sum(t['was'] != t['level'] for t in f['towns'])} 个镇街级别改变")
+    return "\n".join([*lines, *_reserve(f), *_excluded(f), *_words(f, every)])
+
+
+def _whole(f: dict[str, Any]) -> list[str]:
+    return [f"⚠ 全区预警：签字时须另写区划代码 {f['whole_area']} / the whole county: name its code"] if f["whole_area"] else []
+
+
+def _time(f: dict[str, Any]) -> list[str]:
+    clock = f["clock"]
+    if clock is None:
+        return []
+    asked = "、".join(f"{o['title']}（{o['officer']}）" for o in clock["asked"])
+    part = f"；{'、'.join(f['part_on_silence'])}来源一致，先行发布" if f["part_on_silence"] else ""
+    default = f"继续等：{f['on_silence']}{part}" if f["on_silence"] else "按预先授权自动发布"
+    left = "已逾时" if clock["overdue"] else f"还剩 {int(clock['left_s']) // 60} 分 {int(clock['left_s']) % 60} 秒"
+    return [f"请 {asked}，至 {_at(clock['until'])}；时限 {_at(clock['deadline'])}（{left}）；逾时{default}"]
+
+
+def _reserve(f: dict[str, Any]) -> list[str]:
+    told = "、".join(f"{TITLES[name]} {n} 个" for name, n in (f["audience"].get("reserve") or {}).items())
+    return [f"备用（一并签发；哪个镇街的渠道不通，就在哪里自动启动）：{told}"] if told else []
+
+
+def _excluded(f: dict[str, Any]) -> list[str]:
+    return ["不能排除：" + "；".join(f"{t['name']} {Level(t['ceiling']).zh}" for t in f["not_excluded"])] if f["not_excluded"] else []
+
+
+def _words(f: dict[str, Any], every: bool) -> list[str]:
+    shown = f["towns"] if every else {(town["level"], town["was"]): town for town in reversed(f["towns"])}.values()
+    out = []
+    for town in sorted(shown, key=lambda town: -town["level"]):
+        place = f"{Level(town['level']).zh if town['level'] else '解除'}，{town['name']}"
+        out += [f"短信（{place}，{town['segments']} 段）：{town['sms']}", f"喇叭（{place}）：{town['broadcast']}"]
+    return out
+
+
+def _change(town: dict[str, Any]) -> str:
+    now = Level(town["level"]).zh if town["level"] else "解除"
+    return now if town["was"] == town["level"] or not town["was"] else f"{Level(town['was']).zh}→{now}"
+
+
+def _counts(found: dict[str, int] | None) -> str:
+    return "、".join(f"{name} {n}" for name, n in (found or {}).items()) or "无"
+
+
+def _at(text: str) -> str:
+    """A time of today on the Beijing clock, to the second: shares of a decision clock are not whole minutes."""
+    return parse_iso(text).astimezone(SHANGHAI).strftime("%H:%M:%S")
