@@ -13,12 +13,15 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 from core.county import County
 from core.ledger import tables as t
 from core.model import DeliveryState as D
+from notifiers.history import SAME
 from notifiers.versions import Ref
 
 d = t.delivery.c
 #: So many tries say something about a channel that fails everywhere.
 ENOUGH = 20
-_COVERED = d.state.in_((D.ACCEPTED, D.SENT, D.DELIVERED))
+#: Whom a version should reach by a channel: who waits for a signature is not asked yet, and who holds the same message from before is reached.
+ASKED = and_(or_(d.state.not_in((D.PLANNED, D.CANCELLED)), d.code == SAME), d.code != "quiet_hours")
+_COVERED = or_(d.state.in_((D.ACCEPTED, D.SENT, D.DELIVERED)), d.code == SAME)
 #: Given back with a reason, or ended badly; what waits for its turn or for the morning has not failed.
 _FAILED = or_(d.state.in_((D.UNDELIVERED, D.REFUSED, D.UNKNOWN)), and_(d.state.in_((D.PENDING, D.SENDING)), d.code.not_in(("", "not_called", "not_taken"))))
 
@@ -39,7 +42,7 @@ class Loss:
 
 def losses(tx: Connection, ref: Ref) -> list[Loss]:
     """What a version has lost by now, by channel and town."""
-    asked = and_(d.alert_id == ref[0], d.version == ref[1], d.state.not_in((D.PLANNED, D.CANCELLED)), d.code != "quiet_hours")
+    asked = and_(d.alert_id == ref[0], d.version == ref[1], ASKED)
     counts = [func.sum(case((which, 1), else_=0)) for which in (_COVERED, _FAILED)]
     rows = tx.execute(select(d.channel, d.town, func.count(), *counts).where(asked).group_by(d.channel, d.town).order_by(d.channel, d.town)).tuples().all()
     down = {channel for channel in {row[0] for row in rows} if _fails([row[2:] for row in rows if row[0] == channel])}

@@ -13,7 +13,7 @@ from core.county.cover import TITLES
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.signing import digest
-from notifiers.cover import Loss, losses
+from notifiers.cover import ASKED, Loss, losses
 from notifiers.history import RESERVE
 from notifiers.job import Job
 from notifiers.outbox.rows import d, due, of
@@ -62,15 +62,14 @@ def tell_losses(job: Job) -> None:
             lost = losses(tx, version.ref)
             for channel in sorted({loss.channel for loss in lost}):
                 mine = [loss for loss in lost if loss.channel == channel]
-                text = f"{version.name} {TITLES[channel]}不通：" + "；".join(_said(tx, job, version, loss, lost) for loss in mine)
+                text = f"{version.name} {TITLES[channel]} 不通：" + "；".join(_said(tx, job, version, loss, lost) for loss in mine)
                 told.append((f"{text} / a channel is lost", f"{version.name}.{channel}.{digest(','.join(loss.town for loss in mine))[:12]}"))
     for text, ref in told:
         job.alarm("channel_lost", text, ref)
 
 
 def _said(tx: Connection, job: Job, version: Version, loss: Loss, lost: Iterable[Loss]) -> str:
-    asked = (d.state != D.PLANNED) & (d.state != D.CANCELLED)
-    here = set(tx.execute(select(d.channel).where(of(version), d.town == loss.town, asked).distinct()).scalars())
+    here = set(tx.execute(select(d.channel).where(of(version), d.town == loss.town, ASKED).distinct()).scalars())
     others = here - {other.channel for other in lost if other.town == loss.town}
     instead = f"另有{'、'.join(TITLES[name] for name in sorted(others))}" if others else "没有别的渠道，请派人"
     name = next((town.name for town in job.county.towns if town.key == loss.town), loss.town)

@@ -217,3 +217,22 @@ def test_officers_are_shown_the_reserve_that_they_sign(tmp_path: Path, monkeypat
     for name, value in {"HOME": str(tmp_path), "COUNTY": str(nw.ROOT / "county" / "haimen"), "STATUS": "Exercise"}.items():
         monkeypatch.setenv(f"FENGSUI_{name}", value)
     assert "备用（一并签发" in (text := describe(f"{ref}@{iso(place.now)}")) and "大喇叭 loudspeakers 3 个" in text
+
+
+def test_who_holds_the_same_message_from_before_is_no_loss(tmp_path: Path, broker: Broker, gateway: nw.Gateway) -> None:
+    """The one loudspeaker that is dead is asked again by every version; the two that said it already, and the people who have it on their phones, are not."""
+    place, fleet = world(tmp_path, broker, gateway.url)
+    try:
+        place.publish(haimen=2, yuelai=2)
+        place.dispatch()
+        place.later(minutes=31)
+        for speaker in fleet.speakers:
+            speaker.clock = Clock(place.now)
+        ref = place.publish(haimen=2, yuelai=2, linjiang=2)
+        place.dispatch()
+        with place.ledger.read() as tx:
+            rows = dict(tx.execute(select(d.recipient, d.state).where(d.version == ref.version, d.channel == "broadcast", d.town == "yuelai")).tuples().all())
+            assert sorted(rows.values()) == ["cancelled", "cancelled", "undelivered"] and losses(tx, (ref.alert_id, ref.version)) == []
+        assert not desk(place, "channel_lost")
+    finally:
+        fleet.stop()
