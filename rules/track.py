@@ -28,7 +28,7 @@ LEAST_ROTATION = 0.5
 FASTEST_KMH = 70.0
 #: Numbers (paths x hours x towns) worked out at once.
 _AT_ONCE = 40_000
-TOWNS_AT_ONCE = 2_000
+TOWNS_AT_ONCE = 900
 
 
 class _View:

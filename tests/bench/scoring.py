@@ -32,7 +32,8 @@ from rules.scoring import Reader
 from rules.situation import _table
 
 ROUNDS = 5
-BLOCK = 36
+#: Readings of a block that fit the caches.
+CELLS = 640_000
 BACK_H = 72.0 + 4.0
 Levels = dict[str, np.ndarray]
 #: No reading at all, in the columns of lake.observations.
@@ -77,8 +78,8 @@ class Ours:
 
     def replay(self) -> Levels:
         """All 432 ticks, in blocks that fit the caches."""
-        every, grid = ticks_back(len(self.of.rain)), dataclasses.replace(self.grid, kept={})
-        parts = [self.levels(every[n : n + BLOCK], grid) for n in range(0, len(every), BLOCK)]
+        every, grid, block = ticks_back(len(self.of.rain)), dataclasses.replace(self.grid, kept={}), min(36, CELLS // self.of.rain.shape[1])
+        parts = [self.levels(every[n : n + block], grid) for n in range(0, len(every), block)]
         return {h: np.concatenate([p[h] for p in parts]) for h in parts[0]}
 
 
