@@ -35,6 +35,7 @@ def make_certificate(hosts: list[str], folder: Path, now: datetime, owner: int =
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0][:64])])
 
     def certificate(name: x509.Name, key: EllipticCurvePrivateKey) -> CertificateBuilder:
+        """What both have in common."""
         return (x509.CertificateBuilder().issuer_name(issuer).subject_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
                 .not_valid_before(now - timedelta(days=1)).not_valid_after(now + VALID))
 

@@ -164,6 +164,7 @@ def by_default(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> ale
     import notifiers
 
     def silence(of: alerts.VersionRef | str) -> AlertState:
+        """The standing order on one version."""
         return alerts.decide_silence(now=now, ref=of, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
 
     if silence(ref) in WAITS_FOR.values() and (part := alerts.narrow(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)):

@@ -105,6 +105,7 @@ def _describe(ctx: Context, folder: Path, start: datetime, end: datetime, step: 
     from ruamel.yaml import YAML
 
     def local(at: datetime) -> str:
+        """As scenario.yaml writes a time."""
         return at.astimezone(SHANGHAI).strftime(scenario.PATTERN)
 
     v = t.alert_version.c

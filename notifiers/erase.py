@@ -1,10 +1,10 @@
 """The step of retention: personal data that nobody needs any more goes, and the proof stays.
 
-Erased are residents who left the list, and, of alerts that are over, who each message went to: once the policy's days have passed, or at once where that
-resident is no longer in the register. A delivery keeps its row, town, groups, times and outcome, so that every count stays; in place of the resident stands
-`~` and the row's own number. Before that the recipients are held against the hash that officers signed, and the audit chain keeps what was found. Nothing is
-done while a warning is in force: a hand-over cannot wait. Never touched: an alert that is open or has not run out, a message that waits or whose outcome nobody
-knows. So nothing that decides who is told (history, look-ups, signatures) reads an erased row, and nobody is told twice because of one.
+Erased are residents who left the list, and, of alerts that are over, who each message went to: once the policy's days have passed, or at once where that resident is
+gone. A delivery keeps its row, town, groups, times and outcome, so that every count stays; in place of the resident stands `~` and the row's number. Before that the
+recipients are held against the hash that officers signed, and the audit chain keeps what was found. Nothing is done while a warning is in force. Never touched: an
+alert that is open or has not run out, a message that waits or whose outcome nobody knows. So nothing that decides who is told reads an erased row, and nobody is
+told twice because of one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, cast, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, literal, select, update
 
 from core.county import County
 from core.ledger import Ledger
@@ -22,7 +22,7 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers.snapshot import audience_hash
-from notifiers.versions import in_force
+from notifiers.versions import in_force, over
 
 #: Stands before the row's number in place of a resident; no id of a resident begins so.
 ERASED = "~"
@@ -55,7 +55,7 @@ def erase(*, now: datetime, county: County, ledger: Ledger) -> ErasureReport:
             ledger.audit(tx, now, "notifiers", "register.erase", "register", {"residents": residents})
             ledger.save_watermark(tx, *TRACES, "left")
         for ended, due in steps:
-            work |= dict.fromkeys(tx.execute(select(d.alert_id).where(due, d.alert_id.in_(_over(ended))).distinct()).scalars(), due)
+            work |= dict.fromkeys(tx.execute(select(d.alert_id).where(due, d.alert_id.in_(over(ended))).distinct()).scalars(), due)
     for alert_id, due in sorted(work.items()):
         with ledger.begin() as tx:
             recipients += _recipients(ledger, tx, now, alert_id, due)
@@ -65,12 +65,6 @@ def erase(*, now: datetime, county: County, ledger: Ledger) -> ErasureReport:
         with ledger.begin() as tx:
             ledger.save_watermark(tx, *TRACES, "")
     return ErasureReport(residents=residents, recipients=recipients, alerts=len(work))
-
-
-def _over(at: datetime) -> Select[tuple[str]]:
-    """Alerts whose thread is closed and whose every version had run out at `at`."""
-    ends = select(v.alert_id, func.max(v.expires).label("end")).group_by(v.alert_id).subquery()
-    return select(a.alert_id).join(ends, ends.c.alert_id == a.alert_id).where(a.closed_at.is_not(None), ends.c.end <= iso(at))
 
 
 def _departed(tx: Connection, now: datetime) -> int:

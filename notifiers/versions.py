@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from core.ledger import tables as t
 from core.model import AlertState, Level, Status
@@ -56,3 +56,10 @@ def in_force(tx: Connection, now: datetime) -> set[str]:
     v = t.alert_version.c
     query = select(v.alert_id, v.version).where(v.state == AlertState.ISSUED, v.issued_at.is_not(None), v.expires > iso(now))
     return {f"{alert_id}.v{number}" for alert_id, number in tx.execute(query)}
+
+
+def over(at: datetime) -> Select[tuple[str]]:
+    """Alerts whose thread is closed and whose every version had run out at `at`."""
+    a, v = t.alert.c, t.alert_version.c
+    ends = select(v.alert_id, func.max(v.expires).label("end")).group_by(v.alert_id).subquery()
+    return select(a.alert_id).join(ends, ends.c.alert_id == a.alert_id).where(a.closed_at.is_not(None), ends.c.end <= iso(at))

@@ -23,8 +23,7 @@ class Publisher:
     """Answers of loudspeakers gather in `acks` by (speaker, alert, version), the broker's codes in `codes` by message number."""
 
     def __init__(self, job: Job) -> None:
-        s = job.settings
-        self._keyring, self._place = job.keyring, s.broker
+        s, self._keyring, self._place = job.settings, job.keyring, job.settings.broker
         self.acks, self.codes = dict[Answer, dict[str, Any]](), dict[int, int]()
         self._change, self._v5, self._up = threading.Condition(), s.broker_protocol == 5, threading.Event()
         kept: dict[str, Any] = {} if self._v5 else {"clean_session": False}
@@ -36,9 +35,8 @@ class Publisher:
 
     def open(self) -> None:
         """Connect and subscribe to the answers, with a session that the broker keeps; DeliveryError when it cannot be reached."""
-        extra: dict[str, Any] = {}
-        if self._v5:
-            extra = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}
+        extra: dict[str, Any] = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)} if self._v5 else {}
+        if extra:
             extra["properties"].SessionExpiryInterval = SESSION_S
         try:
             self._client.connect(*self._place, keepalive=30, **extra)
