@@ -12,7 +12,7 @@ from core.errors import ConfigError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.x509 import Certificate, CertificateBuilder, GeneralName
+    from cryptography.x509 import Certificate, CertificateBuilder, ExtensionType, GeneralName, KeyUsage
 
 VALID = timedelta(days=3650)
 #: What is written: the authority for those who connect, the other two for the broker. The authority's own key is not kept: nobody can sign with it again.
@@ -40,12 +40,14 @@ def make_certificate(hosts: list[str], folder: Path, now: datetime, owner: int =
                 .not_valid_before(now - timedelta(days=1)).not_valid_after(now + VALID))
 
     signer, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root = certificate(issuer, signer).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    leaf = certificate(subject, key).add_extension(x509.SubjectAlternativeName([_name(host) for host in hosts]), critical=False)
-    signed: list[Certificate] = [builder.sign(signer, hashes.SHA256()) for builder in (
-        root.add_extension(x509.SubjectKeyIdentifier.from_public_key(signer.public_key()), critical=False),
-        leaf.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False),
-    )]
+    of_signer = x509.SubjectKeyIdentifier.from_public_key(signer.public_key())
+    root = _with(certificate(issuer, signer), {x509.BasicConstraints(ca=True, path_length=0): True, _uses("key_cert_sign", "crl_sign"): True, of_signer: False})
+    leaf = _with(certificate(subject, key), {
+        x509.BasicConstraints(ca=False, path_length=None): True, _uses("digital_signature"): True,
+        x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]): False, x509.SubjectAlternativeName([_name(host) for host in hosts]): False,
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()): False, x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(of_signer): False,
+    })
+    signed: list[Certificate] = [builder.sign(signer, hashes.SHA256()) for builder in (root, leaf)]
     folder.mkdir(parents=True, exist_ok=True)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for path, data, mode in zip(paths, [*(one.public_bytes(Encoding.PEM) for one in signed), secret], (0o644, 0o644, 0o600), strict=True):
@@ -53,6 +55,22 @@ def make_certificate(hosts: list[str], folder: Path, now: datetime, owner: int =
             out.write(data)
             os.fchown(out.fileno(), owner, -1)
     return paths
+
+
+def _with(builder: CertificateBuilder, extensions: dict[ExtensionType, bool]) -> CertificateBuilder:
+    """With extensions, and whether whoever does not know one must refuse the whole."""
+    for extension, critical in extensions.items():
+        builder = builder.add_extension(extension, critical)
+    return builder
+
+
+def _uses(*uses: str) -> KeyUsage:
+    """What a key is for, and nothing else: strict readers, Python from 3.13 on among them, take no authority that does not say so."""
+    from cryptography import x509
+
+    every = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign", "encipher_only",
+             "decipher_only")
+    return x509.KeyUsage(**{name: name in uses for name in every})
 
 
 def _name(host: str) -> GeneralName:

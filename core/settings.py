@@ -156,7 +156,9 @@ class Settings(BaseSettings):
         import ssl
 
         try:
-            return ssl.create_default_context(cafile=self.broker_ca or None)
+            found = ssl.create_default_context(cafile=self.broker_ca or None)
+            found.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python does from 3.13 on: one certificate, one answer, whatever runs us
+            return found
         except OSError as error:  # also ssl.SSLError
             raise ConfigError(f"FENGSUI_BROKER_CA 不是可用的 PEM 证书文件 / not a PEM file of certificates: {type(error).__name__}",
                               hint="fengsui broker certificate --host 主机名") from None
