@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,6 @@ from notifiers.register import grant
 
 d = t.delivery.c
 DAYS = 1096
-
-
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[nw.Gateway]:
-    made = nw.Gateway(tmp_path)
-    yield made
-    made.stop()
 
 
 @pytest.fixture

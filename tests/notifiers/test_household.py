@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,6 @@ from notifiers.household import once
 from notifiers.register import grant
 
 FAMILY = [row(n, groups=groups, phone=number(1)) for n, groups in ((1, "居民"), (2, "elderly"), (3, "duty"))]
-
-
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[nw.Gateway]:
-    made = nw.Gateway(tmp_path)
-    yield made
-    made.stop()
 
 
 @pytest.fixture

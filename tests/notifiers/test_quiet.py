@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -23,13 +22,6 @@ import notify_world as nw
 NIGHT = datetime(2021, 7, 25, 15, 30, tzinfo=UTC)  # 23:30 in Haimen
 SIX = iso(datetime(2021, 7, 25, 22, tzinfo=UTC))
 ON_DUTY = {"duty", "informers"}
-
-
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[nw.Gateway]:
-    running = nw.Gateway(tmp_path)
-    yield running
-    running.stop()
 
 
 def place_at_night(tmp_path: Path, gateway: nw.Gateway) -> nw.Place:

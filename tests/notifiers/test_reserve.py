@@ -46,13 +46,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     running.stop()
 
 
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[nw.Gateway]:
-    running = nw.Gateway(tmp_path)
-    yield running
-    running.stop()
-
-
 def world(tmp_path: Path, broker: Broker, sms_url: str = "http://127.0.0.1:9") -> tuple[nw.Place, Fleet]:
     place = nw.make(tmp_path, people=600, speakers=True, sms_url=sms_url, broker_port=broker.port, broker_protocol=broker.protocol)
     fleet = Fleet(county=place.county, host=broker.host, port=broker.port, protocol=broker.protocol, keys=tmp_path / "keys", clock=Clock(place.now))
