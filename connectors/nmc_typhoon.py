@@ -1,7 +1,7 @@
 """Typhoon tracks of the national weather office (nmc.cn): JSONP, longitude before latitude, UTC times, rows as bare lists.
 
-The list comes in double parentheses, a storm in single ones. A circle row is [speed in knots, NE, SE, SW, NW (km), id]; the 30, 50 and
-64 knot circles are the 7-, 10- and 12-force circles. Forecasts stand under the position at which they were issued.
+The list comes in double parentheses, a storm in single ones; its number comes without the century (2613 for 202613). A circle row is [speed in knots,
+NE, SE, SW, NW (km), id]; the 30, 50 and 64 knot circles are the 7-, 10- and 12-force circles. Forecasts stand under the position at which they were issued.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ POINT = (
 AHEAD = ("lead_h", "issued", "lon", "lat", "pressure", "wind", "agency", "class")
 IGNORE = frozenset(POINT) | frozenset(AHEAD) | {"more"}
 CIRCLES = {"30KTS": "r7", "50KTS": "r10", "64KTS": "r12"}
-AGENCIES = {"BABJ": "中国"}
 ACTIVE = "start"
 _STORM = re.compile(r"\d{1,10}\Z")
+_SHORT = re.compile(r"\d{4}\Z")
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
@@ -78,7 +78,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
 
 
 def _storm(gather: Gather, storm: list[Any]) -> None:
-    number = str(storm[4] or storm[0])
+    number = _number(storm)
     name = " ".join(str(part).strip() for part in (storm[2], storm[1]) if part)
     points = [_named(POINT, row) for row in storm[8]]
     # positions between the main hours carry no forecast; the newest that does counts
@@ -101,19 +101,26 @@ def _storm(gather: Gather, storm: list[Any]) -> None:
 
     def ahead(fields: Fields) -> Iterator[TrackPoint]:
         """One forecast point: issue and lead time (0 < h <= 240, else Refused) give its time."""
-        issued, lead, agency = fields.utc("issued", *STAMP), fields.number("lead_h"), fields.text("agency")
+        issued, lead, agency = fields.utc("issued", *STAMP), fields.number("lead_h"), gather.agency(fields.text("agency"))
         if lead is None or not 0 < lead <= 240:
             raise Refused(f"lead time {lead} h")
         more = fields.maybe("more")
         yield TrackPoint(
-            feed=gather.feed.feed, storm=number, name=name, agency=AGENCIES.get(agency, agency), time=issued + timedelta(hours=lead),
-            issued=issued, received=gather.received, raw=gather.raw, lat=degrees(fields, "lat", 90), lon=degrees(fields, "lon", 180),
+            feed=gather.feed.feed, storm=number, name=name, agency=agency, time=issued + timedelta(hours=lead), issued=issued,
+            received=gather.received, raw=gather.raw, lat=degrees(fields, "lat", 90), lon=degrees(fields, "lon", 180),
             pressure=fields.number("pressure"), wind=fields.number("wind"), synthetic=isinstance(more, dict) and more.get("synthetic") is True,
         )
 
     gather.each(points, f"{number}.points", read, ignore=IGNORE)
     for agency, rows in (newest.get("forecasts") or {}).items():
         gather.each([_named(AHEAD, row) for row in rows], f"{number}.forecast[{agency}]", ahead, ignore=IGNORE)
+
+
+def _number(storm: list[Any]) -> str:
+    """The storm's number with its century, as other feeds have it; a storm without number goes by the site's own."""
+    number = str(storm[4] or "")
+    begun = next((str(row[1]) for row in storm[8] if isinstance(row, list) and len(row) > 1), "")
+    return begun[:2] + number if _SHORT.match(number) and begun[2:4] == number[:2] else number or str(storm[0])
 
 
 def _named(names: tuple[str, ...], row: Any) -> Any:

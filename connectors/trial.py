@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.health import WORDS, spell
+from connectors.reading.records import NOTES
 from connectors.registry import CONNECTORS
 from connectors.types import Conditional
 from core.county import County
@@ -48,7 +49,8 @@ def trial(feed_id: str, *, now: datetime, county: County, settings: Settings) ->
         return Trial(feed=feed_id, layer=layer, sentence=f"{feed.title}：{what}：{error}。{do} / {english}")
     times = [Readings.of(batch.observations).newest, *(p.time for p in batch.tracks if p.issued is None)]
     newest = max((time for time in times if time is not None), default=None)
-    told = f"{batch.records} 条，搁置 {len(batch.rejected)} 条" + (f"，最新 {people(newest)}" if newest else "")
+    notes = [f"{r.where}: {r.reason}" for r in batch.rejected if r.reason.startswith(NOTES)]
+    told = "；".join([f"{batch.records} 条，搁置 {len(batch.rejected)} 条" + (f"，最新 {people(newest)}" if newest else ""), *notes[:3]])
     limit = timedelta(seconds=feed.max_age_s) if feed.age_from == "reading" else CONNECTORS[feed.connector].standstill
     if limit is not None and newest is not None and now - newest > limit:
         what, do, english = WORDS["freshness"]

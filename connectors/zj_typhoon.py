@@ -113,7 +113,7 @@ def _forecasts(gather: Gather, storm: str, name: str, based_on: datetime, agenci
     for number, agency in enumerate(agencies):
         try:
             fields = Fields(agency)
-            who, points = fields.text("tm"), fields.take("forecastpoints")
+            who, points = gather.agency(fields.text("tm")), fields.take("forecastpoints")
             built = fields.yes("synthetic")
         except Refused as error:
             gather.refuse(f"{storm}.forecast[{number}]", str(error), agency)

@@ -4,6 +4,9 @@ Without any forecast the storm's own motion is carried on for a few hours, no fu
 position is older than VALID_H is unknown, and after LAPSED_H it has ended, if its feed has told anything since and no longer lists it: a feed that
 stands still with the storm in it has not said that it is over; after LOST_H nobody can say anything. All times are looked at together, one pass a storm
 and agency, for one time as for a year of them.
+
+A storm of several feeds is one (rules.storms), over when all of them say so; so is an agency, by whatever name a feed calls it (core.agencies): its newest
+issue counts, of one issue by two feeds the one that says more, and where both say as much both, for then nobody knows which is right.
 """
 
 from __future__ import annotations
@@ -17,17 +20,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core import agencies
 from rules.grid import Bools, Floats, Ints, microseconds
 from rules.knots import Between, by_group, filled, last_told
 from rules.official import ALWAYS
 from rules.spatial import EARTH_KM
+from rules.storms import storms
 from rules.wind import CIRCLE_SPEED, pressure_of_wind, wind_of_pressure
 
-HOME_AGENCIES = ("中国", "BABJ", "CMA", "中央气象台")
-#: Agencies whose maximum wind is a mean of ten minutes, and what it is in a mean of two, which the levels are defined by: 1.02 at sea (Harper, Kepert &
-#: Ginger 2010, WMO/TD-No. 1555, general knowledge). A mean of one minute (美国, PGTW) is never less than one of two and is taken as it stands.
-TEN_MINUTES = frozenset({"日本", "RJTD", "中国香港", "VHHH", "中国台湾", "RCTP", "韩国", "RKSL"})
-TWO_OF_TEN = 1.02
+HOME = "中国"
+#: What the maximum of an agency that gives means of ten minutes is in a mean of two, which the levels are defined by: 1.02 at sea (Harper, Kepert &
+#: Ginger 2010, WMO/TD-No. 1555, general knowledge). A mean of one minute is never less than one of two and is taken as it stands.
+TEN, TWO_OF_TEN = 10, 1.02
 VALID_H, LAPSED_H, LOST_H = 6.0, 12.0, 80.0
 CARRY_H = 6.0
 HORIZON_H, STEP_H = 24.0, 0.5
@@ -47,10 +51,10 @@ class Paths:
     """P paths, each of one storm as one agency sees it from one of T ticks on, in order of the ticks; a path that is told for less than H steps of
     STEP_H hours stands still after its end.
 
-    By path: number of the `tick`; `storm`; `agency`, the home agency under one name whatever its feed calls it, "" for a track carried on by its own
-    motion; `home`; `radii` (P, 3, 4) km of the circles of FORCES as last analysed, by quadrant, where the wind supports them; `rows` (P, J) labels in
-    the frame of the positions behind it, -1 for none. (P, H): hours ahead, degrees (longitudes on from the storm's first, over the date line too), m/s
-    (NaN on a path whose wind and pressure nobody told), hPa. By tick: `outdated` (T,), some storm's newest position is too old.
+    By path: number of the `tick`; `storm`; `agency` by its one name, "" for a track carried on by the storm's own motion; `home`; `radii` (P, 3, 4) km
+    of the circles of FORCES as last analysed, by quadrant, where the wind supports them; `rows` (P, J) labels in the frame of the positions behind it, -1
+    for none. (P, H): hours ahead, degrees (longitudes on from the storm's first, over the date line too), m/s (NaN on a path whose wind and pressure
+    nobody told), hPa. By tick: `outdated` (T,), some storm's newest position is too old.
     """
 
     tick: Ints
@@ -108,11 +112,11 @@ class _Points:
 
 @dataclass(frozen=True, slots=True)
 class _Storm:
-    """One storm of one feed: what was analysed, and every agency's forecasts in order of its name; from `ended` on its feed lists it no longer."""
+    """One storm: what was analysed, and every agency's forecasts, by source, in order of its name; from `ended` on no feed lists it any longer."""
 
     name: str
     analysed: _Points
-    agencies: tuple[tuple[str, _Points], ...]
+    agencies: tuple[tuple[str, tuple[_Points, ...]], ...]
     ended: int
 
 
@@ -130,8 +134,8 @@ def paths_at(frame: pd.DataFrame, ticks: Sequence[datetime]) -> Paths:
     """Paths of the storms alive at each tick; `frame` as lake.tracks gives it (rows received after the last tick must not be in it)."""
     at = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
     outdated, parts = np.zeros(len(at), dtype=bool), [_none()]
-    for key, rows in frame.groupby(["feed", "storm"], sort=True):
-        storm = _storm(str(key[1]), rows)
+    for name, rows in storms(frame):
+        storm = _storm(name, rows)
         newest = np.searchsorted(storm.analysed.time, at, side="right") - 1
         told = np.flatnonzero(newest >= 0)
         age = (at[told] - storm.analysed.time[newest[told]]) / 1_000_000 / 3600
@@ -147,16 +151,40 @@ def _storm(name: str, rows: pd.DataFrame) -> _Storm:
     # No storm goes half round the Earth: on the other side of the date line the count of degrees goes on, so that between two positions it is short.
     number["lon"] = number["lon"] + np.round((number["lon"][0] - number["lon"]) / 360) * 360
     forecast = ~np.isnat(times[1])
-    number["wind"] = np.where(forecast & rows["agency"].isin(TEN_MINUTES).to_numpy(), number["wind"] * TWO_OF_TEN, number["wind"])
+    names = {told: agencies.one_name(told) for told in set(rows["agency"])}
+    ten = {told for told in names if (of := agencies.known(told)) and of.minutes == TEN}
+    number["wind"] = np.where(forecast & rows["agency"].isin(ten).to_numpy(), number["wind"] * TWO_OF_TEN, number["wind"])
     points = _Points(
         time=times[0].astype(np.int64), issued=times[1].astype(np.int64), lat=number["lat"], lon=number["lon"], wind=number["wind"],
         pressure=number["pressure"], radii=rows[list(_RADII)].to_numpy(dtype=np.float64), speed=number["move_speed"], bearing=number["move_bearing"],
         agency=rows["agency"].to_numpy(dtype=object), row=rows.index.to_numpy(dtype=np.int64),
     )
-    analysed, ahead = (points.where(keep).where(np.argsort(points.time[keep], kind="stable")) for keep in (~forecast, forecast))
-    told = rows["ended_at"].dropna() if "ended_at" in rows else ()  # frames that do not come from the lake do not say: then at once
-    ended = microseconds(min(told)) if len(told) else ALWAYS if "ended_at" in rows else 0
-    return _Storm(name, analysed, tuple((agency, ahead.where(ahead.agency == agency)) for agency in sorted(set(ahead.agency))), ended)
+    source = (rows["feed"] + "/" + rows["agency"]).to_numpy(dtype=object)  # one feed may know an agency by two names
+    by_time = np.argsort(points.time, kind="stable")
+    by_agency: dict[str, list[_Points]] = {}
+    for each in sorted(set(source[forecast])):
+        mine = points.where(by_time[(forecast & (source == each))[by_time]])
+        by_agency.setdefault(names[mine.agency[0]], []).append(mine)
+    return _Storm(name, _once(points.where(~forecast)), tuple((agency, tuple(of)) for agency, of in sorted(by_agency.items())), _ended(rows))
+
+
+def _ended(rows: pd.DataFrame) -> int:
+    """When the last of the storm's feeds was without it; frames that do not come from the lake do not say: then at once."""
+    if "ended_at" not in rows:
+        return 0
+    by_feed = rows.groupby("feed")["ended_at"].min()
+    return ALWAYS if by_feed.isna().any() else microseconds(by_feed.max())
+
+
+def _once(points: _Points) -> _Points:
+    """One point a time, in order: of one analysis that two feeds tell the place of the stronger, and the worst of both."""
+    order = np.lexsort((points.pressure, -points.wind, points.time))
+    told = points.where(order)
+    first = np.flatnonzero(np.diff(told.time, prepend=-1))
+    if len(first) == len(order):
+        return told
+    wind, pressure, radii = (f.reduceat(values, first, axis=0) for f, values in ((np.fmax, told.wind), (np.fmin, told.pressure), (np.fmax, told.radii)))
+    return replace(told.where(first), wind=wind, pressure=pressure, radii=radii)
 
 
 def _paths(storm: _Storm, at: Ints, ticks: Ints, newest: Ints) -> Iterator[Paths]:
@@ -164,19 +192,35 @@ def _paths(storm: _Storm, at: Ints, ticks: Ints, newest: Ints) -> Iterator[Paths
     at which the storm is alive, and then its `newest` analysed position."""
     homeless = np.ones(len(at), dtype=bool)
     forecasts = []
-    for agency, points in storm.agencies:
-        issues, issue = np.unique(points.issued, return_inverse=True)
-        latest = np.searchsorted(issues, at[ticks], side="right") - 1
-        table = by_group(issue, len(issues))
-        told = np.flatnonzero((latest >= 0) & (points.time[table[latest, -1]] > at[ticks]))
-        homeless[ticks[told]] &= agency not in HOME_AGENCIES
-        forecasts.append((str(agency), told, points, table[latest[told]]))
+    for agency, sources in storm.agencies:
+        for told, points, ahead in _newest(sources, at[ticks]):
+            homeless[ticks[told]] &= agency != HOME
+            forecasts.append((agency, told, points, ahead))
     alone = np.flatnonzero(homeless[ticks])
     seen = _Seen(storm, at[ticks[alone]], ticks[alone], newest[alone])
     yield _along(seen, "", _carried(seen), np.arange(len(alone))[:, None], home=True)
     for agency, told, points, ahead in forecasts:
-        home = agency in HOME_AGENCIES
-        yield _along(_Seen(storm, at[ticks[told]], ticks[told], newest[told]), HOME_AGENCIES[0] if home else agency, points, ahead, home=home)
+        yield _along(_Seen(storm, at[ticks[told]], ticks[told], newest[told]), agency, points, ahead, home=agency == HOME)
+
+
+def _newest(sources: tuple[_Points, ...], at: Ints) -> Iterator[tuple[Ints, _Points, Ints]]:
+    """By source of one agency: the numbers of the times `at` which it counts, its points, and (T, J) which of them its newest issue then has. Of the
+    sources whose newest issue is not over the newest counts, then the one that says most of the first HORIZON_H hours."""
+    tables, issued, said = [], np.full((len(sources), len(at)), -1), np.zeros((len(sources), len(at)))
+    for n, points in enumerate(sources):
+        issues, issue = np.unique(points.issued, return_inverse=True)
+        latest = np.searchsorted(issues, at, side="right") - 1
+        tables.append(by_group(issue, len(issues))[latest])
+        ahead = (latest >= 0) & (points.time[tables[n][:, -1]] > at)
+        issued[n, ahead] = issues[latest[ahead]]
+        within = points.time - points.issued <= HORIZON_H * _US_PER_H
+        numbers = within * (1.0 + np.isfinite(points.wind) + np.isfinite(points.pressure))
+        said[n] = np.bincount(issue, weights=numbers, minlength=len(issues))[latest]
+    newest = (issued == issued.max(axis=0)) & (issued >= 0)
+    counts = newest & (said == np.where(newest, said, -1.0).max(axis=0))
+    for points, table, own in zip(sources, tables, counts, strict=True):
+        told = np.flatnonzero(own)
+        yield told, points, table[told]
 
 
 def _carried(seen: _Seen) -> _Points:

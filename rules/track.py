@@ -213,16 +213,18 @@ def _interval(indicator: Indicator, said: Floats, may: Floats, paths: Paths) -> 
 
 
 def _agreement(indicator: Indicator, said: Floats, may: Floats, paths: Paths) -> Interval:
-    """Share of the paths of a storm on which the modelled wind reaches `force`, the storm with the highest share: the agencies' spread as a
+    """Share of a storm's agencies on whose path the modelled wind reaches `force`, the storm with the highest share: the agencies' spread as a
     probability. Nothing is excluded while a position is outdated; a path that ends too soon may yet reach it."""
     edge, ticks = BEAUFORT_EDGES[indicator.force - 1], len(paths.outdated)
-    names, number = np.unique(paths.storm.astype(str), return_inverse=True)
-    key, storm, count = np.unique(paths.tick * max(1, len(names)) + number, return_inverse=True, return_counts=True)
-    tick = key // max(1, len(names))
+    (storms, storm), (names, agency) = (np.unique(told.astype(str), return_inverse=True) for told in (paths.storm, paths.agency))
+    each, path = np.unique((paths.tick * len(storms) + storm) * len(names) + agency, return_inverse=True)
+    key, of, count = np.unique(each // max(1, len(names)), return_inverse=True, return_counts=True)
+    tick = key // max(1, len(storms))
     shares = []
     for values in (said, may):
-        reached = np.zeros((len(key), values.shape[1]))
-        np.add.at(reached, storm, values >= edge)
+        by_agency, reached = np.zeros((len(each), values.shape[1])), np.zeros((len(key), values.shape[1]))
+        np.maximum.at(by_agency, path, values >= edge)  # an agency whose issue two feeds tell differently reaches it by the worse
+        np.add.at(reached, of, by_agency)
         shares.append(np.round(_highest(reached / count[:, None], tick, ticks, 0.0), 6))
     shares[1][paths.outdated] = 1.0
     return Interval(shares[0], shares[1])

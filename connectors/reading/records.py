@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from connectors.reading.fields import NO_VALUE, Fields, Refused, clock, to_number
+from core import agencies
 from core.county import Feed
 from core.model import Batch, FieldReport, Flag, Observation, OfficialSignal, Rejected, TrackPoint
 from core.units import PROPERTIES
 
-__all__ = ["FUTURE_TOLERANCE", "NOTES", "NO_CODE", "NO_VALUE", "UNREAD", "Fields", "Gather", "Item", "Refused", "clock", "identity", "set_aside", "to_number"]
+__all__ = ["FUTURE_TOLERANCE", "NOTES", "NO_CODE", "NO_VALUE", "STRANGER", "UNREAD", "Fields", "Gather", "Item", "Refused", "clock", "identity", "set_aside", "to_number"]
 
 #: A reading dated later than this after its receipt is set aside (a clock that runs ahead would outlive every later truth).
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -34,6 +35,7 @@ class Gather:
     items: list[Item] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
+    strangers: set[str] = field(default_factory=set)
 
     def each(
         self, records: Iterable[object], where: str, read: Callable[[Fields], Iterable[Item]], ignore: Iterable[str] = ()
@@ -69,8 +71,16 @@ class Gather:
             interval_s=interval_s, datum=datum, synthetic=synthetic, issued=issued,
         )
 
+    def agency(self, name: str) -> str:
+        """The one name of the agency that this feed calls so; one that the table does not have keeps its own, and is told."""
+        if agencies.known(name) is None:
+            self.strangers.add(name)
+        return agencies.one_name(name)
+
     def batch(self) -> Batch:
-        """All that was read, each thing once; fields nobody read are told once for the whole document."""
+        """All that was read, each thing once; fields nobody read and agencies nobody knows are told once for the whole document."""
+        if self.strangers:
+            self.refuse("agencies", f"{STRANGER}: {', '.join(sorted(self.strangers)[:12])}")
         if self.unread:
             self.refuse("fields", f"{UNREAD}: {', '.join(sorted(self.unread)[:12])}")
         unique: dict[tuple[object, ...], Item] = {}
@@ -99,8 +109,10 @@ class Gather:
 UNREAD = "fields not known to the connector"
 #: Reason of the entry for a warning's area that has no administrative code.
 NO_CODE = "no administrative code"
+#: Reason of the entry for agencies that core/agencies.yaml does not have: each counts as one of its own.
+STRANGER = "agencies not in the table"
 #: Entries that are notes: the record they speak of was kept.
-NOTES = (UNREAD, NO_CODE)
+NOTES = (UNREAD, NO_CODE, STRANGER)
 
 
 def set_aside(where: str, reason: str, record: object) -> Rejected:

@@ -44,7 +44,7 @@ def test_longitude_before_latitude_utc_and_quadrants(county) -> None:
         29.7,
         123.0,
         datetime(2021, 7, 25, tzinfo=UTC),
-        "2106",
+        "202106",
         "烟花 IN-FA",
     )
     assert point.r7 == Circle(ne=300, se=200, sw=200, nw=250) and point.r10 is None and point.r12 is not None

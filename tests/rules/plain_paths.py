@@ -17,7 +17,8 @@ from rules.motion import inflow_angle
 from rules.spatial import EARTH_KM, bearing_deg, distance_km
 from rules.wind import CIRCLE_SPEED, holland_2010, pressure_of_wind, wind_of_pressure
 
-HOME = ("中国", "BABJ", "CMA", "中央气象台")
+HOME = "中国"
+ONE_NAME = {"BABJ": "中国", "RJTD": "日本"}
 FORCES = (7, 10, 12)
 
 
@@ -40,16 +41,16 @@ class One:
 def at(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[list[One], bool]:
     """The paths at `now` and whether a newest position is outdated."""
     found, outdated = [], False
-    for (_, storm), rows in frame.groupby(["feed", "storm"], sort=True):
-        rows = rows.sort_values("time", kind="stable")
-        ten = rows["agency"].isin(("日本", "中国香港", "RJTD")) & rows["issued"].notna()
+    for storm, rows in together(frame):
+        rows = rows.sort_values("time", kind="stable").assign(one=[ONE_NAME.get(a, a) for a in rows.sort_values("time", kind="stable")["agency"]])
+        ten = rows["one"].isin(("日本", "中国香港")) & rows["issued"].notna()
         rows = rows.assign(wind=rows["wind"].where(~ten, rows["wind"] * 1.02))
-        analysed = rows[rows["issued"].isna() & (rows["time"] <= now)]
+        analysed = once(rows[rows["issued"].isna() & (rows["time"] <= now)])
         if analysed.empty:
             continue
         age = (now - analysed["time"].iloc[-1]) / pd.Timedelta(hours=1)
-        ended = rows["ended_at"].dropna().min()
-        if age > 80 or (age > 12 and ended == ended and now >= ended):
+        ended = [of["ended_at"].dropna().min() for _, of in rows.groupby("feed")]
+        if age > 80 or (age > 12 and all(end == end and now >= end for end in ended)):
             continue
         outdated |= age > 6
         found += _storm(str(storm), rows, analysed, now)
@@ -58,12 +59,57 @@ def at(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[list[One], bool]:
 
 def _storm(storm: str, rows: pd.DataFrame, analysed: pd.DataFrame, now: pd.Timestamp) -> Iterator[One]:
     told = rows[rows["issued"].notna() & (rows["issued"] <= now)]
-    ahead = {agency: of[(of["issued"] == of["issued"].max()) & (of["time"] > now)] for agency, of in told.groupby("agency")}
-    ahead = {agency: of for agency, of in sorted(ahead.items()) if len(of)}
-    if not set(ahead) & set(HOME):
+    ahead = {agency: counting(of, now) for agency, of in told.groupby("one")}
+    if not ahead.get(HOME):
         yield _along(storm, "", True, analysed, _carried(analysed, now), now)
-    for agency, of in ahead.items():
-        yield _along(storm, HOME[0] if agency in HOME else agency, agency in HOME, analysed, of, now)
+    for agency, several in sorted(ahead.items()):
+        for of in several:
+            yield _along(storm, agency, agency == HOME, analysed, of, now)
+
+
+def counting(told: pd.DataFrame, now: pd.Timestamp) -> list[pd.DataFrame]:
+    """What counts of one agency's forecasts: by the feeds that still have one the newest issue, of equal ones those that say most."""
+    newest = [of[of["issued"] == of["issued"].max()] for _, of in told.groupby(["feed", "agency"])]
+    newest = [of for of in newest if (of["time"] > now).any()]
+    newest = [of for of in newest if of["issued"].iloc[0] == max(other["issued"].iloc[0] for other in newest)]
+    def said(of: pd.DataFrame) -> int:
+        day = of[of["time"] <= of["issued"] + pd.Timedelta(hours=24)]
+        return int(len(day) + day["wind"].notna().sum() + day["pressure"].notna().sum())
+    return [of[of["time"] > now] for of in newest if said(of) == max(map(said, newest))]
+
+
+def together(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Every storm with the rows of all its feeds: those of one number of six digits, and those without that were at one place."""
+    groups: list[list[tuple[str, str]]] = []
+    keys = sorted(set(zip(frame["feed"], frame["storm"], strict=True)), key=lambda key: (len(key[1]) != 6, key))
+    parts = {key: frame[(frame["feed"] == key[0]) & (frame["storm"] == key[1])] for key in keys}
+    for key in keys:
+        numbers = [{s for _, s in [*group, key] if len(s) == 6} for group in groups]
+        fits = [len(n) < 2 and any(near(parts[key], parts[k]) or (len(n) == 1 and k[1] == key[1]) for k in g) for n, g in zip(numbers, groups, strict=True)]
+        if any(fits):
+            groups[fits.index(True)].append(key)
+        else:
+            groups.append([key])
+    named = [(min(g), next((s for _, s in sorted(g) if len(s) == 6), min(g)[1]), pd.concat([parts[k] for k in sorted(g)])) for g in groups]
+    return [(name, rows) for _, name, rows in sorted(named, key=lambda one: one[0])]
+
+
+def near(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Whether two tracks were within 50 km at the last time that both tell."""
+    a, b = (of[of["issued"].isna()].sort_values("time") for of in (a, b))
+    if a.empty or b.empty or min(a["time"].max(), b["time"].max()) < max(a["time"].min(), b["time"].min()):
+        return False
+    last = min(a["time"].max(), b["time"].max())
+    places = [[float(np.interp(0.0, (of["time"] - last) / pd.Timedelta(hours=1), of[name])) for name in ("lat", "lon")] for of in (a, b)]
+    return bool(distance_km(*(np.array(x) for x in (*places[0], *places[1]))) <= 50)
+
+
+def once(analysed: pd.DataFrame) -> pd.DataFrame:
+    """One row a time: the place of the strongest, the worst of all."""
+    order = analysed.sort_values(["time", "wind", "pressure"], ascending=[True, False, True], kind="stable")
+    worst = {name: "max" for name in order.columns if name[0] == "r" and name[1].isdigit()} | {"wind": "max", "pressure": "min"}
+    first = order.drop_duplicates("time")
+    return first.assign(**{name: order.groupby("time", sort=True)[name].agg(how).to_numpy() for name, how in worst.items()}) if len(first) else first
 
 
 def _carried(analysed: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
@@ -188,7 +234,8 @@ def interval(indicator: Indicator, paths: list[One], outdated: bool, lat: float,
     if indicator.quantity == "agreement":
         edge, shares = BEAUFORT_EDGES[indicator.force - 1], [(0.0, 0.0)]
         for storm in {path.storm for path in paths}:
-            own = [(a >= edge, b >= edge) for path, a, b in said if path.storm == storm]
+            agencies = {path.agency for path in paths if path.storm == storm}
+            own = [tuple(any(x[n] >= edge for x in said if (x[0].storm, x[0].agency) == (storm, agency)) for n in (1, 2)) for agency in agencies]
             shares.append((sum(a for a, _ in own) / len(own), sum(b for _, b in own) / len(own)))
         return round(max(a for a, _ in shares), 6), 1.0 if outdated else round(max(b for _, b in shares), 6)
     if indicator.quantity == "wind":

@@ -22,12 +22,14 @@ TICKS = [(START + pd.Timedelta(minutes=40 * n)).to_pydatetime() for n in range(9
 
 
 def frame(seed: int) -> pd.DataFrame:
-    """Storms of two feeds that come, are forecast by some agencies at some times, told with gaps, fall silent and end."""
+    """Storms of two feeds that come, are forecast by some agencies at some times, told with gaps, fall silent and end; some are one storm."""
     rng, rows = np.random.default_rng(seed), []
-    for feed, storm in [("a", "1"), ("a", "2"), ("b", "1")][: int(rng.integers(0, 4))]:
-        lat, lon, begin = rng.uniform(22, 34), rng.uniform(118, 128), rng.integers(-30, 30)
+    lat, lon = 0.0, 0.0
+    for feed, storm in [("a", "202401"), ("b", "202401"), ("a", "2"), ("b", "3"), ("b", "202404")][: int(rng.integers(0, 6))]:
+        lat, lon = (lat + 0.1, lon) if lat and rng.random() < 0.5 else (rng.uniform(22, 34), rng.uniform(118, 128))
+        begin = rng.integers(-30, 30)
         ended = START + pd.Timedelta(hours=int(rng.integers(0, 60))) if rng.random() < 0.5 else pd.NaT
-        agencies = [a for a in ("BABJ", "中国", "日本", "美国") if rng.random() < 0.5]
+        agencies = [a for a in ("BABJ", "中国", "日本", "RJTD", "美国") if rng.random() < 0.5]
         for hour in range(begin, begin + int(rng.integers(1, 50)), int(rng.choice([1, 3]))):
             known: dict[str, Any] = {"feed": feed, "storm": storm, "ended_at": ended, "move_speed": rng.choice([np.nan, 20.0]),
                                      "move_bearing": rng.choice([np.nan, 320.0])}
