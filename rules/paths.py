@@ -6,7 +6,7 @@ stands still with the storm in it has not said that it is over; after LOST_H nob
 and agency, for one time as for a year of them.
 
 A storm of several feeds is one (rules.storms), over when all of them say so; so is an agency, by whatever name a feed calls it (core.agencies): its newest
-issue counts, of one issue by two feeds the one that says more, and where both say as much both, for then nobody knows which is right.
+issue counts, of one issue by two feeds the one that says more; where both say as much but not the same both stand, for nobody knows which is right.
 """
 
 from __future__ import annotations
@@ -205,22 +205,31 @@ def _paths(storm: _Storm, at: Ints, ticks: Ints, newest: Ints) -> Iterator[Paths
 
 def _newest(sources: tuple[_Points, ...], at: Ints) -> Iterator[tuple[Ints, _Points, Ints]]:
     """By source of one agency: the numbers of the times `at` which it counts, its points, and (T, J) which of them its newest issue then has. Of the
-    sources whose newest issue is not over the newest counts, then the one that says most of the first HORIZON_H hours."""
-    tables, issued, said = [], np.full((len(sources), len(at)), -1), np.zeros((len(sources), len(at)))
+    sources whose newest issue is not over the newest counts, then the one that says most of the first HORIZON_H hours, of the same words the first."""
+    tables, issued, said, words = [], *(np.full((len(sources), len(at)), -1) for _ in range(3))
     for n, points in enumerate(sources):
         issues, issue = np.unique(points.issued, return_inverse=True)
         latest = np.searchsorted(issues, at, side="right") - 1
         tables.append(by_group(issue, len(issues))[latest])
         ahead = (latest >= 0) & (points.time[tables[n][:, -1]] > at)
         issued[n, ahead] = issues[latest[ahead]]
-        within = points.time - points.issued <= HORIZON_H * _US_PER_H
-        numbers = within * (1.0 + np.isfinite(points.wind) + np.isfinite(points.pressure))
-        said[n] = np.bincount(issue, weights=numbers, minlength=len(issues))[latest]
-    newest = (issued == issued.max(axis=0)) & (issued >= 0)
-    counts = newest & (said == np.where(newest, said, -1.0).max(axis=0))
-    for points, table, own in zip(sources, tables, counts, strict=True):
-        told = np.flatnonzero(own)
+        if len(sources) > 1:
+            said[n], words[n] = _said(points, issue)[:, latest]
+    counts = (issued == issued.max(axis=0)) & (issued >= 0)
+    counts &= said == np.where(counts, said, -1).max(axis=0)
+    for n, (points, table) in enumerate(zip(sources, tables, strict=True)):
+        counts[n] &= ~(counts[:n] & (words[:n] == words[n])).any(axis=0)
+        told = np.flatnonzero(counts[n])
         yield told, points, table[told]
+
+
+def _said(points: _Points, issue: Ints) -> Ints:
+    """(2, issues) how many numbers each issue says of its first HORIZON_H hours, and a digest of all that it says."""
+    within = points.time - points.issued <= HORIZON_H * _US_PER_H
+    numbers = np.bincount(issue, weights=within * (1.0 + np.isfinite(points.wind) + np.isfinite(points.pressure)))
+    whole = np.column_stack([points.time, points.lat, points.lon, points.wind, points.pressure])
+    return np.array([numbers, [hash(whole[issue == n].tobytes()) for n in range(len(numbers))]], dtype=np.int64)
+
 
 
 def _carried(seen: _Seen) -> _Points:

@@ -86,3 +86,20 @@ def test_the_joined_payload(county) -> None:
 def test_what_is_no_storm(county, body) -> None:
     with pytest.raises(ParseError):
         parse(county, body)
+
+
+def test_one_agency_by_any_code_is_one_and_a_stranger_is_told_once(county) -> None:
+    ahead = {code: [[12, "202107250000", 122.0, 30.2, 968, 38, code, "TY"]] for code in ("BABJ", "RJTD", "JTWC", "XXXX")}
+    batch = parse(county, view([*POINT[:11], ahead, None]))
+    assert {p.agency for p in batch.tracks if p.issued} == {"中国", "日本", "美国", "XXXX"}
+    assert [(r.where, r.reason) for r in batch.rejected] == [("agencies", "agencies not in the table: XXXX")]
+
+
+@pytest.mark.parametrize(("number", "stamp", "wanted"), [
+    (2106, "202107250000", "202106"), ("2106", "202107250000", "202106"), ("", "202107250000", "2793"), (None, "202107250000", "2793"),
+    (2106, "202007250000", "2106"), ("20210015", "202107250000", "20210015"),
+])
+def test_a_storms_number_with_its_century(county, number, stamp, wanted) -> None:
+    epoch = datetime.strptime(stamp, "%Y%m%d%H%M").replace(tzinfo=UTC).timestamp() * 1000
+    storm = [2793, "IN-FA", "烟花", number, number, None, None, "start", [[*POINT[:1], stamp, epoch, *POINT[3:11], None, None]]]
+    assert {p.storm for p in parse(county, f"x({json.dumps({'typhoon': storm})})".encode()).tracks} == {wanted}

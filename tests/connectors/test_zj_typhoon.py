@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors import zj_typhoon
 from connectors.reading.records import UNREAD
+from connectors.trial import trial
 from core.county import County
 from core.errors import ParseError
 from core.model import Batch, Circle
+from core.settings import Settings
 
 DATA = Path(__file__).parents[1] / "data" / "zj_typhoon"
 RECEIVED = datetime(2021, 7, 26, 20, 0, tzinfo=UTC)
@@ -148,3 +151,15 @@ def test_recorded_season_in_the_raw_fields(county: County, recorded: Path) -> No
     theirs = {p.time: p.r7 for p in nmc.tracks if p.issued is None and p.r7}
     both = [(p.r7, theirs[p.time]) for p in batch.tracks if p.r7 and p.time in theirs]
     assert len(both) > 20 and all(a == b for a, b in both)
+
+
+def test_agencies_by_their_one_name_and_a_stranger_told_by_the_try_too(county: County, settings: Settings, serve: Any, reply: Any) -> None:
+    storms = json.loads((DATA / "in_fa.json").read_text())
+    forecast = next(p["forecast"] for p in reversed(storms[0]["points"]) if p.get("forecast"))
+    for agency, name in zip(forecast, ("RJTD", "某台"), strict=False):
+        agency["tm"] = name
+    body = json.dumps(storms).encode()
+    assert {p.agency for p in parse(county, body).tracks if p.issued} == {"日本", "某台"}
+    url = serve(lambda request: reply(request, body))
+    found = trial("typhoon_zj", now=RECEIVED, county=county, settings=settings.model_copy(update={"sandbox_url": url}))
+    assert "agencies: agencies not in the table: 某台" in found.sentence

@@ -75,7 +75,9 @@ def counting(told: pd.DataFrame, now: pd.Timestamp) -> list[pd.DataFrame]:
     def said(of: pd.DataFrame) -> int:
         day = of[of["time"] <= of["issued"] + pd.Timedelta(hours=24)]
         return int(len(day) + day["wind"].notna().sum() + day["pressure"].notna().sum())
-    return [of[of["time"] > now] for of in newest if said(of) == max(map(said, newest))]
+    most = [of for of in newest if said(of) == max(map(said, newest))]
+    words = [of.sort_values("time")[["time", "lat", "lon", "wind", "pressure"]].reset_index(drop=True) for of in most]
+    return [of[of["time"] > now] for n, of in enumerate(most) if not any(words[n].equals(other) for other in words[:n])]
 
 
 def together(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

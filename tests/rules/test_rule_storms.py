@@ -1,0 +1,95 @@
+"""A storm of two feeds is one, and so is an agency: what its newest and fullest forecast says counts, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rules import track
+from rules.catalogue import load_catalogue
+from rules.paths import _RADII, Paths, paths_at
+
+NOW = pd.Timestamp("2024-07-24T00:00Z")
+SHARE = load_catalogue().indicators["agencies_8bft_24h"]
+TOWN = np.array([31.9]), np.array([121.2])
+#: Over the town, and far out at sea.
+HERE, FAR = {"lat": 31.9, "lon": 121.3}, {"lat": 25.0, "lon": 132.0}
+
+
+def seen(feed: str, storm: str, *, at: float = -1.0, lat: float = 28.0, lon: float = 124.0, ended: float | None = None, **more: float) -> dict[str, Any]:
+    """An analysed position, `at` hours from NOW; `ended` hours from NOW its feed was without it."""
+    return {"feed": feed, "storm": storm, "agency": "", "at": at, "issued": None, "ended": ended, "lat": lat, "lon": lon, "wind": 40.0, "pressure": 955.0, **more}
+
+
+def ahead(feed: str, storm: str, agency: str, place: dict[str, float], *, issued: float = -1.0, leads: tuple[int, ...] = (24,), **more: Any) -> list[dict[str, Any]]:
+    return [seen(feed, storm, at=issued + lead, **place) | {"agency": agency, "issued": issued} | more for lead in leads]
+
+
+def paths(rows: list[dict[str, Any]]) -> Paths:
+    made = pd.DataFrame([dict.fromkeys(("move_speed", "move_bearing", *_RADII), np.nan) | row for row in rows])
+    times = {new: pd.to_datetime([NOW + pd.Timedelta(hours=h) if h == h and h is not None else pd.NaT for h in made[old]], utc=True).astype("datetime64[us, UTC]")
+             for new, old in (("time", "at"), ("issued", "issued"), ("ended_at", "ended"))}
+    return paths_at(made.assign(**times), [NOW.to_pydatetime()])
+
+
+def share(found: Paths) -> float:
+    return float(track.intervals([SHARE], found, *TOWN, silent=False)[SHARE.name].lo[0, 0])
+
+
+def test_one_agency_by_two_feeds_counts_once() -> None:
+    rows = [seen("nmc", "202406"), seen("zj", "202406"), *ahead("nmc", "202406", "RJTD", HERE), *ahead("zj", "202406", "日本", HERE), *ahead("zj", "202406", "中国", FAR)]
+    found = paths(rows)
+    assert set(found.storm) == {"202406"} and sorted(set(found.agency)) == ["中国", "日本"] and share(found) == pytest.approx(0.5)
+
+
+def test_the_newest_issue_counts_then_the_fuller_and_of_equals_the_worse() -> None:
+    both = [seen("nmc", "202406"), seen("zj", "202406"), *ahead("zj", "202406", "中国", FAR)]
+    older = ahead("nmc", "202406", "JMA", HERE, issued=-7, leads=(12, 24, 48))
+    newer = ahead("zj", "202406", "日本", FAR)
+    assert share(paths([*both, *older, *newer])) == 0.0, "what it said six hours ago it says no more"
+    fuller = ahead("nmc", "202406", "JMA", HERE, leads=(6, 12, 18, 24))
+    assert share(paths([*both, *fuller, *newer])) == 0.5 == share(paths([*both, *ahead("nmc", "202406", "JMA", HERE), *newer]))
+    assert share(paths([*both, *ahead("nmc", "202406", "JMA", FAR, leads=(6, 12, 18, 24)), *ahead("zj", "202406", "日本", HERE)])) == 0.0
+    bare = ahead("nmc", "202406", "JMA", FAR, leads=(12, 24), wind=np.nan, pressure=np.nan)
+    assert share(paths([*both, *bare, *ahead("zj", "202406", "日本", HERE)])) == 0.5, "places alone say less than one place with its wind"
+    over = ahead("zj", "202406", "日本", FAR, issued=-0.5, leads=(0,))
+    assert share(paths([*both, *ahead("nmc", "202406", "JMA", HERE), *over])) == 0.5, "a forecast that has run out says nothing"
+
+
+def test_a_depression_is_one_storm_in_two_feeds_and_on_the_day_that_it_is_numbered() -> None:
+    track_of = [{"at": -12.0 + n, "lat": 27.0 + n * 0.1, "lon": 125.0 - n * 0.1} for n in (0, 6, 11)]
+    two = [seen("nmc", "3285913", **one) for one in track_of] + [seen("zj", "202490", **one) for one in track_of[:2]]
+    assert set(paths(two).storm) == {"202490"}
+    numbered = [seen("nmc", "3285913", ended=-1.0, **one) for one in track_of[:2]] + [seen("nmc", "202406", **one) for one in track_of]
+    assert set(paths(numbered).storm) == {"202406"}
+    other = [seen("nmc", "3285914", **one | {"lon": 130.0}) for one in track_of]
+    assert set(paths([*numbered, *other]).storm) == {"202406", "3285914"}
+    never_together = [seen("nmc", "1", at=-3.0), seen("zj", "2", at=-1.0)]
+    assert len(set(paths(never_together).storm)) == 2
+
+
+def test_two_numbers_are_two_storms_however_near_and_a_nameless_one_joins_only_one_of_them() -> None:
+    near = [seen("nmc", "202406"), seen("zj", "202407", lat=28.1), seen("zj", "9", lat=28.05)]
+    assert sorted(paths(near).storm) == ["202406", "202407"]
+
+
+def test_over_the_date_line_it_is_one_storm() -> None:
+    rows = [seen("nmc", "1", at=h, lon=lon) for h, lon in ((-7, 179.5), (-1, -179.7))] + [seen("zj", "202406", at=h, lon=lon) for h, lon in ((-4, 179.9), (-1, -179.7))]
+    assert set(paths(rows).storm) == {"202406"}
+
+
+def test_a_feed_that_stands_still_does_not_hide_what_another_tells() -> None:
+    stale, fresh = seen("nmc", "202406", at=-20.0), seen("zj", "202406")
+    assert paths([stale]).outdated.all() and not paths([stale, fresh]).outdated.any()
+    gone = stale | {"ended": -2.0}
+    assert len(paths([gone]).tick) == 0 and len(paths([gone, fresh | {"at": -13.0}]).tick) == 1, "one feed still has it: it is not over"
+    assert len(paths([gone, fresh | {"at": -13.0, "ended": -1.0}]).tick) == 0, "both are without it"
+
+
+def test_of_one_analysis_told_twice_the_worse_of_both_counts() -> None:
+    circles = {name: 300.0 for name in _RADII if name.startswith("r7")}
+    found = paths([seen("nmc", "202406", wind=30.0, pressure=980.0, **circles), seen("zj", "202406", wind=45.0, pressure=np.nan, lat=28.1)])
+    assert (len(found.tick), found.wind[0, 0], found.pressure[0, 0], found.lat[0, 0]) == (1, 45.0, 980.0, 28.1) and found.radii[0, 0].tolist() == [300.0] * 4
