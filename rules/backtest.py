@@ -30,6 +30,7 @@ from rules.listings import LOOK_BACK, Listing
 from rules.packs import Rule
 from rules.pieces import Levels, Piece, Source, judged_in_turn
 from rules.situation import Sources
+from rules.verify.period import Period
 
 Say = Callable[[str], None]
 MAX_STEPS = 600_000
@@ -138,9 +139,14 @@ class Warned:
     level: Level
 
 
+def period(ticks: Sequence[datetime]) -> Period:
+    """What a back-test of these steps speaks of: from the first until one step after the last."""
+    return Period(start=ticks[0], end=ticks[-1] + (timedelta(seconds=1) if len(ticks) < 2 else ticks[1] - ticks[0]))
+
+
 def spans(ticks: Sequence[datetime], towns: Sequence[str], levels: dict[str, Levels]) -> Iterator[Warned]:
     """Stretches of one level above none, by town and by the key of `levels`, in order."""
-    edges = [*ticks, ticks[-1] + (timedelta(seconds=1) if len(ticks) < 2 else ticks[1] - ticks[0])]
+    edges = [*ticks, period(ticks).end]
     for what in sorted(levels):
         for number, town in sorted(enumerate(towns), key=lambda pair: pair[1]):
             column = levels[what][:, number]

@@ -55,11 +55,13 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One value of the threshold, as written, the rule's skill at its level with it, and the indicator's by itself."""
+    """One value of the threshold, as written, the rule's skill at its level with it, the indicator's by itself, and how many events began outside the
+    steps, which none of them could warn of."""
 
     value: float
     skill: Skill
     steps: Steps
+    left_out: int = 0
 
 
 def condition(pack: Path, rule: str, level: Level, indicator: str, value: float) -> str:
@@ -118,7 +120,8 @@ def sweep(variants: Sequence[Variant], level: Level, *, ticks: list[datetime], c
         held = backtest.hold(said, found.rule, ticks, {})
         warned = [Span(town=w.town, hazard=hazard, start=w.start, end=w.end, level=w.level)
                   for w in backtest.spans(ticks, towns, {found.rule.id: held}) for hazard in hazards]
-        points.append(Point(value=found.value, skill=skill(match(warned, events, level)), steps=steps[number]))
+        outcomes = match(warned, events, level, period=backtest.period(ticks))
+        points.append(Point(value=found.value, skill=skill(outcomes), steps=steps[number], left_out=sum(o.kind == "out" for o in outcomes)))
     return points
 
 

@@ -59,11 +59,12 @@ def backtest(
 
 def _facts(ground: Any, run: Any) -> dict[str, Any]:
     from core.times import iso
-    from rules.backtest import public
+    from rules.backtest import period, public
 
     found = public(run)
     return {
-        "name": Path(ground.name).name, "start": iso(run.ticks[0]), "end": iso(run.ticks[-1]), "steps": len(run.ticks), "towns": len(run.towns),
+        "name": Path(ground.name).name, "start": iso(run.ticks[0]), "end": iso(run.ticks[-1]),
+        "period": period(run.ticks).as_json(), "steps": len(run.ticks), "towns": len(run.towns),
         "rules": len(run.rules), "block_s": run.block_s, "county": run.county, "packs": dict(sorted({r.pack: r.pack_hash for r in run.rules}.items())),
         "spans": len(found), "highest": max((w.level.en for w in found), key=("none", "blue", "yellow", "orange", "red").index, default="none"), "hash": run.hash(),
     }
@@ -79,7 +80,7 @@ def _line(fact: dict[str, Any]) -> str:
 
 
 def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
-    """`<name>.csv` (for `fengsui verify`), `<name>.rules.csv` (every rule, shadow ones too) and `<name>.json`."""
+    """`<name>.csv` (for `fengsui verify`), `<name>.rules.csv` (every rule, shadow ones too) and `<name>.json`, which tells it the period of both."""
     from rules.backtest import csv_text, spans
 
     for suffix, text in ((".csv", warned), (".rules.csv", csv_text(list(spans(run.ticks, run.towns, run.held))).replace("town,hazard", "town,rule", 1)),

@@ -55,7 +55,8 @@ def sweep(
             (out / f"{name}.sweep.csv").write_text(s.csv_text(points), encoding="utf-8")
             (out / f"{name}.sweep.svg").write_text(s.picture(points, f"{rule} {colour.zh} {indicator}：{name}"), encoding="utf-8")
         if not as_json:
-            typer.echo(f"{name}\n{s.csv_text(points)}" + ("事件太少 too few events" if points[0].skill.few else ""))
+            typer.echo(f"{name}\n{s.csv_text(points)}" + "；".join(filter(None, (
+                "事件太少 too few events" if points[0].skill.few else "", f"时段外的实况 {points[0].left_out} 次未计 events left out" if points[0].left_out else ""))))
     if as_json:
         emit(rows, True, "")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from core.model import Hazard
-from rules.verify.events import Span, read_rule_spans
+from rules.verify.events import Span
+from rules.verify.period import Period
 from rules.verify.report import Verification, verify
 
 
@@ -23,11 +24,10 @@ def is_by_rule(path: Path) -> bool:
 
 
 def verify_rules(
-    path: Path, happened: Sequence[Span], hazards: Mapping[str, tuple[Hazard, ...]], towns: Mapping[str, str] | None = None, *, seed: int = 1,
+    spans: Mapping[str, Sequence[Span]], happened: Sequence[Span], hazards: Mapping[str, tuple[Hazard, ...]], *, seed: int = 1, period: Period | None = None,
 ) -> dict[str, Verification]:
-    """Verification by rule id, for the rules in the file; `hazards` of every known rule. ConfigErrors with file:line for a rule nobody knows."""
-    spans = read_rule_spans(path, hazards, towns)
-    return {rule: verify(spans[rule], [s for s in happened if s.hazard in hazards[rule]], seed=seed) for rule in sorted(spans)}
+    """Verification by rule id, for the rules that `spans` has; `hazards` of every known rule."""
+    return {rule: verify(spans[rule], [s for s in happened if s.hazard in hazards[rule]], seed=seed, period=period) for rule in sorted(spans)}
 
 
 def record(found: Verification) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Spans of time in which a level was warned of, or happened, per town and hazard; and how the two meet.
 
 A threshold is looked at one at a time: at "orange or more", spans of at least orange are joined over gaps up to JOIN (a warning that is
-repeated within half an hour counts once), and each event is a hit, a near miss or a miss, each warning without event a false alarm.
+repeated within half an hour counts once), and each event is a hit, a near miss or a miss, each warning without event a false alarm. Where it is known
+what time was looked at (rules.verify.period), an event that began outside it is out, and a warning that was new at its end is open: neither counts.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from core.errors import ConfigError, ConfigErrors
 from core.model import Hazard, Level
 from core.times import parse_iso
 from rules.language.errors import nearest
+from rules.verify.period import Period
 
 JOIN = timedelta(minutes=30)
 #: A warning this long after the event began came too late to be a hit, and is told apart from none at all (own choice).
 LATE = timedelta(hours=1)
 #: A warning that had ended this long before the event began did not speak of it (own choice).
 EARLY = timedelta(hours=24)
+#: A warning no older than this when the looking ended may yet come true (own choice: longer, and thresholds that warn of everything look well).
+NEW = timedelta(hours=6)
 COLUMNS = ("town", "hazard", "level", "start", "end")
 RULE_COLUMNS = ("town", "rule", "level", "start", "end")
 _EXAMPLE = "例 / e.g. baochang,flood,orange,2021-07-26T02:00:00+08:00,2021-07-26T09:00:00+08:00"
@@ -42,7 +46,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One event or one warning without event: kind hit, near, miss or false; `lead_s` from the warning to the event (hit, near; negative: late)."""
+    """One event or one warning without event: kind hit, near, miss or false, out or open where it does not count; `lead_s` from the warning to the event
+    (hit, near; negative: late)."""
 
     kind: str
     town: str
@@ -154,10 +159,12 @@ def _joined(spans: Iterable[Span]) -> Iterator[Span]:
         yield current
 
 
-def match(warned: Iterable[Span], happened: Iterable[Span], level: Level, *, event_level: Level | None = None) -> list[Outcome]:
+def match(
+    warned: Iterable[Span], happened: Iterable[Span], level: Level, *, event_level: Level | None = None, period: Period | None = None,
+) -> list[Outcome]:
     """Outcomes at one threshold, oldest first. A warning that covers several events is a hit for each and no false alarm.
 
-    `event_level`: what counts as an event, where that is not what counts as a warning.
+    `event_level`: what counts as an event, where that is not what counts as a warning. `period`: what was looked at, None where nobody said.
     """
     warnings, events = at_least(warned, level), at_least(happened, level if event_level is None else event_level)
     of: dict[tuple[str, Hazard], list[Span]] = {}
@@ -168,10 +175,15 @@ def match(warned: Iterable[Span], happened: Iterable[Span], level: Level, *, eve
     for event in events:
         near = [w for w in of.get((event.town, event.hazard), ()) if w.start <= event.end and w.end >= event.start - EARLY]
         used.update(near)
+        if period is not None and not period.judges(event.start, LATE):
+            outcomes.append(Outcome(kind="out", town=event.town, hazard=event.hazard, at=event.start))
+            continue
         in_time = [w for w in near if w.start <= event.start <= w.end]
         first = min(in_time or [w for w in near if w.start <= event.start + LATE], key=lambda w: w.start, default=None)
         kind = "hit" if in_time else "near" if first else "miss"
         lead = (event.start - first.start).total_seconds() if first else None
         outcomes.append(Outcome(kind=kind, town=event.town, hazard=event.hazard, at=event.start, lead_s=lead))
-    outcomes += [Outcome(kind="false", town=w.town, hazard=w.hazard, at=w.start) for w in warnings if w not in used]
+    for w in (w for w in warnings if w not in used):
+        kind = "open" if period is not None and period.leaves_open(w.start, w.end, NEW) else "false"
+        outcomes.append(Outcome(kind=kind, town=w.town, hazard=w.hazard, at=w.start))
     return sorted(outcomes, key=lambda o: (o.at, o.town, o.hazard))

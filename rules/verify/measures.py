@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.model import Hazard, Level
-from rules.verify.events import EARLY, Outcome, Span, match
+from rules.verify.events import EARLY, NEW, Outcome, Span, match
+from rules.verify.period import Period
 from rules.verify.skill import skill
 
 COLOURS = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
@@ -25,10 +26,10 @@ class Bin:
     cases: int
 
 
-def sensitivity(warned: Sequence[Span], happened: Sequence[Span]) -> list[list[float | None]]:
+def sensitivity(warned: Sequence[Span], happened: Sequence[Span], period: Period | None = None) -> list[list[float | None]]:
     """CSI of one hazard by (event of at least this level, warning of at least that level), both blue to red: on the diagonal the level that was
     meant; beside it what a lower or a higher threshold for warning would have brought. None: neither warned of nor happened, or not defined."""
-    return [[_csi(match(warned, happened, level, event_level=event)) for level in COLOURS] for event in COLOURS]
+    return [[_csi(match(warned, happened, level, event_level=event, period=period)) for level in COLOURS] for event in COLOURS]
 
 
 def _csi(outcomes: list[Outcome]) -> float | None:
@@ -48,10 +49,11 @@ def _hours(outcomes: Iterable[Outcome]) -> tuple[float, ...]:
     return tuple(sorted(round(o.lead_s / 3600, 4) for o in outcomes if o.lead_s is not None))
 
 
-def reliability(warned: Sequence[Span], happened: Sequence[Span]) -> list[Bin]:
+def reliability(warned: Sequence[Span], happened: Sequence[Span], period: Period | None = None) -> list[Bin]:
     """Warnings that gave a chance, in five bins: one came true when its town had at least its level of the hazard while it stood or within EARLY
-    of its end, the reach that matching uses. Bins without a case are left out."""
-    cases = [(w.chance, _came(w, happened)) for w in warned if w.chance is not None]
+    of its end, the reach that matching uses; one that was new at the period's end is left out. Bins without a case are left out."""
+    told = [(w, _came(w, happened)) for w in warned if w.chance is not None]
+    cases = [(w.chance, came) for w, came in told if came or period is None or not period.leaves_open(w.start, w.end, NEW)]
     chances, came = np.array([c for c, _ in cases]), np.array([h for _, h in cases], dtype=bool)
     numbers = np.clip(np.digitize(chances, BINS) - 1, 0, len(BINS) - 2) if cases else np.zeros(0, dtype=np.int64)
     return [Bin(chance=float(chances[numbers == n].mean()), share=float(came[numbers == n].mean()), cases=int((numbers == n).sum()))

@@ -16,7 +16,8 @@ from rules.verify.events import Outcome, Span
 
 WIDTH, HEIGHT, MARGIN = 460, 400, 56
 COLOUR = {Level.BLUE: "#1e4fd0", Level.YELLOW: "#b58900", Level.ORANGE: "#d2691e", Level.RED: "#c0152f"}
-MARK = {"hit": ("●", "#1a7f37", "命中"), "near": ("◐", "#b58900", "险中"), "miss": ("○", "#c0152f", "漏报"), "false": ("×", "#57606a", "空报")}
+MARK = {"hit": ("●", "#1a7f37", "命中"), "near": ("◐", "#b58900", "险中"), "miss": ("○", "#c0152f", "漏报"), "false": ("×", "#57606a", "空报"),
+        "out": ("−", "#57606a", "时段外"), "open": ("…", "#57606a", "未了")}
 FONT = "font-family='Noto Sans CJK SC,Microsoft YaHei,sans-serif'"
 
 

@@ -12,6 +12,7 @@ from core.times import iso, people
 from rules.verify import pictures
 from rules.verify.events import Outcome, Span, match
 from rules.verify.measures import COLOURS, leads, reliability, sensitivity
+from rules.verify.period import Period, covered
 from rules.verify.skill import Skill, skill
 
 STYLE = ("body{font-family:'Noto Sans CJK SC','Microsoft YaHei',sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;color:#1f2328}"
@@ -24,12 +25,14 @@ NOTHING = "没有预警，也没有实况，无可检验 / neither warnings nor 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Outcomes and skill by (hazard, "level or more"); only pairs for which something was warned of or happened."""
+    """Outcomes and skill by (hazard, "level or more"); only pairs for which something was warned of or happened. `period`: what both cover, None where
+    nobody said; what lies outside it has outcomes (out, open) and no part in the skill."""
 
     warned: tuple[Span, ...]
     happened: tuple[Span, ...]
     outcomes: dict[tuple[Hazard, Level], tuple[Outcome, ...]]
     skills: dict[tuple[Hazard, Level], Skill]
+    period: Period | None = None
 
     @property
     def hazards(self) -> tuple[Hazard, ...]:
@@ -42,15 +45,23 @@ class Verification:
 
     def sensitivity(self, hazard: Hazard) -> list[list[float | None]]:
         """CSI by what counts as an event (rows) and what counts as a warning (columns), blue to red."""
-        return sensitivity(*self.of(hazard))
+        return sensitivity(*self.of(hazard), self.period)
+
+    def left_out(self) -> tuple[int, int]:
+        """Events that began outside the period, and warnings new at its end of which nobody knows whether something came; of any level, each once."""
+        lowest = {hazard: min(lv for h, lv in self.outcomes if h is hazard) for hazard in self.hazards}
+        kinds = [o.kind for key in lowest.items() for o in self.outcomes[key]]
+        return kinds.count("out"), kinds.count("open")
 
     def as_json(self) -> dict[str, Any]:
         """The numbers and outcomes for machines; times ISO UTC."""
-        return {"skill": [{"hazard": str(h), "level": lv.en, **asdict(s)} for (h, lv), s in self.skills.items()],
+        events, warnings = self.left_out()
+        return {"period": self.period.as_json() if self.period else None, "left_out": {"events": events, "warnings": warnings},
+                "skill": [{"hazard": str(h), "level": lv.en, **asdict(s)} for (h, lv), s in self.skills.items()],
                 "by_town": [{"hazard": str(h), "level": lv.en, "town": town, **asdict(skill([o for o in found if o.town == town]))}
-                            for (h, lv), found in self.outcomes.items() for town in sorted({o.town for o in found})],
+                            for (h, lv), found in self.outcomes.items() for town in _towns_of(found)],
                 "leads_h": [{"hazard": str(h), "level": lv.en, "town": town or None, "hours": list(hours)} for h, lv, town, hours in leads(self.outcomes)],
-                "reliability": [asdict(b) for b in reliability(self.warned, self.happened)],
+                "reliability": [asdict(b) for b in reliability(self.warned, self.happened, self.period)],
                 "sensitivity_csi": {str(h): self.sensitivity(h) for h in self.hazards},
                 "outcomes": [{"hazard": str(h), "level": lv.en, "kind": o.kind, "town": o.town, "at": iso(o.at), "lead_s": o.lead_s}
                              for (h, lv), found in self.outcomes.items() for o in found]}
@@ -63,35 +74,47 @@ def named(found: Verification, names: Mapping[str, str]) -> Verification:
     return replace(found, warned=warned, happened=happened, outcomes=outcomes)
 
 
-def verify(warned: Sequence[Span], happened: Sequence[Span], *, seed: int = 1) -> Verification:
+def verify(warned: Sequence[Span], happened: Sequence[Span], *, seed: int = 1, period: Period | None = None) -> Verification:
     """Match and score at every threshold of every hazard; byte-equal for equal input and seed."""
     outcomes: dict[tuple[Hazard, Level], tuple[Outcome, ...]] = {}
     for hazard in sorted({span.hazard for span in (*warned, *happened)}):
         for level in COLOURS:
-            found = match([s for s in warned if s.hazard is hazard], [s for s in happened if s.hazard is hazard], level)
+            found = match([s for s in warned if s.hazard is hazard], [s for s in happened if s.hazard is hazard], level, period=period)
             if found:
                 outcomes[hazard, level] = tuple(found)
     return Verification(warned=tuple(sorted(warned)), happened=tuple(sorted(happened)), outcomes=outcomes,
-                        skills={key: skill(found, seed=seed) for key, found in outcomes.items()})
+                        skills={key: skill(found, seed=seed) for key, found in outcomes.items() if _towns_of(found)}, period=period)
+
+
+def _towns_of(outcomes: Sequence[Outcome]) -> list[str]:
+    """The towns of which something counts."""
+    return sorted({o.town for o in outcomes if o.kind not in ("out", "open")})
+
+
+def _left_out(found: Verification) -> list[str]:
+    events, warnings = found.left_out()
+    told = [f"时段外开始的实况 {events} 次" if events else "", f"时段末才发、尚无下文的预警 {warnings} 次" if warnings else ""]
+    return [f"未计入 left out：{'，'.join(filter(None, told))} / {events} events outside the period, {warnings} warnings still open at its end"] if any(told) else []
 
 
 def lines(found: Verification) -> list[str]:
-    """The table for a terminal."""
+    """The table for a terminal, and what had no part in it."""
     if not found.skills:
-        return [NOTHING]
+        return [NOTHING, *_left_out(found)]
     out = [f"{'灾种 hazard':14}{'级别 level':12}{'命中':>4}{'险中':>4}{'漏报':>4}{'空报':>4}  POD [95 %]           FAR [95 %]           CSI    偏差   提前量(时)"]
     for (hazard, level), s in found.skills.items():
         cells = "  ".join(f"{_number(getattr(s, name))} {_range(s.intervals[name]):14}" for name in ("pod", "far"))
         lead = f"{s.lead_h[1]:.1f} ({s.lead_h[0]:.1f}-{s.lead_h[2]:.1f})" if s.lead_h else "—"
         few = "  事件太少 too few events" if s.few else ""
         out.append(f"{hazard.zh:12}{level.zh + '以上':10}{s.hits:>6}{s.near:>6}{s.misses:>6}{s.false:>6}  {cells}{_number(s.csi)}  {_number(s.bias)}  {lead}{few}")
-    return out
+    return [*out, *_left_out(found)]
 
 
 def html(found: Verification, title: str) -> str:
     """The whole page."""
     parts = [f"<!doctype html><html lang='zh-CN'><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
-             f"<style>{STYLE}</style><h1>{escape(title)}</h1>"]
+             f"<style>{STYLE}</style><h1>{escape(title)}</h1>",
+             *(f"<p>{line}</p>" for line in (covered(found.period), *_left_out(found)))]
     if not found.skills:
         return "".join([*parts, f"<p>{NOTHING}</p></html>\n"])
     parts.append(_table(found))
@@ -123,7 +146,7 @@ def _table(found: Verification) -> str:
 
 
 def _reliability(found: Verification) -> list[str]:
-    bins = reliability(found.warned, found.happened)
+    bins = reliability(found.warned, found.happened, found.period)
     told = pictures.reliability([(b.chance, b.share, b.cases) for b in bins]) if bins else \
         "<p>预警没有给出可能性（chance 列），不能检验可靠性 / no chances were given</p>"
     return ["<h2>可靠性 reliability</h2>", told]
@@ -138,7 +161,7 @@ def _towns(found: Verification) -> list[str]:
     """One row a hazard, level and town; too few events are said here too, for here they are the rule."""
     rows = ["<table><tr><th>灾种与级别<th>镇街<th>命中<th>险中<th>漏报<th>空报<th>POD<th>FAR<th>提前量 四分位（时）</tr>"]
     for (hazard, level), group in found.outcomes.items():
-        for town in sorted({o.town for o in group}):
+        for town in _towns_of(group):
             s = skill([o for o in group if o.town == town])
             lead = f"{s.lead_h[1]:.1f}（{s.lead_h[0]:.1f}–{s.lead_h[2]:.1f}）" if s.lead_h else "—"
             few = " <span class='few'>事件太少</span>" if s.few else ""

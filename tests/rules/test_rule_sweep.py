@@ -72,7 +72,7 @@ def test_each_value_is_judged_as_a_back_test_with_it(world: World) -> None:
     points = sweep(variants, Level.BLUE, ticks=TICKS, county=world.county, sources=sources, happened=happened)
     for found, point in zip(variants, points, strict=True):
         run, warned = judged_alone(found, world.county, sources)
-        assert (point.value, point.skill) == (found.value, skill(match(warned, happened, Level.BLUE)))
+        assert (point.value, point.skill) == (found.value, skill(match(warned, happened, Level.BLUE, period=backtest.period(TICKS))))
         assert point.steps.hits + point.steps.misses == 5 * 6 and sum(dataclasses.astuple(point.steps)) == len(TICKS) * len(run.towns)
     assert len({(p.skill.hits, p.skill.false, p.skill.misses) for p in points}) > 2, "the thresholds differ in what they say"
     said = {p.value: p.steps.hits + p.steps.false for p in points}
@@ -88,7 +88,7 @@ def test_the_county_s_own_number_stands(world: World, tmp_path: Path) -> None:
     assert "yuelai" in own[1] and own[1] < own[0], "its own 2 mm whatever the pack says; elsewhere the pack's value decides"
     points = sweep(variants, Level.BLUE, ticks=TICKS, county=place, sources=sources, happened=[])
     for (_, warned), point in zip(runs, points, strict=True):
-        assert point.skill == skill(match(warned, [], Level.BLUE))
+        assert point.skill == skill(match(warned, [], Level.BLUE, period=backtest.period(TICKS)))
     assert points[0].skill.false > points[1].skill.false > 0
 
 
