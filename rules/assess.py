@@ -19,7 +19,7 @@ from core.ledger import HoldRow, Ledger, score_to_json
 from core.model import Hazard, Level, RiskScore
 from core.signing import digest
 from core.times import iso, parse_iso
-from rules import foretold, overrides
+from rules import doubted, foretold, overrides
 from rules.catalogue import Catalogue, load_catalogue
 from rules.evidence import Tracer, evidence
 from rules.explained import weigh, without_each
@@ -247,6 +247,8 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
         "changed": [[c.town, str(c.hazard), int(c.before), int(c.after)] for c in report.changed], "county": judged.situation.county.version,
         "packs": dict(sorted({f.rule.pack: f.rule.pack_hash for f in judged.findings}.items())),
     }
+    counted = [f for f in judged.findings if counts(f.rule)]
+    over = list(doubted.questions(judged.situation, counted))
     with ledger.begin() as tx:
         ledger.save_scores(tx, report.at, list(report.scores), _newest(judged.situation.sources))
         ledger.save_holds(tx, rows)
@@ -262,6 +264,8 @@ def _write(report: AssessReport, judged: Judged, holds: dict[tuple[str, str], Ho
             text = f"{there.name}大面积停电，涉及 {there.population} 人：测站、手机、喇叭可能失灵，静默不等于平安，请电话或上门叫应 / large outage, devices may be dead"
             ledger.duty(tx, report.at, "power_out", text, ref=f"{town}@{report.at:%Y-%m-%d}")
         in_force = {(s.town, s.hazard): s.level for s in report.scores}
-        for ref, text in questions(judged.situation, [f for f in judged.findings if counts(f.rule)], in_force):
+        for ref, text in questions(judged.situation, counted, in_force):
             ledger.duty(tx, report.at, "unexplained", text, ref=f"{ref}@{report.at:%Y-%m-%d}")
+        for ref, text in over:
+            ledger.duty(tx, report.at, "over_limit", text, ref=ref)
         ledger.audit(tx, report.at, "rules", "assess", iso(report.at), payload)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.county import County, Station
+from core.model import Flag
 from rules import marks
 from rules.catalogue import Indicator
 from rules.grid import Floats, Grid, Ints, Log, Position, build, position
@@ -44,6 +45,12 @@ class Readings:
         self._sites: dict[str, Sites] = {}
         self._ages: dict[tuple[int, int], tuple[Side, Floats]] = {}
         self.roster = roster or roster_of(county)
+
+    def believing(self, rows: Ints) -> Readings:
+        """The same with some rows of the log as if nobody had doubted them."""
+        flag = self.log.flag.copy()
+        flag[rows] = Flag.GOOD
+        return Readings(self.county, replace(self.log, flag=flag), now=self.now, hours=self.hours, ticks_s=self._ticks_s, silent=self.silent, roster=self.roster)
 
     def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
         """Grid of one property over some stations and the stations' positions at the ticks."""

@@ -115,6 +115,12 @@ class Situation:
                                  roster=Roster(made.county))
         return made
 
+    def believing(self, rows: Ints) -> Situation:
+        """The same with some readings (rows of the log) as if nobody had doubted them."""
+        made = copy.copy(self)
+        made.readings = self.readings.believing(rows)
+        return made
+
     def _around(self, path: str, towns: Ints, names: tuple[str, ...]) -> County:
         """The county as those towns' indicators see it, without the stations of a path."""
         stations, widest = self.county.stations, max(max(i.km, i.witness_km) for name in names if (i := self.catalogue.indicators[name]))
