@@ -21,9 +21,9 @@ REACHES = ("own", "nearest", "within", "idw", "mean")
 OFFSETS = ("warning_stage", "guaranteed_stage", "record_stage")
 QUANTITIES = ("distance", "eta", "wind", "agreement", "reported", "reported_by_one")
 SENSES = ("high", "low")
-#: Daily weight of antecedent rain (0.8 to 0.9 in use; general knowledge).
+#: Daily weight of antecedent rain (0.8 to 0.9 in use, a place's own; rules.statistics.rain).
 DECAY = 0.84
-#: Caine (1980): I = 14.82 D^-0.39 mm/h, D in hours (general knowledge).
+#: Caine (1980): I = 14.82 D^-0.39 mm/h, D in hours (rules.statistics.rain).
 CAINE = (14.82, 0.39)
 FIELDS = ("river_front", "sea_front", "low_ground", "bank_section", "over60_share", "population")
 KNOWN_KEYS = frozenset({

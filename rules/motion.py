@@ -1,15 +1,16 @@
-"""What a typhoon's own motion and the land do to its wind: translation and inflow as vectors, decay after landfall. Over arrays of any shape.
+"""What a typhoon's own motion does to its wind: translation and inflow as vectors. Over arrays of any shape.
 
-Sources (re-derived, no code taken; general knowledge, not read in the original):
-- Sobey, Harper & Stark (1977), inflow angle by distance in radii of maximum wind (James Cook University, Research Bulletin CS14).
+Sources (re-derived, no code taken; the numbers as others restate them, the originals not read):
+- Sobey, Harper & Stark (1977), Numerical simulation of tropical cyclone storm surge, James Cook University of North Queensland, Research Bulletin CS14:
+  inflow angle by distance in radii of maximum wind, as Martino, Cheung, Phadke & Houston (2001) give it. Bretschneider's (1972), in use too, is up to
+  10 degrees greater within 1.2 radii and the same beyond.
 - Lin & Chavas (2012), On hurricane parametric wind and applications in storm surge modeling, J. Geophys. Res. 117, D09120: the storm's motion adds 0.55
-  of its speed, turned 20 degrees against the clock (with it in the southern hemisphere).
-- Kaplan & DeMaria (1995), A simple empirical model for predicting the decay of tropical cyclone winds after landfall, J. Appl. Meteor. 34, 2499-2512.
+  of its speed, turned 20 degrees against the clock (with it in the southern hemisphere); the fit behind it is restated as 0.56 and 19.2.
 
-Of these the assessment uses motion and inflow, and only where no wind circle is reported: a circle told by quadrant is the wind over the ground, with the
-motion in it, so that adding it once more would count it twice. It never uses the decay: the maximum wind that agencies analyse and forecast hour by hour
-has the land in it already, a track without forecast is carried on at its last wind because only a forecast may prove that it will be weaker, and what the
-ground at a town takes from the mean wind is the pack's own number (`land` of cn/typhoon_wind).
+Used only where no wind circle is reported: a circle told by quadrant is the wind over the ground, with the motion in it, so that adding it once more would
+count it twice. What the land takes (Kaplan & DeMaria 1995, J. Appl. Meteor. 34, 2499-2512) is not modelled: the maximum wind that agencies analyse and
+forecast hour by hour has the land in it already, a track without forecast is carried on at its last wind because only a forecast may prove that it will
+be weaker, and what the ground at a town takes from the mean wind is the pack's own number (`land` of cn/typhoon_wind).
 """
 
 from __future__ import annotations
@@ -59,10 +60,3 @@ def _cos_sin(inwards: Floats) -> tuple[Floats, Floats]:
     less = inwards < most
     cosine[less], sine[less] = np.cos(inwards[less]), np.sin(inwards[less])
     return cosine, sine
-
-
-def land_decay(wind: ArrayLike, hours: ArrayLike, *, background: float = 13.75, rate: float = 0.095, reduction: float = 0.9) -> Floats:
-    """Maximum wind (m/s) `hours` after landfall: Vb + (R V0 - Vb) exp(-a t); Vb 26.7 kn, a 0.095 per hour, R 0.9. Never more than before landfall."""
-    first = np.asarray(wind, dtype=np.float64)
-    later = background + (reduction * first - background) * np.exp(-rate * np.asarray(hours))
-    return np.asarray(np.where(np.asarray(hours) > 0, np.minimum(later, first), first))

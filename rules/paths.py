@@ -30,7 +30,8 @@ from rules.wind import CIRCLE_SPEED, pressure_of_wind, wind_of_pressure
 
 HOME = "中国"
 #: What the maximum of an agency that gives means of ten minutes is in a mean of two, which the levels are defined by: 1.02 at sea (Harper, Kepert &
-#: Ginger 2010, WMO/TD-No. 1555, general knowledge). A mean of one minute is never less than one of two and is taken as it stands.
+#: Ginger 2010, WMO/TD-No. 1555, table 1.1; off sea 1.05, off land 1.09, in land 1.12; the table as transcribed by others, the document itself not read).
+#: A mean of one minute is never less than one of two and is taken as it stands.
 TEN, TWO_OF_TEN = 10, 1.02
 VALID_H, LAPSED_H, LOST_H = 6.0, 12.0, 80.0
 CARRY_H = 6.0

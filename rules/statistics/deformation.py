@@ -1,9 +1,12 @@
 """Ground that creeps: the improved tangent angle and the time to failure from the inverse velocity.
 
-Sources (general knowledge, re-derived; verified False until read in the original):
-- Xu Qiang et al. (2009), improved tangent angle of the displacement-time curve: T = S / v with v the rate of the steady stage, so that
-  alpha = arctan(dT / dt) = arctan(rate / steady rate); steady creep is 45 degrees, 80 and 85 mark acceleration and imminent failure.
-- Fukuzono (1985) and Voight (1988): 1/v falls linearly to zero at the time of failure.
+Sources (re-derived; verified False until read in the original):
+- Xu Qiang et al. (2009), 一种改进的切线角及对应的滑坡预警判据: improved tangent angle of the displacement-time curve, T = S / v with v the rate of the steady
+  stage, so that alpha = arctan(dT / dt) = arctan(rate / steady rate). As others restate it about 45 degrees is steady creep (blue), from there to 80 yellow,
+  80 to 85 orange, from 85 red.
+- Fukuzono (1985), A new method for predicting the failure time of a slope, Proc. 4th Int. Conf. and Field Workshop on Landslides, Tokyo (summary read):
+  1/v falls along a line, a convex or a concave curve, and where a line meets zero is the time of failure. Only the line is used, which is alpha = 2 of
+  Voight (1989), A relation to describe rate-dependent material failure, Science 243, 200-203 (not read).
 """
 
 from __future__ import annotations

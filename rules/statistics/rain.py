@@ -1,9 +1,11 @@
 """Rain that loosens ground: effective antecedent rain, and intensity against an intensity-duration threshold.
 
-Sources (general knowledge, re-derived; verified False until read in the original):
-- Crozier & Eyles (1980), effective antecedent rain Re = R0 + sum over days i of k^i R_i, k 0.8-0.9, 10 to 15 days.
-- Caine (1980), Geografiska Annaler A 62, 23-27: I = 14.82 D^-0.39, 0.167 < D < 500 h.
-- Guzzetti et al. (2008), Landslides 5, 3-17: I = 2.20 D^-0.44, 0.1 < D < 1000 h.
+Sources (re-derived; the numbers as others restate them; verified False until read in the original):
+- Crozier & Eyles (1980), the antecedent daily rainfall model: here Re = R0 + sum over days i of k^i R_i. k is a place's own, from the recession of its
+  floods (Glade, Crozier & Smith 2000, Pure Appl. Geophys. 157, 1059-1079, abstract): 0.8-0.9 is in use; ten days by Crozier (1999), abstract.
+- Caine (1980), The rainfall intensity-duration control of shallow landslides and debris flows, Geografiska Annaler A 62, 23-27: a limiting curve under 73
+  published cases, I = 14.82 D^-0.39, 0.167 < D < 500 h.
+- Guzzetti, Peruccacci, Rossi & Stark (2008), the same: an update, Landslides 5, 3-17: the world's lower bound I = 2.20 D^-0.44, 0.1 < D < 1000 h.
 """
 
 from __future__ import annotations

@@ -57,18 +57,6 @@ def test_against_complex_numbers_and_in_the_southern_mirror(rotating: float, km:
     assert moved(rotating, km, 180 - bearing, rm=40.0, lat=-20.0, speed=speed, heading=180 - heading) == pytest.approx(found, abs=1e-6)
 
 
-@pytest.mark.parametrize(("knots", "hours", "left"), [  # Kaplan & DeMaria (1995): 26.7 + (0.9 V0 - 26.7) exp(-0.095 t), knots, by hand
-    (100, 6, 62.50), (100, 12, 46.94), (100, 24, 33.17), (64, 12, 36.58), (140, 6, 82.86),
-])
-def test_decay_after_landfall(knots: float, hours: float, left: float) -> None:
-    assert float(motion.land_decay(knots * 0.514444, hours)) == pytest.approx(left * 0.514444, rel=2e-3)
-
-
-def test_land_never_strengthens_a_storm() -> None:
-    assert float(motion.land_decay(40.0, 0.0)) == 40.0 and float(motion.land_decay(40.0, 1000.0)) == pytest.approx(13.75)
-    assert float(motion.land_decay(11.0, 3.0)) <= 11.0 and float(motion.land_decay(11.0, 100.0)) == 11.0
-
-
 @pytest.mark.parametrize("pressure", [990.0, 970.0, 950.0, 930.0, 910.0])
 def test_wind_and_pressure_tell_each_other(pressure: float) -> None:
     """Atkinson & Holliday (1977) for the western Pacific, an independent fit: V = 6.7 (1010 - p)^0.644 knots of one minute, 0.97 of it in two minutes."""
