@@ -79,15 +79,16 @@ def questions(situation: Situation, findings: Iterable[Finding]) -> Iterator[tup
 def _aside(situation: Situation) -> dict[tuple[str, str], Aside]:
     """By station and property: those whose newest reading, not too old, only a limit doubts."""
     log, county, now = situation.readings.log, situation.county, microseconds(situation.now)
-    doubted = (log.flag == Flag.SUSPECT) & (log.time_us <= now)
-    if not doubted.any():
-        return {}
     stations, age_s = {s.station: s for s in county.stations}, {feed.feed: feed.max_age_s for feed in county.feeds}
+    doubted = (log.flag == Flag.SUSPECT) & (log.time_us <= now) & (log.time_us >= now - max(age_s.values(), default=0) * 1_000_000)
     found: dict[tuple[str, str], Aside] = {}
-    for name, rows in log.by_property.items():
-        rows = rows[np.isin(log.place[rows], log.place[rows[doubted[rows]]]) & (log.time_us[rows] <= now)]
+    for name, rows in log.by_property.items() if doubted.any() else ():
+        places = log.place[rows[doubted[rows]]]
+        if not places.size:
+            continue
+        rows = rows[np.isin(log.place[rows], places) & (log.time_us[rows] <= now)]
         rows = rows[np.lexsort((log.time_us[rows], log.place[rows]))]
-        for mine in np.split(rows, np.flatnonzero(np.diff(log.place[rows])) + 1) if rows.size else ():
+        for mine in np.split(rows, np.flatnonzero(np.diff(log.place[rows])) + 1):
             station = stations.get(log.names[log.place[mine[0]]])
             if not doubted[mine[-1]] or station is None or now - log.time_us[mine[-1]] > age_s[station.feed] * 1_000_000:
                 continue

@@ -160,11 +160,11 @@ def _storm(name: str, rows: pd.DataFrame) -> _Storm:
         pressure=number["pressure"], radii=rows[list(_RADII)].to_numpy(dtype=np.float64), speed=number["move_speed"], bearing=number["move_bearing"],
         agency=rows["agency"].to_numpy(dtype=object), row=rows.index.to_numpy(dtype=np.int64),
     )
-    source = (rows["feed"] + "/" + rows["agency"]).to_numpy(dtype=object)  # one feed may know an agency by two names
-    by_time = np.argsort(points.time, kind="stable")
     by_agency: dict[str, list[_Points]] = {}
-    for each in sorted(set(source[forecast])):
-        mine = points.where(by_time[(forecast & (source == each))[by_time]])
+    feed, by_time = rows["feed"].to_numpy(dtype=object), np.argsort(points.time, kind="stable")
+    by_time = by_time[forecast[by_time]]
+    for one, told in sorted(set(zip(feed[forecast], points.agency[forecast], strict=True))):  # one feed may know an agency by two names
+        mine = points.where(by_time[(feed[by_time] == one) & (points.agency[by_time] == told)])
         by_agency.setdefault(names[mine.agency[0]], []).append(mine)
     return _Storm(name, _once(points.where(~forecast)), tuple((agency, tuple(of)) for agency, of in sorted(by_agency.items())), _ended(rows))
 
@@ -173,8 +173,9 @@ def _ended(rows: pd.DataFrame) -> int:
     """When the last of the storm's feeds was without it; frames that do not come from the lake do not say: then at once."""
     if "ended_at" not in rows:
         return 0
-    by_feed = rows.groupby("feed")["ended_at"].min()
-    return ALWAYS if by_feed.isna().any() else microseconds(by_feed.max())
+    feed, ended = rows["feed"].to_numpy(dtype=object), rows["ended_at"].to_numpy(dtype="datetime64[us]")
+    told = np.where(np.isnat(ended), ALWAYS, ended.astype(np.int64))
+    return max(int(told[feed == one].min()) for one in set(feed))
 
 
 def _once(points: _Points) -> _Points:

@@ -56,7 +56,11 @@ def storms(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """(name, rows of all its feeds) of each storm in a frame as lake.tracks gives it, in order of its first feed and name there; the name is its number
     where any feed has that."""
     number = frame.groupby(["feed", "storm"], sort=True).ngroup().to_numpy()
-    told = [_told(frame, np.flatnonzero(number == n)) for n in range(number.max(initial=-1) + 1)]
+    several = number.max(initial=-1) + 1
+    if several == 1:
+        yield str(frame["storm"].iloc[0]), frame
+        return
+    told = [_told(frame, np.flatnonzero(number == n)) for n in range(several)]
     found: list[list[int]] = []
     for one in sorted(range(len(told)), key=lambda n: not told[n].numbered()):
         own = next((group for group in found if any(told[one].is_with(told[n]) for n in group) and _one_number(told, [one, *group])), None)
