@@ -14,8 +14,8 @@ from mountain_world import LIMITS, NOW, Mountain
 
 from core.ledger import tables as t
 from core.model import Flag, Level, RiskScore
+from rules.aside import by_limit_alone
 from rules.assess import assess
-from rules.doubted import by_limit_alone
 
 #: Over the guaranteed stage, and over what the county believes of this stream; hard rain around it.
 FLASH = {("U1", "stage"): 845.1, ("R3", "rain"): 25.0, ("U2", "stage"): 849.6}
