@@ -15,6 +15,7 @@ from core.model import Flag
 from core.times import people
 from core.units import PROPERTIES
 from rules.grid import Ints, microseconds
+from rules.scoring import amount
 from rules.situation import Situation
 from rules.spatial import distance_km
 
@@ -75,14 +76,14 @@ def when(situation: Situation, row: int) -> datetime:
 
 
 def limit(situation: Situation, one: Aside, value: float) -> str:
-    """'超出可信上限 15 m（limits.csv:3，来源：…，未核定）' by the first reason that says so."""
+    """'高于可信上限 15 m（limits.csv:3，来源：…，未核定）' by the first reason that says so."""
     county, station = situation.county, one.station.station
     for reason in situation.readings.log.cited("reasons", one.rows[-1:])[0].split(";"):
         told = _RANGE.fullmatch(reason) or _MONTH.fullmatch(reason)
         if told is None:
             continue
         over = value > float(told["high"])
-        words = f"{'高于可信上限' if over else '低于可信下限'} {told['high' if over else 'low']} {PROPERTIES[one.observed_property].replace('1', '')}".rstrip()
+        words = f"{'高于可信上限' if over else '低于可信下限'} {amount(float(told['high' if over else 'low']), PROPERTIES[one.observed_property])}"
         if "month" in told.groupdict():
             climate = max((r for r in county.climate if (r.observed_property, r.month) == (one.observed_property, int(told["month"])) and r.station in ("", station)),
                           key=lambda r: r.station, default=None)

@@ -19,7 +19,7 @@ from rules.aside import Aside, before, limit, near, set_aside, when
 from rules.findings import Finding, find
 from rules.language.nodes import names
 from rules.reasons import say
-from rules.scoring import Reader, proving
+from rules.scoring import Reader, amount, proving
 from rules.situation import Situation
 
 
@@ -63,11 +63,10 @@ def _ref(situation: Situation, one: Aside) -> str:
 
 
 def _text(situation: Situation, one: Aside, finding: Finding, level: Level, shown: str) -> str:
-    log, unit = situation.readings.log, PROPERTIES[one.observed_property].replace("1", "")
-    value = float(log.value[one.rows[-1]])
+    value = float(situation.readings.log.value[one.rows[-1]])
     first = f"，自 {people(when(situation, one.rows[0]))} 起连续 {len(one.rows)} 个" if len(one.rows) > 1 else ""
     there = "、".join(near(situation, one))
-    return (f"{one.station.name}（{one.station.station}）{people(when(situation, one.rows[-1]))} 报 {one.observed_property} {value:g} {unit}{first}，只因"
+    return (f"{one.station.name}（{one.station.station}）{people(when(situation, one.rows[-1]))} 报 {one.observed_property} {amount(value, PROPERTIES[one.observed_property])}{first}，只因"
             f"{limit(situation, one, value)}被判可疑，没有计入级别，只列入“不能排除”。若属实，{finding.rule.title}到{level.zh}{f'（{shown}）' if shown else ''}"
             f"{before(situation, one)}{f'；邻近：{there}' if there else ''}。请派人到现场或去电核实：属实就用 fengsui feeds correct 订正为可信并放宽 limits.csv，"
             f"不实就报修 / set aside by its limit alone, would make {level.en}: eyes on site")
