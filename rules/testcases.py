@@ -122,7 +122,8 @@ def _case(document: Document, problems: Problems, number: int, rules: tuple[str,
     if not isinstance(stations, dict):
         problems.add("stations 应为 站: {…}", "stations must map each station to what it is", document.place(*at, "stations"))
         stations = {}
-    series = [raw.get("series"), *(row.get("series") for row in raw.get("forecasts") or () if isinstance(row, dict))]
+    ahead = raw.get("forecasts")
+    series = [raw.get("series"), *(row.get("series") for row in (ahead if isinstance(ahead, list) else ()) if isinstance(row, dict))]
     spoken = {str(key).partition("@")[2] for each in series if isinstance(each, dict) for key in each}
     for name, station in stations.items():
         _row(document, problems, station, (), STATION_KEYS, *at, "stations", name)

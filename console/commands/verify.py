@@ -31,7 +31,7 @@ def verify(
     record: Annotated[str, typer.Option("--record", help="记入审计链，写上谁（只用于 .rules.csv）/ keep each rule's skill in the audit chain, by whom")] = "",
     county: County = None, now: Now = "", as_json: Json = False,
 ) -> None:
-    """检验预警：命中、险中、漏报、空报、提前量与置信区间 / POD, FAR, CSI, bias, lead time with intervals."""
+    """检验预警：命中、险中、漏报、空报、提前量与置信区间；旁有同名 .json 说明时段的只检验该时段 / POD, FAR, CSI, bias, lead time, within the period told beside."""
     from rules.verify.by_rule import is_by_rule
     from rules.verify.events import read_spans
     from rules.verify.period import covered

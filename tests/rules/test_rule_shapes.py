@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -126,6 +126,7 @@ def test_a_pack_of_any_shape_is_read_or_refused_by_name(tmp_path: Path, at: tupl
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.sampled_from(list(places(loaded(CASES)))), value=st.sampled_from(WRONG))
+@example(at=("tests", 0, "forecasts"), value=True)
 def test_tests_of_any_shape_are_laid_out_or_refused_by_name_and_in_form_as_the_schema_says(folder: Path, at: tuple[Any, ...], value: Any) -> None:
     data = put(CASES, at, value)
     (folder / "x.test.yaml").write_text(dumped(data), encoding="utf-8")
