@@ -62,8 +62,8 @@ def storms(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         return
     told = [_told(frame, np.flatnonzero(number == n)) for n in range(several)]
     found: list[list[int]] = []
-    for one in sorted(range(len(told)), key=lambda n: not told[n].numbered()):
-        own = next((group for group in found if any(told[one].is_with(told[n]) for n in group) and _one_number(told, [one, *group])), None)
+    for one in sorted(range(len(told)), key=lambda n: not told[n].numbered()):  # those without a number then join no more than one that has
+        own = next((group for group in found if any(told[one].is_with(told[n]) for n in group)), None)
         if own is None:
             found.append([one])
         else:
@@ -71,10 +71,6 @@ def storms(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for group in sorted(sorted(group) for group in found):
         name = next((told[n].storm for n in group if told[n].numbered()), told[group[0]].storm)
         yield name, frame.iloc[np.concatenate([told[n].rows for n in group])]
-
-
-def _one_number(told: list[_Told], group: list[int]) -> bool:
-    return len({told[n].storm for n in group if told[n].numbered()}) <= 1
 
 
 def _told(frame: pd.DataFrame, rows: Ints) -> _Told:

@@ -65,6 +65,17 @@ def test_one_question_an_episode_however_often_it_is_assessed(tmp_path: Path) ->
     assert len(asked(mountain)) == 1, "about its limit to and fro is one episode"
 
 
+def test_the_question_tells_the_readings_since_the_last_that_was_believed(tmp_path: Path) -> None:
+    mountain = Mountain(tmp_path, limits=OWN)
+    mountain.tell(FLASH)
+    for minutes, told, words in ((10, FLASH, "自 07-01 18:00 起连续 2 个"), (70, {("U1", "stage"): 843.0}, None), (130, FLASH, "此前可信的是 843（07-01 19:10）")):
+        with mountain.ledger.begin() as tx:
+            tx.execute(t.duty_log.delete())
+        later(mountain, minutes, told)
+        found = asked(mountain)
+        assert (not found if words is None else words in found[0][1]) and (minutes < 130 or "连续" not in found[0][1])
+
+
 @pytest.mark.parametrize(("limits", "stage"), [
     (OWN, 850.5),                                     # 9 m in an hour as well: more than its size speaks against it
     (OWN.replace("844.9", "842.5"), 842.7),           # over its limit, far under the warning stage: nothing hangs on it

@@ -55,6 +55,8 @@ def test_the_newest_issue_counts_then_the_fuller_and_of_equals_the_worse() -> No
     assert share(paths([*both, *ahead("nmc", "202406", "JMA", FAR, leads=(6, 12, 18, 24)), *ahead("zj", "202406", "日本", HERE)])) == 0.0
     bare = ahead("nmc", "202406", "JMA", FAR, leads=(12, 24), wind=np.nan, pressure=np.nan)
     assert share(paths([*both, *bare, *ahead("zj", "202406", "日本", HERE)])) == 0.5, "places alone say less than one place with its wind"
+    beside = HERE | {"lat": 32.0}
+    assert share(paths([*both, *ahead("nmc", "202406", "JMA", HERE), *ahead("zj", "202406", "日本", beside)])) == 0.5, "it reaches it once, not twice"
     over = ahead("zj", "202406", "日本", FAR, issued=-0.5, leads=(0,))
     assert share(paths([*both, *ahead("nmc", "202406", "JMA", HERE), *over])) == 0.5, "a forecast that has run out says nothing"
 

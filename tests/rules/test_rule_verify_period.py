@@ -64,6 +64,11 @@ def test_the_period_takes_outcomes_out_and_changes_none(happened: list[tuple[int
     assert sum(s.misses for s in b.skills.values()) <= sum(s.misses for s in a.skills.values())
 
 
+def test_a_warning_that_stood_throughout_a_short_period_is_no_new_one() -> None:
+    short = Period(start=T0, end=T0 + 4 * HOUR)
+    assert [[o.kind for o in match([span(s, 4)], [], Level.ORANGE, period=short)] for s in (0, 1)] == [["false"], ["open"]]
+
+
 def test_a_chance_whose_end_nobody_saw_is_no_failure() -> None:
     told = [span(2, 5, chance=0.9), span(44, 48, chance=0.9)]
     assert (reliability(told, [])[0].cases, reliability(told, [], DAYS)[0].cases) == (2, 1)
