@@ -138,5 +138,4 @@ def _share(part: StationValues, whole: StationValues) -> StationValues:
     sure = np.isfinite(whole.lo) & (whole.lo > 0)
     divisor = np.where(sure, whole.lo, 1.0)
     told = part.each(lambda column: np.where(sure, np.round(column / divisor, 6), -np.inf))
-    hi = np.where(sure & (whole.lo == whole.hi), np.round(part.hi / divisor, 6), np.inf)
-    return StationValues(told.lo, hi, told.heading, part.stale | whole.stale, np.maximum(part.age_s, whole.age_s))
+    return replace(told, sure=sure & whole.sure & part.sure, stale=part.stale | whole.stale, age_s=np.maximum(part.age_s, whole.age_s))

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats
 from rules.spatial import Reach, turned
-from rules.statistics import StationValues
+from rules.statistics import StationValues, opened
 
 #: An extreme that another path supports to this share is corroborated (own choice, unverified).
 SUPPORT_SHARE = 0.5
@@ -166,16 +166,14 @@ def youngest(values: StationValues, found: Reach) -> Floats:
 def _possible(known: Floats, places: Side, *, local: bool) -> Floats:
     """(T, N): what cannot be excluded where each core place is sure or excused: `known`, or what the sure ones cannot exclude. A place that measures what is
     its own (`local`) is excused by nobody."""
-    found, bounded = places.found, turned(places.values.hi)
-    sure = np.isfinite(bounded)
-    excused = found.cores.joined(sure, np.logical_and, True) if local else _excused(sure, places)
-    bounded = np.where(sure, bounded, -np.inf)
+    found, sure = places.found, turned(places.values.sure)
+    excused = (found.cores.joined(sure, np.logical_and, True) if local else _excused(sure, places)) & ~found.absent[:, None]
+    if places.values.above is None and not (excused & ~found.cores.joined(sure, np.logical_or, False)).any():
+        return opened(known, turned(excused))  # each place is exact or open, so that none can exceed what is known
+    bounded = np.where(sure, turned(places.values.hi), -np.inf)
     healthy = found.cores.joined(bounded, np.maximum, -np.inf)
-    if (excused & (healthy == -np.inf)).any():
-        np.copyto(healthy, found.every.joined(bounded, np.maximum, -np.inf), where=healthy == -np.inf)
-    healthy[~excused] = np.inf
-    healthy[found.absent] = np.inf
-    return np.asarray(np.maximum(known, turned(healthy)))
+    np.copyto(healthy, found.every.joined(bounded, np.maximum, -np.inf), where=healthy == -np.inf)
+    return opened(np.maximum(known, turned(healthy)), turned(excused))
 
 
 def _excused(sure: Bools, places: Side) -> Bools:
@@ -202,11 +200,10 @@ def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...], age_s: Floa
     values, found = places.values, places.found
     operator = found.by_distance if indicator.reach == "idw" else found.equally
     lo = _diluted(values.lo, found, operator, -np.inf)
-    wide = values.hi != values.lo
-    if np.isinf(values.hi[wide]).all():  # a place is exact or unknown, and so is each mean
+    if values.above is None:  # a place is exact or unknown, and so is each mean
         hi = np.where(np.isfinite(lo), lo, np.inf)
-        if wide.any():
-            hi[_lost(wide, found, operator)] = np.inf
+        if not values.sure.all():
+            hi[_lost(~values.sure, found, operator)] = np.inf
     else:
         hi = _diluted(values.hi, found, operator, np.inf)
     heading = lo if values.heading is values.lo else _diluted(values.heading, found, operator, -np.inf)
