@@ -115,8 +115,9 @@ def path_numbers(names: Iterable[str]) -> Ints:
 
 
 def _joined(parts: list[StationValues]) -> StationValues:
-    above = np.concatenate([p.hi for p in parts], axis=1) if any(p.above is not None for p in parts) else None
-    joined = StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS), above=above)
+    joined = StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS))
+    if any(p.above is not None for p in parts):
+        joined = replace(joined, above=np.concatenate([p.hi for p in parts], axis=1))
     return joined if any(p.heading is not p.lo for p in parts) else replace(joined, heading=joined.lo)
 
 
