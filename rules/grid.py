@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.model import Flag
-from rules.trailing import FEW_TICKS, Running, accumulated
+from rules.trailing import FEW_TICKS, Running, Slots, accumulated, evenly
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,8 +28,8 @@ Bools = NDArray[np.bool_]
 STEP_S = 300
 #: Slots that may be as long where everything keeps to tens of minutes (Readings.grid).
 WIDE_S = 600
-#: Slots that are looked at first for a station's newest reading.
-_LOOK = 32
+#: So many times more slots are looked at for a station's newest reading when it is not among those looked at before.
+_FURTHER = 8
 #: Rows of a log that are laid out at once.
 _BLOCK = 1 << 16
 #: The datum of a station that has none.
@@ -111,7 +111,7 @@ class Grid:
     @property
     def counts(self) -> Running:
         """How many slots are known."""
-        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).view(np.int8), np.int32))
+        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).view(np.int8), np.min_scalar_type(-self.ticks).type))
 
     def some(self, columns: Ints) -> Grid:
         """Some of the stations."""
@@ -252,18 +252,17 @@ def _where(keep: Bools, *columns: Any) -> tuple[Any, ...]:
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where each station stood at each tick. `newest`, `known` (T, S): slot of the newest reading and of the newest that counts
-    (-1: none); `age_s`, `known_age_s`: their ages at the tick in seconds (inf: none); `fresh`, `told`: whether they are not older than may be;
+    (-1: none); `known_age_s`: its age at the tick in seconds (inf: none); `fresh`, `told`: whether they are not older than may be;
     `end`: where a window ends, at the newest reading while it is fresh (the next one is not due yet), by the clock once it is stale;
     `lost`: fallen silent after having been heard."""
 
     tick: Ints
-    newest: Ints
-    known: Ints
-    age_s: Floats
+    newest: Slots
+    known: Slots
     known_age_s: Floats
     fresh: Bools
     told: Bools
-    end: Ints
+    end: Slots
     lost: Bools
 
     def some(self, columns: Ints) -> Position:
@@ -274,28 +273,32 @@ class Position:
 def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
     """Positions at the given slots (T,); `max_age_s` (S,) of the stations' feeds."""
     known, newest = (_last(values, counts, tick) for values, counts in ((grid.value, np.isfinite), (grid.row, lambda rows: rows >= 0)))
-    age_s, known_age_s = (np.where(at >= 0, (tick[:, None] - at) * float(grid.step_s), np.inf) for at in (newest, known))
-    fresh = age_s <= max_age_s
-    return Position(tick, newest, known, age_s, known_age_s, fresh, known_age_s <= max_age_s, np.where(fresh, newest, tick[:, None]), ~fresh & (known >= 0))
+    at, longest = tick.astype(np.int32)[:, None], np.minimum(max_age_s // grid.step_s, grid.ticks).astype(np.int32)
+    past, known_past, heard = at - newest, at - known, known >= 0
+    fresh, told = ((back <= longest) & there for back, there in ((past, newest >= 0), (known_past, heard)))
+    known_age_s: Floats = known_past * np.float64(grid.step_s)
+    if not heard.all():
+        known_age_s[~heard] = np.inf
+    return Position(tick, newest, known, known_age_s, fresh, told, newest if fresh.all() else np.where(fresh, newest, at), ~fresh & heard)
 
 
-def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Ints:
+def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Rows:
     """(T, S) the last slot at or before each tick that counts, -1 for none."""
     if len(tick) <= FEW_TICKS:
         return np.stack([_looked_back(values, counts, int(at)) for at in tick])
     first, after = int(tick.min()), int(tick.max()) + 1
-    numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
-    numbers[0] = _looked_back(values, counts, first)
-    return accumulated(np.maximum, numbers, np.asarray, numbers)[tick - first]
+    numbers = counts(values[first:after]) * np.arange(first + 1, after + 1, dtype=np.int32)[:, None]  # 0: none
+    numbers[0] = _looked_back(values, counts, first) + 1
+    return evenly(accumulated(np.maximum, numbers, np.asarray, numbers), tick - first) - np.int32(1)
 
 
-def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
+def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Rows:
     """(S,) the last slot at or before the tick that counts: most stations were heard of late, so look there first, and further back only for the others."""
-    out, left, stop, reach = np.full(values.shape[1], -1), np.arange(values.shape[1]), tick + 1, _LOOK
+    out, left, stop, reach = np.full(values.shape[1], -1, dtype=np.int32), np.arange(values.shape[1]), tick + 1, 1
     while stop > 0 and left.size:
         first = max(0, stop - reach)
         seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
         found = seen.any(axis=0)
         out[left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
-        left, stop, reach = left[~found], first, reach * 4
+        left, stop, reach = left[~found], first, reach * _FURTHER
     return out

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rules.grid import Bools, Floats, Grid, Ints, Position
-from rules.trailing import accumulated, take
+from rules.trailing import Slots, accumulated, take
 
 #: Longest time ahead that a statistic tells, h; "never" is told as this, so that it is a value and not an unknown.
 LONGEST_H = 240.0
@@ -75,7 +75,7 @@ class Window:
     mark: Floats
 
     @property
-    def end(self) -> Ints:
+    def end(self) -> Slots:
         """(T, S) last slot of the window."""
         return self.position.end
 
@@ -108,7 +108,7 @@ def window(grid: Grid, position: Position, hours: float, interval_s: Floats, mar
     width = grid.slots(hours)
     counted = grid.counts.trailing(position.end, width)
     due = np.full(len(grid.stations), width, dtype=np.float64) if grid.accumulated else np.maximum(1, (width * grid.step_s) // np.maximum(interval_s, grid.step_s))
-    return Window(grid, position, width, position.fresh & (counted >= due), mark)
+    return Window(grid, position, width, position.fresh & (counted >= due.astype(counted.dtype)), mark)
 
 
 def held(grid: Grid) -> Floats:

@@ -38,5 +38,5 @@ def test_few_ticks_as_many(shape: tuple[int, int, int, float], width: int) -> No
         for which, found in zip((False, True), tops, strict=True):
             np.testing.assert_array_equal(trailing_extreme(grid.value, end[one], width, highest=which), found[one])
         at = g.position(grid, whole.tick[one], age)
-        for name in ("newest", "known", "age_s", "known_age_s", "fresh", "told", "end", "lost"):
+        for name in ("newest", "known", "known_age_s", "fresh", "told", "end", "lost"):
             np.testing.assert_array_equal(getattr(at, name), getattr(whole, name)[one])
