@@ -38,7 +38,7 @@ def fuse(
 ) -> Fused:
     """Fuse the members' statistics (T, M). `declared` weights, numbers of `paths`, `interval_s` and `max_age_s` of the members' feeds, (M,) each;
     `baseline`: where the statistic begins to matter, in its own unit."""
-    told = np.isfinite(members.hi) & np.isfinite(members.lo) & ~members.stale
+    told = members.sure & ~members.stale
     late: Floats = np.clip((max_age_s - members.age_s) / np.maximum(max_age_s - interval_s, 1.0), LATE_SHARE, 1.0)
     weights = np.where(told, declared * late, 0.0)
     partial = np.where(np.isfinite(members.lo), declared, 0.0)  # a gap still proves what was read around it
@@ -47,15 +47,14 @@ def fuse(
     lo = supported(members.lo, counted, paths)
     headed = np.maximum(lo, supported(members.heading, np.where(np.isfinite(members.heading), declared, 0.0), paths))
     known = np.maximum(np.where(np.isfinite(members.heading), members.heading, -np.inf), members.lo).max(axis=1)
-    top = np.maximum(np.where(told, members.hi, -np.inf).max(axis=1), known)
-    quorum = np.where(told, declared, 0.0).sum(axis=1) >= QUORUM * declared.sum()
-    hi = np.where(some & quorum, np.maximum(top, headed), np.inf)
+    top = np.maximum(np.where(told, members.lo if members.above is None else members.above, -np.inf).max(axis=1), known)
+    sure: Bools = some & (np.where(told, declared, 0.0).sum(axis=1) >= QUORUM * declared.sum())
     near = likeness(members.lo, lo, baseline)
     agreement = np.round((weights * near).sum(axis=1) / declared.sum(), 6)
     likely = weights * near
     preferred = np.where(some, np.where(told, likely, -np.inf).argmax(axis=1), -1)
     stale, age = np.asarray(members.stale.all(axis=1)), np.asarray(members.age_s.min(axis=1))
-    one = StationValues(lo[:, None], hi[:, None], headed[:, None], stale[:, None], age[:, None])
+    one = StationValues(lo[:, None], sure[:, None], headed[:, None], stale[:, None], age[:, None], np.maximum(top, headed)[:, None])
     return Fused(one, np.asarray(np.round(weights, 6), dtype=np.float64), agreement, preferred)
 
 

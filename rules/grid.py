@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.model import Flag
-from rules.trailing import FEW_TICKS, Running, accumulated
+from rules.trailing import FEW_TICKS, Running, Slots, accumulated, evenly
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,8 +26,10 @@ Rows = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 
 STEP_S = 300
-#: Slots that are looked at first for a station's newest reading.
-_LOOK = 32
+#: Slots that may be as long where everything keeps to tens of minutes (Readings.grid).
+WIDE_S = 600
+#: So many times more slots are looked at for a station's newest reading when it is not among those looked at before.
+_FURTHER = 8
 #: Rows of a log that are laid out at once.
 _BLOCK = 1 << 16
 #: The datum of a station that has none.
@@ -109,7 +111,7 @@ class Grid:
     @property
     def counts(self) -> Running:
         """How many slots are known."""
-        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).view(np.int8), np.int32))
+        return self.kept.setdefault("counts", Running(self.value, lambda part: np.isfinite(part).view(np.int8), np.min_scalar_type(-self.ticks).type))
 
     def some(self, columns: Ints) -> Grid:
         """Some of the stations."""
@@ -126,22 +128,39 @@ class Grid:
 
 
 def build(
-    log: Log, observed_property: str, stations: tuple[str, ...], *, now: datetime, hours: float, datums: dict[str, str] | None = None
+    log: Log, observed_property: str, stations: tuple[str, ...], *, now: datetime, hours: float, datums: dict[str, str] | None = None, step_s: int = STEP_S
 ) -> Grid:
     """Lay out the readings of one property that fall in (now - hours, now]; order and repetition of rows do not matter.
 
     A reading in another datum than the station's (`datums`) is left out: two datums are never compared. An accumulated
     reading (interval_s > 0) is spread evenly over the slots of its interval; a finer one wins over a coarser one there.
+    A slot is `step_s` long where every reading stands at a slot's end and lasts whole slots, else STEP_S, and less where amounts come more often.
     """
     place = {name: number for number, name in enumerate(stations)}
     rows = log.by_property.get(observed_property, np.zeros(0, dtype=np.int32))
     sought = _Sought(log, np.array([place.get(name, -1) for name in log.names], dtype=np.int32), _datums(log, datums) if datums else None)
-    shortest = [positive.min() for some, _ in sought.blocks(rows) if (positive := (told := log.interval_s[some])[told > 0]).size]
-    step = int(min(STEP_S, max(60, min(shortest)))) if shortest else STEP_S
+    step, longest = _steps(sought, rows, microseconds(now), step_s)
     shape = (max(1, round(hours * 3600 / step)), len(stations))
-    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int32), bool(shortest))
-    _lay(grid, sought, rows, now)
+    grid = Grid(observed_property, stations, step, np.full(shape, np.nan), np.full(shape, -1, dtype=np.int32), longest > 0)
+    _lay(grid, sought, rows, now, spread=longest > step)
     return grid
+
+
+def _steps(sought: _Sought, rows: Rows, now_us: int, step_s: int) -> tuple[int, int]:
+    """(length of a slot, longest interval of the amounts among the rows or 0 where there are none), s."""
+    log, shortest, longest, even = sought.log, STEP_S, 0, step_s > STEP_S
+    for some, _ in sought.blocks(rows):
+        told = log.interval_s[some]
+        amounts = told[told > 0]
+        if amounts.size:
+            shortest, longest = min(shortest, int(amounts.min())), max(longest, int(amounts.max()))
+        even = even and _whole(told, step_s) and _whole(now_us - np.take(log.time_us, some), step_s * 1_000_000)
+    return step_s if even else max(60, shortest), longest
+
+
+def _whole(numbers: NDArray[Any], step: int) -> bool:
+    """Whether all are multiples of a step; twice as fast as by their remainders."""
+    return np.array_equal(numbers // step * step, numbers)
 
 
 def _datums(log: Log, datums: Mapping[str, str]) -> Rows:
@@ -163,8 +182,8 @@ class _Sought:
         blank = self.log.datums.index("") if "" in self.log.datums else -1
         for first in range(0, len(rows), _BLOCK):
             some = rows[first : first + _BLOCK]
-            place = self.log.place[some]
-            column = self.column[place]
+            place = np.take(self.log.place, some)
+            column = np.take(self.column, place)
             wanted = column >= 0
             if self.datum is not None:
                 given, own = self.log.datum[some], self.datum[place]
@@ -172,22 +191,22 @@ class _Sought:
             yield (some, column) if wanted.all() else (some[wanted], column[wanted])
 
 
-def _lay(grid: Grid, sought: _Sought, rows: Rows, now: datetime) -> None:
-    """Scatter the readings in any order. Where fewer places are filled than were written, several readings want one: of those alone the finer wins, then
-    the newer."""
+def _lay(grid: Grid, sought: _Sought, rows: Rows, now: datetime, *, spread: bool) -> None:
+    """Scatter the readings in any order; `spread`: some are longer than a slot. Where fewer places are filled than were written, several readings want one:
+    of those alone the finer wins, then the newer."""
     log, value, row = sought.log, grid.value.reshape(-1), grid.row.reshape(-1)
 
     def scatter(chosen: Rows) -> int:
         """Later writes win; how many there were."""
         written = 0
-        for some, cells, amount in _spread(grid, sought, chosen, now):
+        for some, cells, amount in _spread(grid, sought, chosen, now, spread):
             value[cells], row[cells] = amount, some
             written += len(cells)
         return written
 
     if scatter(rows) > sum(int(np.count_nonzero(row[n : n + _BLOCK] >= 0)) for n in range(0, len(row), _BLOCK)):
         rivals = np.zeros(len(log.value), dtype=bool)
-        for some, cells, _ in _spread(grid, sought, rows, now):
+        for some, cells, _ in _spread(grid, sought, rows, now, spread):
             holder = row[cells]
             lost = holder != some
             rivals[some[lost]] = rivals[holder[lost]] = True
@@ -203,22 +222,25 @@ def _lengths(grid: Grid, log: Log, rows: Rows) -> Rows:
     return np.asarray(np.maximum(1, -(-log.interval_s[rows] // np.int32(grid.step_s))))
 
 
-def _spread(grid: Grid, sought: _Sought, rows: Rows, now: datetime) -> Iterator[tuple[Rows, Ints, Floats]]:
+def _spread(grid: Grid, sought: _Sought, rows: Rows, now: datetime, spread: bool) -> Iterator[tuple[Rows, Ints, Floats]]:
     """(row of the log, place in the flat grid, amount) of the readings, block by block: of all the last slot of their intervals, then of those that
-    are longer the one before it."""
+    are longer, where there are such (`spread`), the one before it."""
     log, width, now_us, step_us = sought.log, len(grid.stations), microseconds(now), grid.step_s * 1_000_000
     for some, column in sought.blocks(rows):
-        last, value = grid.ticks - 1 - (now_us - log.time_us[some]) // step_us, log.value[some]
-        inside = (last >= 0) & (last < grid.ticks) & np.isfinite(value)
-        some, last, value, column = _where(inside, some, last, value, column)
-        lengths, good = _lengths(grid, log, some), log.flag[some] == Flag.GOOD
-        cells, amount = last * width + column, value / lengths
+        last, amount = grid.ticks - 1 - (now_us - np.take(log.time_us, some)) // step_us, np.take(log.value, some)
+        inside = (last >= 0) & (last < grid.ticks) & np.isfinite(amount)
+        some, last, amount, column = _where(inside, some, last, amount, column)
+        cells, good = last * width + column, log.flag[some] == Flag.GOOD
+        if spread:
+            lengths = _lengths(grid, log, some)
+            amount = amount / lengths
         if not good.all():
             amount[~good] = np.nan
-        slots, count = np.minimum(lengths, last + 1), 1
-        while len(some):
-            yield some, cells, amount
+        yield some, cells, amount
+        slots, count = np.minimum(lengths, last + 1) if spread else last[:0], 1
+        while len(slots):
             some, cells, amount, slots = _where(slots > count, some, cells - width, amount, slots)
+            yield some, cells, amount
             count += 1
 
 
@@ -230,18 +252,17 @@ def _where(keep: Bools, *columns: Any) -> tuple[Any, ...]:
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where each station stood at each tick. `newest`, `known` (T, S): slot of the newest reading and of the newest that counts
-    (-1: none); `age_s`, `known_age_s`: their ages at the tick in seconds (inf: none); `fresh`, `told`: whether they are not older than may be;
+    (-1: none); `known_age_s`: its age at the tick in seconds (inf: none); `fresh`, `told`: whether they are not older than may be;
     `end`: where a window ends, at the newest reading while it is fresh (the next one is not due yet), by the clock once it is stale;
     `lost`: fallen silent after having been heard."""
 
     tick: Ints
-    newest: Ints
-    known: Ints
-    age_s: Floats
+    newest: Slots
+    known: Slots
     known_age_s: Floats
     fresh: Bools
     told: Bools
-    end: Ints
+    end: Slots
     lost: Bools
 
     def some(self, columns: Ints) -> Position:
@@ -252,28 +273,32 @@ class Position:
 def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
     """Positions at the given slots (T,); `max_age_s` (S,) of the stations' feeds."""
     known, newest = (_last(values, counts, tick) for values, counts in ((grid.value, np.isfinite), (grid.row, lambda rows: rows >= 0)))
-    age_s, known_age_s = (np.where(at >= 0, (tick[:, None] - at) * float(grid.step_s), np.inf) for at in (newest, known))
-    fresh = age_s <= max_age_s
-    return Position(tick, newest, known, age_s, known_age_s, fresh, known_age_s <= max_age_s, np.where(fresh, newest, tick[:, None]), ~fresh & (known >= 0))
+    at, longest = tick.astype(np.int32)[:, None], np.minimum(max_age_s // grid.step_s, grid.ticks).astype(np.int32)
+    past, known_past, heard = at - newest, at - known, known >= 0
+    fresh, told = ((back <= longest) & there for back, there in ((past, newest >= 0), (known_past, heard)))
+    known_age_s: Floats = known_past * np.float64(grid.step_s)
+    if not heard.all():
+        known_age_s[~heard] = np.inf
+    return Position(tick, newest, known, known_age_s, fresh, told, newest if fresh.all() else np.where(fresh, newest, at), ~fresh & heard)
 
 
-def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Ints:
+def _last(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: Ints) -> Rows:
     """(T, S) the last slot at or before each tick that counts, -1 for none."""
     if len(tick) <= FEW_TICKS:
         return np.stack([_looked_back(values, counts, int(at)) for at in tick])
     first, after = int(tick.min()), int(tick.max()) + 1
-    numbers = np.where(counts(values[first:after]), np.arange(first, after)[:, None], -1)
-    numbers[0] = _looked_back(values, counts, first)
-    return accumulated(np.maximum, numbers, np.asarray, numbers)[tick - first]
+    numbers = counts(values[first:after]) * np.arange(first + 1, after + 1, dtype=np.int32)[:, None]  # 0: none
+    numbers[0] = _looked_back(values, counts, first) + 1
+    return evenly(accumulated(np.maximum, numbers, np.asarray, numbers), tick - first) - np.int32(1)
 
 
-def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Ints:
+def _looked_back(values: NDArray[Any], counts: Callable[[NDArray[Any]], Bools], tick: int) -> Rows:
     """(S,) the last slot at or before the tick that counts: most stations were heard of late, so look there first, and further back only for the others."""
-    out, left, stop, reach = np.full(values.shape[1], -1), np.arange(values.shape[1]), tick + 1, _LOOK
+    out, left, stop, reach = np.full(values.shape[1], -1, dtype=np.int32), np.arange(values.shape[1]), tick + 1, 1
     while stop > 0 and left.size:
         first = max(0, stop - reach)
         seen = counts(values[first:stop] if left.size == values.shape[1] else values[first:stop, left])
         found = seen.any(axis=0)
         out[left[found]] = stop - 1 - seen[::-1, found].argmax(axis=0)
-        left, stop, reach = left[~found], first, reach * 4
+        left, stop, reach = left[~found], first, reach * _FURTHER
     return out

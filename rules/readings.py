@@ -17,7 +17,7 @@ from core.county import County, Station
 from core.model import Flag
 from rules import marks
 from rules.catalogue import Indicator
-from rules.grid import Floats, Grid, Ints, Log, Position, build, position
+from rules.grid import STEP_S, WIDE_S, Floats, Grid, Ints, Log, Position, build, position
 from rules.roster import Roster, roster_of
 from rules.sites import Sites, assemble
 from rules.statistics import STATISTICS, StationValues, negated, window
@@ -41,7 +41,7 @@ class Readings:
         300, last 0); `roster`: the county's, where it is not to be kept for the next assessment."""
         self.county, self.now, self.hours, self.silent = county, now, hours, silent
         self.log, self._ticks_s = told if isinstance(told, Log) else Log.of(told), ticks_s
-        self._grids: dict[tuple[str, int], tuple[Grid, Position]] = {}
+        self._grids: dict[tuple[str, int, int], tuple[Grid, Position]] = {}
         self._sites: dict[str, Sites] = {}
         self._ages: dict[tuple[int, int], tuple[Side, Floats]] = {}
         self.roster = roster or roster_of(county)
@@ -52,14 +52,20 @@ class Readings:
         flag[rows] = Flag.GOOD
         return Readings(self.county, replace(self.log, flag=flag), now=self.now, hours=self.hours, ticks_s=self._ticks_s, silent=self.silent, roster=self.roster)
 
-    def grid(self, observed_property: str, stations: tuple[Station, ...]) -> tuple[Grid, Position]:
-        """Grid of one property over some stations and the stations' positions at the ticks."""
-        key = (observed_property, id(stations))
+    def grid(self, observed_property: str, stations: tuple[Station, ...], window_h: float = 0.0) -> tuple[Grid, Position]:
+        """Grid of one property over some stations and the stations' positions at the ticks, for windows of `window_h`."""
+        step_s = self._step_s(stations, window_h)
+        key = (observed_property, id(stations), step_s)
         if key not in self._grids:
             datums = {s.station: s.datum for s in stations if s.datum} if observed_property in LEVELLED else None
-            made = build(self.log, observed_property, tuple(s.station for s in stations), now=self.now, hours=self.hours, datums=datums)
+            made = build(self.log, observed_property, tuple(s.station for s in stations), now=self.now, hours=self.hours, datums=datums, step_s=step_s)
             self._grids[key] = (made, position(made, made.ticks - 1 - self._ticks_s // made.step_s, self.roster.timing(stations).max_age_s))
         return self._grids[key]
+
+    def _step_s(self, stations: tuple[Station, ...], window_h: float) -> int:
+        """How long a slot may be: ticks and the log's beginning must stand at the ends of slots, and no feed be due more often."""
+        even = not window_h % 1 and not round(self.hours * 3600) % WIDE_S and not (self._ticks_s % WIDE_S).any()
+        return WIDE_S if even and self.roster.timing(stations).interval_s.min(initial=WIDE_S) >= WIDE_S else STEP_S
 
     def sites(self, indicator: Indicator) -> Sites:
         """The indicator's statistic at every station that has it, and in place of several that measure one thing the fused thing."""
@@ -78,7 +84,7 @@ class Readings:
         return _share(values, self._statistic(indicator, indicator.per, stations)) if indicator.per else values
 
     def _statistic(self, indicator: Indicator, observed_property: str, stations: tuple[Station, ...]) -> StationValues:
-        grid, at = self.grid(observed_property, stations)
+        grid, at = self.grid(observed_property, stations, indicator.window_h)
         seen = negated(grid) if indicator.inverted else grid
         return STATISTICS[indicator.statistic](window(seen, at, indicator.window_h, self.roster.timing(stations).interval_s, _mark(indicator, stations)), indicator)
 
@@ -118,7 +124,7 @@ class Readings:
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
     def _behind(self, indicator: Indicator, observed_property: str, station: Station, of: tuple[Station, ...]) -> Ints:
-        grid, at = self.grid(observed_property, of)
+        grid, at = self.grid(observed_property, of, indicator.window_h)
         column = self.roster.columns(of)[station]
         end = int(max(at.newest[-1, column], 0))
         width = grid.slots(indicator.back_h) if indicator.window_h else 1
@@ -139,5 +145,4 @@ def _share(part: StationValues, whole: StationValues) -> StationValues:
     sure = np.isfinite(whole.lo) & (whole.lo > 0)
     divisor = np.where(sure, whole.lo, 1.0)
     told = part.each(lambda column: np.where(sure, np.round(column / divisor, 6), -np.inf))
-    hi = np.where(sure & (whole.lo == whole.hi), np.round(part.hi / divisor, 6), np.inf)
-    return StationValues(told.lo, hi, told.heading, part.stale | whole.stale, np.maximum(part.age_s, whole.age_s))
+    return replace(told, sure=sure & whole.sure & part.sure, stale=part.stale | whole.stale, age_s=np.maximum(part.age_s, whole.age_s))

@@ -14,7 +14,7 @@ from rules.fusion import Fused, fuse
 from rules.grid import Bools, Floats, Ints
 from rules.statistics import StationValues
 
-_FIELDS = ("lo", "hi", "heading", "stale", "age_s")
+_FIELDS = ("lo", "sure", "heading", "stale", "age_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _open(owners: tuple[Station, ...], values: StationValues, silent: frozenset[
     if not silent:
         return values
     hushed = np.array([s.feed in silent for s in owners], dtype=bool)
-    return replace(values, hi=np.where(hushed, np.inf, values.hi), stale=values.stale | hushed)
+    return replace(values, sure=values.sure & ~hushed, stale=values.stale | hushed)
 
 
 def path_names(stations: Iterable[Station]) -> tuple[str, ...]:
@@ -116,6 +116,8 @@ def path_numbers(names: Iterable[str]) -> Ints:
 
 def _joined(parts: list[StationValues]) -> StationValues:
     joined = StationValues(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in _FIELDS))
+    if any(p.above is not None for p in parts):
+        joined = replace(joined, above=np.concatenate([p.hi for p in parts], axis=1))
     return joined if any(p.heading is not p.lo for p in parts) else replace(joined, heading=joined.lo)
 
 

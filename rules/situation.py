@@ -98,17 +98,17 @@ class Situation:
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
         self._floors: dict[Hazard, tuple[Floats, Floats]] = {}
+        self._elsewhere: dict[str, Interval] = {}
+        self._whole: tuple[Situation, tuple[Ints, ...]] | None = None
 
     def without(self, path: str, rows: Ints, towns: Ints, names: tuple[str, ...]) -> Situation:
-        """What is known of the named indicators at the ticks `rows` in those `towns` to whom no reading comes by `path`; storms and signals are the same."""
+        """What is known of the named indicators at the ticks `rows` in those `towns` to whom no reading comes by `path`; storms and signals are the same, and
+        are asked of the whole."""
         made = copy.copy(self)
-        made.lat, made.lon = self.lat[towns], self.lon[towns]
+        made._whole = self, np.ix_(rows, towns)
         made.county = self._around(path, towns, names)
         made.ticks = [self.ticks[row] for row in rows]
-        made.now, made.shape, made._floors = made.ticks[-1], (len(rows), len(towns)), {}
-        there = {id(held): tuple(replace(s, towns=tuple(s.towns[town] for town in towns)) for s in held) for held in self.signals}
-        made.signals = [there[id(self.signals[row])] for row in rows]
-        made.storms = self.storms.at(rows)
+        made.now, made.shape = made.ticks[-1], (len(rows), len(towns))
         seconds = np.array([int((made.now - tick).total_seconds()) for tick in made.ticks], dtype=np.int64)
         hours = back_hours(self.catalogue, names) + float(seconds.max()) / 3600
         made.readings = Readings(made.county, self.readings.log, now=made.now, hours=hours, ticks_s=seconds, silent=self.sources.silent,
@@ -148,20 +148,18 @@ class Situation:
         """Columns of the named indicators."""
         wanted = [self.catalogue.indicators[name] for name in names]
         found: dict[str, TownValues] = {}
-        storms = [i for i in wanted if i.kind == "track"]
-        hushed = bool(self.sources.silent & set(self.track_feeds))
-        if storms:
-            seen = track.intervals(storms, self.storms, self.lat, self.lon, hushed)
-            found |= {name: self._known(values, self.track_feeds) for name, values in seen.items()}
+        storms = self._seen([i for i in wanted if i.kind == "track"])
         for indicator in wanted:
             match indicator.kind:
+                case "track":
+                    found[indicator.name] = self._known(storms[indicator.name], self.track_feeds)
                 case "station":
                     told = self.readings.towns(indicator)
                     found[indicator.name] = marks.shown(told, indicator, marks.deciding(self.readings, indicator)) if indicator.mark else told
                 case "forecast":
                     found[indicator.name] = forecast_towns(indicator, self.county, self.sources.forecasts, self.ticks)
                 case "official":
-                    found[indicator.name] = self._official(indicator)
+                    found[indicator.name] = self._known(self._signalled(indicator), self.official_feeds)
                 case "report":
                     values = reports.interval(indicator, self.sources.reports, self.ticks, tuple(t.key for t in self.county.towns))
                     found[indicator.name] = self._known(values, ())
@@ -182,10 +180,26 @@ class Situation:
         hushed = bool(self.sources.silent & set(self.official_feeds))
         return level, np.full_like(level, float(Level.RED)) if hushed else level
 
-    def _official(self, indicator: Indicator) -> TownValues:
-        level = official.levels_at(self.signals, self.shape[1], events=indicator.events)
-        hushed = bool(self.sources.silent & set(self.official_feeds))
-        return self._known(Interval(level, np.full_like(level, float(Level.RED)) if hushed else level), self.official_feeds)
+    def _seen(self, storms: list[Indicator]) -> dict[str, Interval]:
+        """What the storms say, each indicator worked out once."""
+        if self._whole:
+            whole, at = self._whole
+            return {name: values.each(lambda ends: ends[at]) for name, values in whole._seen(storms).items()}
+        new = [i for i in storms if i.name not in self._elsewhere]
+        if new:
+            self._elsewhere |= track.intervals(new, self.storms, self.lat, self.lon, bool(self.sources.silent & set(self.track_feeds)))
+        return {i.name: self._elsewhere[i.name] for i in storms}
+
+    def _signalled(self, indicator: Indicator) -> Interval:
+        """What the official signals say, worked out once."""
+        if self._whole:
+            whole, at = self._whole
+            return whole._signalled(indicator).each(lambda ends: ends[at])
+        if indicator.name not in self._elsewhere:
+            level = official.levels_at(self.signals, self.shape[1], events=indicator.events)
+            hushed = bool(self.sources.silent & set(self.official_feeds))
+            self._elsewhere[indicator.name] = Interval(level, np.full_like(level, float(Level.RED)) if hushed else level)
+        return self._elsewhere[indicator.name]
 
     def _attribute(self, indicator: Indicator) -> Floats:
         raw = [getattr(town, indicator.attribute) for town in self.county.towns]

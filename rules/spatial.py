@@ -131,6 +131,11 @@ class Reach:
         return np.asarray(~self.core.any(axis=0))
 
     @functools.cached_property
+    def witnessed(self) -> bool:
+        """Whether any station speaks for a town as a witness only."""
+        return bool((~self.core & (self.member < len(self.path))).any())
+
+    @functools.cached_property
     def nearest(self) -> Ints:
         """(N,) the nearest station that gives a town's values; any where there is none."""
         return np.asarray(np.take_along_axis(self.member, self.core.argmax(axis=0)[None], axis=0)[0])

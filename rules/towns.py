@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from rules.catalogue import Indicator
 from rules.grid import Bools, Floats
 from rules.spatial import Reach, turned
-from rules.statistics import StationValues
+from rules.statistics import StationValues, opened
 
 #: An extreme that another path supports to this share is corroborated (own choice, unverified).
 SUPPORT_SHARE = 0.5
@@ -99,20 +99,23 @@ def worst(places: Side, stations: Side, feeds: tuple[str, ...], indicator: Indic
 def _told(places: Side, stations: Side, indicator: Indicator, name: str) -> Told:
     """A town's worst value by places, raised to what two of its stations on different paths both say; and what the other paths say."""
     values, found = turned(getattr(stations.values, name)), stations.found
-    own, second, contradicted = found.cores.joined(values, np.maximum, -np.inf), *_two_paths(values, stations)
+    best, second, contradicted = _two_paths(values, stations)
+    own = found.cores.joined(values, np.maximum, -np.inf) if found.witnessed else best
     if places.values is not stations.values:
         fused = places.found.cores.joined(turned(getattr(places.values, name)), np.maximum, -np.inf)
         own = np.maximum(fused, np.minimum(own, second))
     own[places.found.absent] = -np.inf
-    own, second = turned(own), turned(second)
     if indicator.local:
-        return Told(own, second, own, own)
-    calm, base = ~turned(contradicted), (-1.0 if indicator.sinking else 1.0) * indicator.baseline
+        own = turned(own)
+        return Told(own, turned(second), own, own)
+    calm, base = ~contradicted, (-1.0 if indicator.sinking else 1.0) * indicator.baseline
     left = np.minimum(second, own)
-    np.copyto(left, own, where=calm)
-    backed = np.minimum(own, np.round(base + (left - base) / FIRST_SHARE, 6))
+    np.copyto(left, own, where=calm)  # a town is mostly calm or not for long, so this is fast before it is turned
+    backed = (left - base) / FIRST_SHARE
+    backed += base
+    np.minimum(own, np.round(backed, 6, out=backed), out=backed)
     np.copyto(backed, own, where=calm)
-    return Told(own, second, left, backed)
+    return Told(turned(own), turned(second), turned(left), turned(backed))
 
 
 def _headed(places: Side, stations: Side, indicator: Indicator, known: Told) -> Told:
@@ -126,23 +129,25 @@ def _headed(places: Side, stations: Side, indicator: Indicator, known: Told) -> 
     return known.patched(_told(places.at(lost), stations.at(lost), indicator, "heading"), lost)
 
 
-def _two_paths(values: Floats, stations: Side) -> tuple[Floats, Bools]:
-    """Of station rows (S, T), witnesses included: the best value per town (N, T) that comes by another path than the best one, and whether a path other
-    than the best one was heard within the day: only such a path contradicts."""
+def _two_paths(values: Floats, stations: Side) -> tuple[Floats, Floats, Bools]:
+    """Of station rows (S, T), witnesses included: the best value per town (N, T), the best that comes by another path than that one, and whether a path
+    other than the best one was heard within the day: only such a path contradicts."""
     lines = stations.found.lines
-    shape = (len(lines.count), values.shape[1])
-    first, second, owner, heard = np.full(shape, -np.inf), np.full(shape, -np.inf), np.full(shape, -1, dtype=np.int16), np.zeros(shape, dtype=bool)
-    for number, (one, two, own, value) in enumerate(lines.towns.steps(lines.rows(values, np.maximum, -np.inf), first, second, owner)):
+    rows, shape = lines.rows(values, np.maximum, -np.inf), (len(lines.count), values.shape[1])
+    first, second = np.full(shape, -np.inf), np.full(shape, -np.inf)
+    for one, two, value in lines.towns.steps(rows, first, second):
         np.maximum(two, np.minimum(one, value), out=two)
-        np.copyto(own, number, where=value > one)
         np.maximum(one, value, out=one)
-    within = np.isfinite(stations.values.age_s)
+    best, within = lines.towns.sorted(first), np.isfinite(stations.values.age_s)
     if within.all():
-        return lines.towns.sorted(second), lines.count[:, None] > (lines.towns.sorted(owner) >= 0)
-    told = lines.rows(turned(within), np.logical_or, False)
-    for number, (other, own, here) in enumerate(lines.towns.steps(told, heard, owner)):
-        other |= here & (own != number)
-    return lines.towns.sorted(second), lines.towns.sorted(heard)
+        return best, lines.towns.sorted(second), lines.count[:, None] > (best > -np.inf)
+    led, heard = first == -np.inf, np.zeros(shape, dtype=bool)
+    told = lines.towns.steps(lines.rows(turned(within), np.logical_or, False), heard)
+    for (one, taken, value), (other, here) in zip(lines.towns.steps(rows, first, led), told, strict=True):
+        leads = (value == one) & ~taken  # the nearest of those that say the most
+        other |= here & ~leads
+        taken |= leads
+    return best, lines.towns.sorted(second), lines.towns.sorted(heard)
 
 
 def youngest(values: StationValues, found: Reach) -> Floats:
@@ -166,16 +171,14 @@ def youngest(values: StationValues, found: Reach) -> Floats:
 def _possible(known: Floats, places: Side, *, local: bool) -> Floats:
     """(T, N): what cannot be excluded where each core place is sure or excused: `known`, or what the sure ones cannot exclude. A place that measures what is
     its own (`local`) is excused by nobody."""
-    found, bounded = places.found, turned(places.values.hi)
-    sure = np.isfinite(bounded)
-    excused = found.cores.joined(sure, np.logical_and, True) if local else _excused(sure, places)
-    bounded = np.where(sure, bounded, -np.inf)
+    found, sure = places.found, turned(places.values.sure)
+    excused = (found.cores.joined(sure, np.logical_and, True) if local else _excused(sure, places)) & ~found.absent[:, None]
+    if places.values.above is None and not (excused & ~found.cores.joined(sure, np.logical_or, False)).any():
+        return opened(known, turned(excused))  # each place is exact or open, so that none can exceed what is known
+    bounded = np.where(sure, turned(places.values.hi), -np.inf)
     healthy = found.cores.joined(bounded, np.maximum, -np.inf)
-    if (excused & (healthy == -np.inf)).any():
-        np.copyto(healthy, found.every.joined(bounded, np.maximum, -np.inf), where=healthy == -np.inf)
-    healthy[~excused] = np.inf
-    healthy[found.absent] = np.inf
-    return np.asarray(np.maximum(known, turned(healthy)))
+    np.copyto(healthy, found.every.joined(bounded, np.maximum, -np.inf), where=healthy == -np.inf)
+    return opened(np.maximum(known, turned(healthy)), turned(excused))
 
 
 def _excused(sure: Bools, places: Side) -> Bools:
@@ -202,11 +205,10 @@ def mean(places: Side, indicator: Indicator, feeds: tuple[str, ...], age_s: Floa
     values, found = places.values, places.found
     operator = found.by_distance if indicator.reach == "idw" else found.equally
     lo = _diluted(values.lo, found, operator, -np.inf)
-    wide = values.hi != values.lo
-    if np.isinf(values.hi[wide]).all():  # a place is exact or unknown, and so is each mean
+    if values.above is None:  # a place is exact or unknown, and so is each mean
         hi = np.where(np.isfinite(lo), lo, np.inf)
-        if wide.any():
-            hi[_lost(wide, found, operator)] = np.inf
+        if not values.sure.all():
+            hi[_lost(~values.sure, found, operator)] = np.inf
     else:
         hi = _diluted(values.hi, found, operator, np.inf)
     heading = lo if values.heading is values.lo else _diluted(values.heading, found, operator, -np.inf)

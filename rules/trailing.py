@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+#: Slots of stations, or of ticks, in whatever integers they are kept.
+Slots = NDArray[np.integer[Any]]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 #: Up to so many ticks, their windows' ends so many slots apart, their own slots are looked at; beyond it all slots once for all ticks.
@@ -33,10 +34,10 @@ class Running:
     def __init__(self, values: Floats, of: Callable[[Floats], NDArray[Any]], kind: type[np.generic] = np.float64) -> None:
         self._values, self._of, self._kind = values, of, kind
         self._total: NDArray[Any] | None = None
-        self._ends: tuple[Ints, Ends] | None = None  # windows of many widths end at the same slots
+        self._ends: tuple[Slots, Ends] | None = None  # windows of many widths end at the same slots
         self._newest = {0: np.zeros(values.shape[1])}  # sums of so many newest slots
 
-    def trailing(self, end: Ints, width: int) -> Floats:
+    def trailing(self, end: Slots, width: int) -> Floats:
         """Sum of the `width` slots that end at `end` (T, S), rounded to 1e-6 so that a spread reading sums to itself."""
         if self._total is None and _close(end):
             behind = len(self._values) - 1 - end
@@ -46,11 +47,10 @@ class Running:
             self._total = accumulated(np.add, self._values, self._of, np.empty(self._values.shape, dtype=self._kind))
         if self._ends is None or self._ends[0] is not end:
             self._ends = end, ends(end)
-        at = self._ends[1]
-        sums: NDArray[Any] = at.of(self._total, 0.0) - at.back(width).of(self._total, 0.0)
-        return np.round(sums, 6, out=sums)
+        sums = self._ends[1].across(self._total, width)
+        return sums if self._kind is not np.float64 else np.round(sums, 6, out=sums)
 
-    def _since(self, slots: Ints) -> Floats:
+    def _since(self, slots: Slots) -> Floats:
         """(S,) sum of as many newest slots as `slots` (S,) says."""
         slots = np.minimum(slots, len(self._values))
         counts = np.bincount(slots)
@@ -89,38 +89,56 @@ def accumulated(join: np.ufunc, values: NDArray[Any], of: Callable[[NDArray[Any]
 class Ends:
     """Slots (T, S) of which nearly all are their tick's own: `usual` (T,), and the `slot` of each of the few `odd` places of the flat array."""
 
-    usual: Ints
-    odd: Ints
-    slot: Ints
+    usual: Slots
+    odd: Slots
+    slot: Slots
     stations: int
 
-    def back(self, slots: int) -> Ends:
-        """So many slots before."""
-        return replace(self, usual=self.usual - slots, slot=self.slot - slots)
+    def across(self, total: NDArray[Any], width: int) -> NDArray[Any]:
+        """Sums (T, S) of the `width` slots that end there, of sums from the grid's beginning on; whole rows at once."""
+        before = replace(self, usual=self.usual - width, slot=self.slot - width)
+        sums: NDArray[Any] = self._rows(total, 0) - before._rows(total, 0)
+        np.put(sums, self.odd, self._odd(total, 0) - before._odd(total, 0))
+        return sums
 
     def of(self, values: NDArray[Scalar], fill: float) -> NDArray[Scalar]:
         """values[slot, station] (T, S), `fill` where the slot is before the grid; whole rows at once."""
-        taken: NDArray[Scalar] = values[np.maximum(self.usual, 0)]
-        taken[self.usual < 0] = fill
-        odd = np.take(values, np.maximum(self.slot, 0) * self.stations + self.odd % self.stations)
-        odd[self.slot < 0] = fill
-        np.put(taken, self.odd, odd)
+        taken = np.array(self._rows(values, fill))
+        np.put(taken, self.odd, self._odd(values, fill))
         return taken
 
+    def _rows(self, values: NDArray[Scalar], fill: float) -> NDArray[Scalar]:
+        if self.usual.min(initial=0) >= 0:
+            return evenly(values, self.usual)
+        taken: NDArray[Scalar] = values[np.maximum(self.usual, 0)]
+        taken[self.usual < 0] = fill
+        return taken
 
-def ends(slot: Ints) -> Ends:
+    def _odd(self, values: NDArray[Scalar], fill: float) -> NDArray[Scalar]:
+        odd = np.take(values, np.maximum(self.slot, 0) * self.stations + self.odd % self.stations)
+        odd[self.slot < 0] = fill
+        return odd
+
+
+def evenly(values: NDArray[Scalar], numbers: Slots) -> NDArray[Scalar]:
+    """Rows by their numbers, none below 0; a view where they are evenly spaced, as a replay's are."""
+    first, last, step = int(numbers[0]), int(numbers[-1]), int(numbers[min(1, len(numbers) - 1)] - numbers[0]) or 1
+    return values[first : last + 1 : step] if step > 0 and np.array_equal(numbers, np.arange(first, last + 1, step)) else values[numbers]
+
+
+def ends(slot: Slots) -> Ends:
     """Of slots (T, S)."""
     usual = slot.max(axis=1, initial=-1)
     odd = np.flatnonzero(slot != usual[:, None])
-    return Ends(usual, odd, slot.reshape(-1)[odd], slot.shape[1])
+    return Ends(usual.astype(np.int64), odd, slot.reshape(-1)[odd].astype(np.int64), slot.shape[1])  # as flat places they may be beyond 2**31
 
 
-def take(values: NDArray[Scalar], slot: Ints, fill: float) -> NDArray[Scalar]:
+def take(values: NDArray[Scalar], slot: Slots, fill: float) -> NDArray[Scalar]:
     """values[slot, station] for slots (T, S), `fill` where the slot is before the grid."""
     return ends(slot).of(values, fill)
 
 
-def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) -> Floats:
+def trailing_extreme(values: Floats, end: Slots, width: int, *, highest: bool) -> Floats:
     """Highest (or lowest) known value of the `width` slots that end at `end`; -inf (+inf) when nothing is known."""
     empty = -np.inf if highest else np.inf
 
@@ -135,12 +153,12 @@ def trailing_extreme(values: Floats, end: Ints, width: int, *, highest: bool) ->
     return take(rolled, end, empty)
 
 
-def _close(end: Ints) -> bool:
+def _close(end: Slots) -> bool:
     """Whether a few ticks ask for windows that lie near each other, so that the slots they do not share are few."""
     return len(end) <= FEW_TICKS and end.size > 0 and int((end.max(axis=1) - end.min(axis=1)).max()) <= SPREAD
 
 
-def _few(values: Floats, end: Ints, width: int, join: np.ufunc, of: Callable[[Floats], Floats], empty: float) -> Floats:
+def _few(values: Floats, end: Slots, width: int, join: np.ufunc, of: Callable[[Floats], Floats], empty: float) -> Floats:
     """`join` over the `width` slots that end at `end` (T, S), for a few T: the slots that all stations' windows share at once, the others one by one."""
     out = np.full(end.shape, empty)
     for number, ends in enumerate(end):

@@ -46,6 +46,7 @@ class Days:
         self.place = where
         self.hot = Hot(where.root / ".hot" if isinstance(where, Folder) else None)
         self.damaged: set[str] = set()
+        self._blanks: dict[tuple[str, bytes], pa.Table] = {}
         self._kept: OrderedDict[str, Day] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -162,7 +163,11 @@ class Days:
         try:
             if digest(body)[:12] == name[-20:-8]:
                 self.damaged.discard(name)
-                return fit(_open(pa.BufferReader(body), kind).read(use_threads=False), kind)
+                known = self._blanks.get((kind, body))
+                table = fit(_open(pa.BufferReader(body), kind).read(use_threads=False), kind) if known is None else known
+                if not len(table):  # most lists of signals are blank, and the same bytes
+                    self._blanks[kind, body] = table
+                return table
         except (pa.ArrowException, OSError):
             pass
         if name not in self.damaged:

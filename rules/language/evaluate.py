@@ -70,7 +70,7 @@ class Columns:
     def at(self, names: Iterable[str], places: Ints) -> Columns:
         """Some places (P,) of the flattened columns of ticks x towns, as one row."""
         row = places[None]
-        values = {name: self.values[name].each(lambda ends: ends.reshape(-1)[row]) for name in names}
+        values = {name: self.values[name].each(lambda ends: np.take(ends, row)) for name in names}
         absent = {name: np.broadcast_to(told, self.shape).reshape(-1)[row] for name, told in self.absent.items()}
         return Columns(values, absent, row.shape)
 

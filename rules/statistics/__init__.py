@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rules.statistics import basic, deformation, heat, rain, stage
-from rules.statistics.window import StationValues, Window, negated, window
+from rules.statistics.window import StationValues, Window, negated, opened, window
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
@@ -24,4 +24,4 @@ FALLING = frozenset({"min", "hours_to", "failure_eta"})
 #: How far back a statistic looks, as a multiple of its window.
 REACH_BACK = {"mean_drop": 2.0, "tangent_angle": deformation.STEADY + 1.0, "min_drop": 2.0}
 
-__all__ = ["FALLING", "REACH_BACK", "STATISTICS", "StationValues", "Window", "negated", "window"]
+__all__ = ["FALLING", "REACH_BACK", "STATISTICS", "StationValues", "Window", "negated", "opened", "window"]

@@ -21,7 +21,7 @@ SPANS_H = (1.0, 2.0, CARRY_H)
 def last(w: Window, _: Indicator) -> StationValues:
     """The newest reading that counts; certain when nothing newer came that does not."""
     value = newest(w)
-    return w.values(np.where(w.known, value, -np.inf), np.where(w.known & (w.position.known == w.position.newest), value, np.inf), _carried)
+    return w.values(np.where(w.known, value, -np.inf), w.position.known == w.position.newest, _carried)
 
 
 def newest(w: Window) -> Floats:
@@ -64,7 +64,7 @@ def mean(w: Window, _: Indicator) -> StationValues:
     """Mean of the window; proved only when the window is whole."""
     count = np.maximum(w.grid.counts.trailing(w.end, w.width), 1.0)
     value = np.round(w.grid.amounts.trailing(w.end, w.width) / count, 6)
-    return w.values(np.where(w.whole, value, -np.inf), np.where(w.whole, value, np.inf))
+    return w.values(np.where(w.whole, value, -np.inf), w.whole)
 
 
 def _span(w: Window) -> tuple[Floats, Floats, Floats]:
@@ -76,7 +76,7 @@ def _span(w: Window) -> tuple[Floats, Floats, Floats]:
 def _difference(w: Window, amount: Floats) -> StationValues:
     """A change within the window: what the known readings show is proved, gaps may hide more."""
     lo = np.where(np.isfinite(amount), np.round(amount, 6), -np.inf)
-    return w.values(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf))
+    return w.values(lo, w.whole)
 
 
 def rise(w: Window, _: Indicator) -> StationValues:
@@ -104,5 +104,4 @@ def mean_drop(w: Window, _: Indicator) -> StationValues:
     count_before = counted.trailing(before, w.width)
     enough = w.whole & (count_before >= count)
     drop = total.trailing(before, w.width) / np.maximum(count_before, 1.0) - total.trailing(w.end, w.width) / count
-    lo = np.where(enough, np.round(drop, 6), -np.inf)
-    return w.values(lo, np.where(enough, lo, np.inf))
+    return w.values(np.where(enough, np.round(drop, 6), -np.inf), enough)

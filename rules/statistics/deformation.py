@@ -70,4 +70,4 @@ def inverse_velocity(places: Floats, hours: float) -> Floats:
 def _told(w: Window, value: Floats) -> StationValues:
     """Known where the readings at the window's marks are; a station lost meanwhile keeps what it last showed."""
     lo = np.where(w.known & np.isfinite(take(held(w.grid), w.end - w.width, np.nan)) & np.isfinite(value), value, -np.inf)
-    return w.values(lo, np.where(w.whole & np.isfinite(lo), lo, np.inf))
+    return w.values(lo, w.whole)

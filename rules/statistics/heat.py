@@ -34,5 +34,4 @@ def min_drop(w: Window, _: Indicator) -> StationValues:
     low, low_before = (trailing_extreme(w.grid.value, end, w.width, highest=False) for end in (w.end, before))
     with np.errstate(invalid="ignore"):
         drop = np.round(low_before - low, 6)
-    lo = np.where(enough & np.isfinite(drop), drop, -np.inf)
-    return w.values(lo, np.where(enough & w.whole & np.isfinite(drop), drop, np.inf))
+    return w.values(np.where(enough & np.isfinite(drop), drop, -np.inf), w.whole)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rules.grid import Floats, Ints
+from rules.grid import Floats
 from rules.statistics.window import StationValues, Window
-from rules.trailing import Running
+from rules.trailing import Running, Slots
 
 if TYPE_CHECKING:
     from rules.catalogue import Indicator
@@ -36,7 +36,7 @@ def antecedent(w: Window, indicator: Indicator) -> StationValues:
     """Effective antecedent rain, mm: the last 24 h whole, each day before it weighted by `decay` once more."""
     day, days = w.grid.slots(DAY_H), max(1, round(indicator.window_h / DAY_H))
 
-    def index(rain: Running, end: Ints) -> Floats:
+    def index(rain: Running, end: Slots) -> Floats:
         """mm: the sum over the days before `end` of the day's rain by decay to the power of its age."""
         weighted = [indicator.decay**i * rain.trailing(end - i * day, day) for i in range(days)]
         return np.asarray(np.round(np.sum(weighted, axis=0), 6))
@@ -49,7 +49,7 @@ def intensity_duration(w: Window, indicator: Indicator) -> StationValues:
     a, b = indicator.curve
     spans = [hours for hours in DURATIONS_H if hours <= indicator.window_h]
 
-    def ratio(rain: Running, end: Ints) -> Floats:
+    def ratio(rain: Running, end: Slots) -> Floats:
         """The largest share, over the spans, of the rain that its threshold intensity allows; 1 is the threshold."""
         ratios = [rain.trailing(end, w.grid.slots(hours)) / threshold_mm(hours, a, b) for hours in spans]
         return np.asarray(np.round(np.max(ratios, axis=0), 6))
@@ -57,6 +57,6 @@ def intensity_duration(w: Window, indicator: Indicator) -> StationValues:
     return _bounded(w, ratio)
 
 
-def _bounded(w: Window, index: Callable[[Running, Ints], Floats]) -> StationValues:
+def _bounded(w: Window, index: Callable[[Running, Slots], Floats]) -> StationValues:
     """What is known to have fallen proves the index; a missing slot may hold anything."""
     return w.bounded(index(w.grid.amounts, w.end), lambda some: index(some.grid.amounts, np.maximum(some.position.known, 0)))

@@ -67,5 +67,4 @@ def _hours(newest: Floats, climb: Floats, mark: Floats) -> Floats:
 
 def _read(w: Window, value: Floats, when_lost: Callable[[Window], Floats]) -> StationValues:
     """Told by the newest reading; of a lost station what it would be by now."""
-    hi = np.where(w.known & (w.position.known == w.position.newest), value, np.inf)
-    return w.values(np.where(w.known, value, -np.inf), hi, when_lost)
+    return w.values(np.where(w.known, value, -np.inf), w.position.known == w.position.newest, when_lost)

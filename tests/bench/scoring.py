@@ -25,7 +25,7 @@ from nation import NOW, SIZES, STEP_S, WEATHERS, WINDOWS, Nation, nation, texts,
 from core.lake.shapes import schema
 from core.signing import digest
 from rules.findings import Finding, find
-from rules.grid import Grid, build, position
+from rules.grid import WIDE_S, Grid, build, position
 from rules.readings import Readings
 from rules.roster import reach_of
 from rules.scoring import Reader
@@ -57,7 +57,7 @@ class Ours:
     def __init__(self, of: Nation) -> None:
         self.of = of
         self.names = tuple(s.station for s in of.county.stations)
-        self.grid = build(of.log, "rain", self.names, now=NOW, hours=BACK_H)
+        self.grid = build(of.log, "rain", self.names, now=NOW, hours=BACK_H, step_s=WIDE_S)
 
     def findings(self, ticks: list[datetime], grid: Grid | None = None) -> tuple[Finding, ...]:
         """Indicators, columns and rules at some ticks; sums begin anew unless a grid is given that has some."""
@@ -65,7 +65,7 @@ class Ours:
         place = Readings(self.of.county, NONE, now=NOW, hours=BACK_H, ticks_s=back, silent=frozenset())
         stations = place.roster.measuring("rain", "")
         grid = grid or dataclasses.replace(self.grid, kept={})
-        place._grids[("rain", id(stations))] = grid, position(grid, grid.ticks - 1 - back // grid.step_s, place.roster.timing(stations).max_age_s)
+        place._grids[("rain", id(stations), WIDE_S)] = grid, position(grid, grid.ticks - 1 - back // grid.step_s, place.roster.timing(stations).max_age_s)
         found = {i.name: place.towns(i) for i in self.of.indicators}
         table = _table(found, (len(ticks), self.of.towns), frozenset())
         reader = Reader(table.plain, {})

@@ -45,7 +45,7 @@ def world(seed: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
 def side(found: Reach, values: np.ndarray, silent: float = 0.0) -> Side:
     """The stations as a statistic gives them: all were heard at the tick but for a share that is silent."""
     lost = np.random.default_rng(1).random(values.shape) < silent
-    told = StationValues(values, np.where(lost, np.inf, values), values, lost, np.where(lost, 3600.0, 0.0))
+    told = StationValues(values, ~lost, values, lost, np.where(lost, 3600.0, 0.0))
     return Side(told, found, np.zeros(values.shape[1], dtype=bool))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import grid as g
-from rules.trailing import FEW_TICKS, trailing_extreme
+from rules.trailing import FEW_TICKS, evenly, trailing_extreme
 
 shapes = st.tuples(st.integers(1, 60), st.integers(1, 6), st.integers(0, 2**32 - 1), st.floats(0, 1))
 
@@ -38,5 +38,14 @@ def test_few_ticks_as_many(shape: tuple[int, int, int, float], width: int) -> No
         for which, found in zip((False, True), tops, strict=True):
             np.testing.assert_array_equal(trailing_extreme(grid.value, end[one], width, highest=which), found[one])
         at = g.position(grid, whole.tick[one], age)
-        for name in ("newest", "known", "age_s", "known_age_s", "fresh", "told", "end", "lost"):
+        for name in ("newest", "known", "known_age_s", "fresh", "told", "end", "lost"):
             np.testing.assert_array_equal(getattr(at, name), getattr(whole, name)[one])
+
+
+@settings(max_examples=80)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(0, 4), st.integers(1, 3), st.integers(1, 6))
+def test_rows_are_the_same_whether_evenly_spaced_or_not(any_numbers: list[int], first: int, step: int, count: int) -> None:
+    values = np.arange(30.0).reshape(10, 3)
+    for numbers in (np.array(any_numbers), even := np.arange(first, 10, step)[:count]):
+        np.testing.assert_array_equal(evenly(values, numbers), values[numbers])
+    assert np.shares_memory(evenly(values, even), values), "a replay copies no row"

@@ -38,7 +38,7 @@ def members(*rows, stale: tuple = (), hi: tuple | None = None, heading: tuple | 
     top = lo if hi is None else np.array([hi] * len(rows), dtype=float)
     age = np.full(lo.shape, 600.0)
     quiet = np.broadcast_to(np.array(stale or [0] * lo.shape[1], dtype=bool), lo.shape)
-    return StationValues(lo, top, lo if heading is None else np.array([heading] * len(rows)), quiet, age)
+    return StationValues(lo, np.isfinite(lo) & np.isfinite(top), lo if heading is None else np.array([heading] * len(rows)), quiet, age, None if hi is None else top)
 
 
 def one(values: StationValues, weights: tuple[float, ...] = (), paths: tuple[int, ...] = ()):
@@ -95,7 +95,7 @@ def test_no_path_alone_can_raise_a_thing_nor_a_loss_lower_what_is_held(seed: int
     if count > 2:
         assert (one(members(*lied), weights, paths).values.hi[:, 0] >= honest.max(axis=1)).all()
     before = one(members(*said), weights, paths)
-    lost = replace(members(*said), lo=np.where(np.arange(count) == liar, 0.0, said), hi=np.where(np.arange(count) == liar, np.inf, said),
+    lost = replace(members(*said), lo=np.where(np.arange(count) == liar, 0.0, said), sure=np.broadcast_to(np.arange(count) != liar, said.shape),
                    stale=np.broadcast_to(np.arange(count) == liar, said.shape))
     after = one(lost, weights, paths)
     assert (after.values.heading >= np.minimum(before.values.lo, np.sort(said, axis=1)[:, :1])).all() and (after.values.hi >= before.values.lo).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -49,6 +50,15 @@ def interval(name: str, series: dict[str, str], hours: int, **more) -> tuple[flo
 ])
 def test_statistics(name: str, series: dict[str, str], hours: int, want: tuple[float, float]) -> None:
     assert interval(name, series, hours) == pytest.approx(want)
+
+
+@pytest.mark.parametrize(("ticks", "window_h", "interval_s", "step_s"), [
+    ((600, 0), 1.0, 3600, 600), ((300, 0), 1.0, 3600, 300), ((600, 0), 0.25, 3600, 300), ((600, 0), 1.0, 300, 300)])
+def test_slots_are_of_ten_minutes_where_ticks_windows_and_feeds_keep_to_them(ticks: tuple[int, ...], window_h: float, interval_s: int, step_s: int) -> None:
+    made = readings({"rain@M": "1 2 3 4"}, hours=3, ticks=ticks)
+    county = replace(made.county, feeds=tuple(replace(feed, interval_s=interval_s) for feed in made.county.feeds))
+    again = Readings(county, made.log, now=made.now, hours=80.0, ticks_s=np.array(ticks), silent=frozenset())
+    assert again.grid("rain", again.roster.measuring("rain", ""), window_h)[0].step_s == step_s
 
 
 def test_a_station_whose_newest_reading_is_missing_keeps_its_column() -> None:
@@ -150,8 +160,6 @@ def test_neighbours_are_found_on_the_sphere() -> None:
 
 
 def test_mean_and_inverse_distance() -> None:
-    from dataclasses import replace
-
     series, stations = {"rain@A": "2x3", "rain@B": "8x3"}, {"B": {"km": 6}}
     for kind, low, high in (("mean", 15.0, 15.0), ("idw", 6.0, 7.0)):
         got = readings(series, hours=3, stations=stations).towns(replace(CATALOGUE["rain_3h"], reach=kind, name=kind))

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from core.lake.rows import to_table
 from core.model import Flag, Observation
 from rules import grid as g
+from rules.catalogue import Indicator, load_catalogue
+from rules.statistics import STATISTICS, StationValues, negated, window
 
 NOW = datetime(2024, 7, 26, tzinfo=UTC)
 NAMES = ("a", "b", "c")
 DATUMS = {"a": "one", "b": "two"}
+STATED = tuple(i for i in load_catalogue().indicators.values() if i.kind == "station")
 
 
 def drawn(seed: int, size: int, span_s: int) -> list[Observation]:
@@ -75,3 +78,42 @@ def test_texts_that_are_codes_give_the_same_log() -> None:
     one, other = (g.build(g.Log.of(told), "rain", NAMES, now=NOW, hours=1) for told in (frame, coded))
     np.testing.assert_array_equal(one.row, other.row)
     assert g.Log.of(coded).cited("raw", np.array([3, 1])) == ["3", "1"]
+
+
+def of_tens(seed: int, interval_s: int, days: int) -> g.Log:
+    """Readings at tens of minutes, some missing or suspect, one station fallen silent, an hourly amount among finer ones."""
+    rng = np.random.default_rng(seed)
+    stop = {name: NOW - timedelta(hours=float(rng.choice((0, 0, 1, 5, 30)))) for name in NAMES}
+    rows = [Observation(
+        feed="f", station=name, observed_property="rain", time=time, value=round(rng.gamma(0.4, 4.0), 1) if rng.random() > 0.05 else None,
+        received=NOW, raw="00", flag=Flag.GOOD if rng.random() > 0.05 else Flag.SUSPECT, interval_s=interval_s if not interval_s or rng.random() > 0.02 else 3600)
+        for name in NAMES for n in range(days * 144) if (time := NOW - timedelta(minutes=10 * n)) <= stop[name]]
+    return g.Log.of(to_table("observations", rows).to_pandas(ignore_metadata=True))
+
+
+def stated(log: g.Log, indicator: Indicator, step_s: int) -> tuple[g.Grid, StationValues]:
+    """What an indicator says of three stations at a day of ticks, by slots of a length."""
+    grid = g.build(log, "rain", NAMES, now=NOW, hours=indicator.back_h + 48, step_s=step_s)
+    at = g.position(grid, grid.ticks - 1 - np.arange(86_400, -1, -1_800) // grid.step_s, np.full(len(NAMES), 5_400.0))
+    seen = window(negated(grid) if indicator.inverted else grid, at, indicator.window_h, np.full(len(NAMES), 600.0), np.full(len(NAMES), 9.0))
+    return grid, STATISTICS[indicator.statistic](seen, indicator)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from((0, 600)))
+def test_slots_of_ten_minutes_say_what_slots_of_five_say(seed: int, interval_s: int) -> None:
+    log = of_tens(seed, interval_s, 6)
+    kinds = {(i.statistic, i.window_h): i for i in STATED if not interval_s or i.statistic in ("sum", "antecedent", "intensity_duration")}
+    for indicator in kinds.values():
+        (fine, one), (wide, other) = (stated(log, indicator, step_s) for step_s in (g.STEP_S, g.WIDE_S))
+        assert (fine.step_s, wide.step_s) == (300, 600)
+        for name in ("lo", "hi", "heading", "stale", "age_s"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), f"{indicator.name} {name}")
+
+
+@pytest.mark.parametrize("odd", [{"time": NOW - timedelta(minutes=5)}, {"interval_s": 900}, {"interval_s": 300}])
+def test_one_reading_between_tens_of_minutes_gives_slots_of_five(odd: dict[str, object]) -> None:
+    usual = {"feed": "f", "station": "a", "observed_property": "rain", "time": NOW, "value": 1.0, "received": NOW, "raw": "00", "interval_s": 600}
+    made = (g.build(g.Log.of(to_table("observations", [Observation(**usual), Observation(**usual | {"station": "b"} | of)]).to_pandas(ignore_metadata=True)),
+                    "rain", NAMES, now=NOW, hours=2, step_s=g.WIDE_S) for of in ({}, odd))
+    assert [grid.step_s for grid in made] == [600, 300]

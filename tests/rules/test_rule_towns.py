@@ -35,7 +35,8 @@ def values_of(rng: np.random.Generator, ticks: int, stations: int, whole: bool) 
     lo = np.where(rng.random(shape) < 0.1, -INF, rng.integers(-3, 4, shape) / 2)
     hi = np.where(rng.random(shape) < (0.0 if whole else 0.4), INF, lo + (rng.random(shape) < 0.2))
     heading = lo if rng.random() < 0.3 else np.where(rng.random(shape) < 0.1, lo + 1, lo)
-    return StationValues(lo, np.where(np.isfinite(lo), hi, INF), heading, ~np.isfinite(hi), np.where(rng.random(shape) < 0.3, INF, 600.0))
+    sure, age_s = np.isfinite(lo) & np.isfinite(hi), np.where(rng.random(shape) < 0.3, INF, 600.0)
+    return StationValues(lo, sure, heading, ~np.isfinite(hi), age_s, hi if rng.random() < 0.5 else None)
 
 
 def one(places: Side, stations: Side, side: str, tick: int, town: int) -> tuple[float, float, float, float]:
@@ -96,7 +97,7 @@ def test_means_equal_one_after_another(seed: int, ticks: int, towns: int, statio
     rng = np.random.default_rng(seed)
     values = values_of(rng, ticks, stations, whole=False)
     if lost is not None:
-        values = dataclasses.replace(values, hi=np.where(rng.random(values.hi.shape) < lost, INF, values.lo))
+        values = dataclasses.replace(values, sure=np.isfinite(values.lo) & (rng.random(values.lo.shape) >= lost), above=None)
     places = Side(values, reach_of(rng, towns, stations), np.zeros(stations, dtype=bool))
     got = mean(places, dataclasses.replace(RAIN, reach=kind), (), youngest(places.values, places.found))
     for side, blank in (("lo", -INF), ("hi", INF), ("heading", -INF)):
@@ -117,7 +118,7 @@ def test_the_newest_age_is_every_towns_own(seed: int, ticks: int, share: float) 
     rng = np.random.default_rng(seed)
     found, shape = reach_of(rng, 80, 40), (ticks, 40)
     age = np.where(rng.random(shape) < share, rng.choice([900.0, 1800.0, INF], shape), 300.0)
-    told = youngest(StationValues(age, age, age, np.zeros(shape, dtype=bool), age), found)
+    told = youngest(StationValues(age, np.isfinite(age), age, np.zeros(shape, dtype=bool), age), found)
     for town in range(80):
         core = found.member[found.core[:, town], town]
         assert np.array_equal(told[:, town], age[:, core].min(axis=1) if core.size else np.zeros(ticks))
