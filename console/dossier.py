@@ -54,8 +54,9 @@ def _town(ctx: Context, body: dict[str, Any], audience: dict[str, Any], town: di
     """One town: level, what it was, how many people, why, and the very words with the parts that an SMS takes."""
     key, words = town["key"], body["texts"][town["key"]]
     try:
-        sms = render.sms(words.get("sms", ""), signature=ctx.county.signature, status=Status(body["status"]), alert_id=body["alert_id"], version=body["version"])
-        broadcast = render.spoken(words.get("broadcast", ""), status=Status(body["status"]))
+        sms = render.sms(words.get("sms", ""), signature=ctx.county.signature, status=Status(body["status"]), alert_id=body["alert_id"], version=body["version"],
+                         words=ctx.county.words)
+        broadcast = render.spoken(words.get("broadcast", ""), status=Status(body["status"]), words=ctx.county.words)
     except DeliveryError:
         sms = broadcast = ""
     level = body["levels"][key]

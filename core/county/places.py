@@ -57,7 +57,10 @@ def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tu
 
 def _town(row: Cells, county_code: str, before: list[Town], outline: list[Point]) -> Town:
     code, shared = row["code"], row.yes("code_shared")
-    if not re.fullmatch(r"[0-9]{12}", code) or not code.startswith(county_code):
+    if re.fullmatch(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+", code):
+        row.refuse(f"代码 {shown(code)} 被表格软件写成了科学计数法，末几位已丢失 / a spreadsheet has rounded the code",
+                   "把这一列的格式设为“文本”再重填 / make the column text and fill it in anew")
+    elif not re.fullmatch(r"[0-9]{12}", code) or not code.startswith(county_code):
         row.refuse(f"代码 {shown(code)} 应为 12 位数字并以 {county_code} 开头 / code must have 12 digits and begin with the county's",
                    "查国家统计局区划代码 / look it up in the statistical codes")
     elif not shared and any(t.code == code for t in before):
@@ -165,7 +168,7 @@ def _stages(row: Cells, datum: str) -> list[float | None]:
 def _day(row: Cells) -> date | None:
     text = row["valid_from"]
     try:
-        return date.fromisoformat(text) if text else None
+        return date(*map(int, re.split("[-/]", text))) if re.fullmatch(r"[0-9]{4}([-/])[0-9]{1,2}\1[0-9]{1,2}", text) else date.fromisoformat(text) if text else None
     except ValueError:
         row.refuse(f"valid_from 应为 年-月-日，写成了 {shown(text)} / a date is expected", "例如 2021-05-01 / such as 2021-05-01")
         return None

@@ -44,7 +44,7 @@ SLIPS: dict[str, tuple[dict[str, tuple[str, str]], str, str]] = {
     "a name copied from the row above": ({"stations.csv": ("M9002,滨江街道自动站", "M9002,海门街道自动站")}, "stations.csv:3", "站名"),
     "stages in centimetres": ({"stations.csv": ("sanxing,stage,m,废黄河,,2.8,3.3", "sanxing,stage,m,废黄河,,280,330")}, "stations.csv:16", "不是厘米"),
     "stages of a rain gauge": ({"stations.csv": ("sanxing,stage,m,废黄河", "sanxing,rain,mm,废黄河")}, "stations.csv:16", "却不测水位"),
-    "properties by a full-width semicolon": ({"stations.csv": ("rain;wind_speed", "rain；wind_speed")}, "stations.csv:2", "半角分号"),
+    "properties by a Chinese comma": ({"stations.csv": ("rain;wind_speed", "rain、wind_speed")}, "stations.csv:2", "半角分号"),
     "units by a stroke": ({"stations.csv": ("mm;m/s;m/s;deg;hPa", "mm/m/s/m/s/deg/hPa")}, "stations.csv:2", "半角分号"),
     "a link of what neither measures": ({"links.csv": ("SXZ,CLZ,stage", "SXZ,CLZ,rain")}, "links.csv:2", "SXZ 不测 rain"),
     "the same link twice": ({"links.csv": ("CQ1,SCZ,stage", "SXZ,CLZ,stage")}, "links.csv:3", "与第 2 行重复"),
