@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from console.commands.options import Json, emit, group
+from console.commands.options import Json, Now, emit, group
+from core.times import SHANGHAI
+
+
+class Language(StrEnum):
+    """Languages that a starter speaks; every other is a translation of its words.yaml and templates.yaml."""
+
+    ZH = "zh"
+    EN = "en"
 
 
 def add(app: typer.Typer) -> None:
     """Hang the group onto `app`."""
     commands = group("县域文件夹 / the county folder.")
+    commands.command("new")(new)
     commands.command("check")(check)
     app.add_typer(commands, name="county")
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="新文件夹，须是空的或还没有 / a new or empty folder")],
+    name: Annotated[str, typer.Option(help="县名，如 泰顺县 / name")] = "",
+    name_en: Annotated[str, typer.Option(help="英文名或拼音 / name in English")] = "",
+    code: Annotated[str, typer.Option(help="六位区划代码 / six digits")] = "",
+    centre: Annotated[str, typer.Option("--centre", "--center", help="县城的 纬度,经度 / latitude,longitude; 有 --towns 时可不给 not needed with --towns")] = "",
+    zone: Annotated[str, typer.Option(help="时区 / IANA time zone")] = SHANGHAI.key,
+    language: Annotated[Language, typer.Option(help="预警的语言 / language of the warnings")] = Language.ZH,
+    towns: Annotated[Path | None, typer.Option(help="镇街：GeoJSON，或有名称、纬度、经度列的 CSV / towns as GeoJSON or CSV")] = None,
+    gcj02: Annotated[bool, typer.Option("--gcj02", help="--towns 是网络地图的坐标（GCJ-02），换算 / the file has the degrees of a Chinese web map")] = False,
+    issuer: Annotated[str, typer.Option(help="发布单位 / who speaks")] = "",
+    signature: Annotated[str, typer.Option(help="短信签名 / signature of an SMS")] = "",
+    datum: Annotated[str, typer.Option(help="水位基面 / datum of stages")] = "",
+    packs: Annotated[str, typer.Option(help="规则包，逗号隔开 / rule packs, by commas")] = "cn/rainstorm",
+    now: Now = "",
+) -> None:
+    """新建一个县域文件夹：最少的文件，编造的都标明，不能用于正式 / make a first county folder: the fewest files, all made-up values marked, never live.
+
+    没有给的逐项询问 / asks for what is not given.
+    """
+    from console.context import edge_now
+    from console.starting import asking
+    from console.starting.folder import files, write
+    from core.county import load_county
+
+    start = asking.start(name=name, name_en=name_en, code=code, centre=centre, zone=zone, language=str(language), towns=towns, gcj02=gcj02, issuer=issuer,
+                         signature=signature, datum=datum, packs=packs)
+    write(folder, files(start, edge_now(now or None)))
+    county = load_county(folder)
+    typer.echo(asking.done(folder, county))
 
 
 def check(

@@ -108,7 +108,7 @@ def _strangers(problems: Problems) -> None:
 
 def _said(node: Node) -> str:
     """A name that is spoken to people: short, without braces, brackets, addresses or numbers."""
-    text = node.text(r"[^{}【】\[\]]{1,24}", "1 到 24 字，不带括号 / 1 to 24 characters without brackets")
+    text = node.text(r"[^{}【】\[\]]{1,24}|[^{}【】\[\]\u2e80-\uffff]{1,48}", "1 到 24 字，拉丁字母到 48 个，不带括号 / 1 to 48 letters without brackets")
     if text:
         harmless(node)
     return text

@@ -26,7 +26,7 @@ MARKED, FAR_MARKS = frozenset({"stage", "tide", "reservoir_stage", "gate_upstrea
 #: What is read off the height of a station, and how far (m) a gauge's marks may lie from it.
 BY_HEIGHT, OFF_MARK = frozenset({"pressure", "temperature"}), 200.0
 SPEAKER_COLUMNS = ("speaker", "town", "name", "lat", "lon", "state", "synthetic")
-DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "NAVD88", "MLLW", "ODN", "假定")
+DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "NAVD88", "MLLW", "MSL", "ODN", "假定")
 
 
 def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tuple[Town, ...]:
@@ -175,7 +175,9 @@ def _day(row: Cells) -> date | None:
 
 
 def read_loudspeakers(problems: Problems, towns: Collection[str], outline: list[Point]) -> tuple[Loudspeaker, ...]:
-    """loudspeakers.csv; the id is the topic on which the loudspeaker listens, so no two share it. The point may be empty."""
+    """loudspeakers.csv, absent where there are none; the id is the topic on which the loudspeaker listens, so no two share it. The point may be empty."""
+    if not (problems.root / "loudspeakers.csv").is_file():
+        return ()
     speakers: dict[str, Loudspeaker] = {}
     for row in read_csv(problems, "loudspeakers.csv", SPEAKER_COLUMNS):
         row.key("speaker", speakers)
