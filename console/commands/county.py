@@ -40,7 +40,7 @@ def new(
     issuer: Annotated[str, typer.Option(help="发布单位 / who speaks")] = "",
     signature: Annotated[str, typer.Option(help="短信签名 / signature of an SMS")] = "",
     datum: Annotated[str, typer.Option(help="水位基面 / datum of stages")] = "",
-    packs: Annotated[str, typer.Option(help="规则包，逗号隔开 / rule packs, by commas")] = "cn/rainstorm",
+    packs: Annotated[str, typer.Option(help="规则包，逗号隔开；缺省 cn/rainstorm，英文为 own/first / rule packs, by commas")] = "",
     now: Now = "",
 ) -> None:
     """新建一个县域文件夹：最少的文件，编造的都标明，不能用于正式 / make a first county folder: the fewest files, all made-up values marked, never live.

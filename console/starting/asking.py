@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo, available_timezones
 import typer
 
 from console.starting import places
-from console.starting.folder import Start
+from console.starting.folder import OWN_PACK, Start
 from core.county import County
 from core.county.gcj02 import restored
 from core.errors import ConfigError
 
 DATUM = {"zh": "1985", "en": "MSL"}
+PACKS = {"zh": "cn/rainstorm", "en": OWN_PACK}
 
 
 def start(
@@ -36,7 +37,7 @@ def start(
     return Start(
         name=name, name_en=name_en, code=code, lat=lat, lon=lon, zone=ZoneInfo(zone), language=language, towns=found, datum=datum or DATUM[language],
         issuer=issuer or (f"{name}应急管理局" if chinese else f"{name} Emergency Management"), signature=signature or (f"{name}预警" if chinese else name),
-        packs=tuple(pack.strip() for pack in packs.split(",")))
+        packs=tuple(pack.strip() for pack in (packs or PACKS[language]).split(",")))
 
 
 def done(folder: Path, county: County) -> str:

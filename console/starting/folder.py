@@ -19,6 +19,8 @@ FILES = Path(__file__).parent / "files"
 #: How far the made-up outline of a county without towns reaches from its centre (degrees), and what its one town, gauge and reading are.
 REACH = 0.1
 PEOPLE, OVER60, VILLAGES, RAIN_MM = 1000, 0.2, 1, 20.0
+#: The pack that is written for a county to which no shipped one applies.
+OWN_PACK = "own/first"
 #: Words of the made-up rows, by language.
 SAID = {
     "zh": {"feed_title": "雨量（试用，合成）", "duty": "值班与镇街负责人", "residents": "居民", "duty_1": "值班员（待填）", "chief_1": "带班领导（待填）",
@@ -60,14 +62,16 @@ def files(start: Start, now: datetime) -> dict[str, str]:
     texts["templates.yaml"] = (FILES / f"templates.{start.language}.yaml").read_text(encoding="utf-8")
     if start.language != "zh":
         texts["words.yaml"] = (FILES / f"words.{start.language}.yaml").read_text(encoding="utf-8")
+    if OWN_PACK in start.packs:
+        texts[f"packs/{OWN_PACK}.yaml"] = (FILES / "first.yaml").read_text(encoding="utf-8")
     drawn = ("各镇街范围的并集，简化到约百米 / union of the towns' outlines, to about 100 m" if any(place.outline for place in places)
              else "编造的：由点外推 / made up about the points")
-    texts["outline.csv"] = f"# {drawn}；不是法定界线 / no legal boundary\nlon,lat\n" + "".join(f"{x:g},{y:g}\n" for x, y in outline)
+    texts["outline.csv"] = f"# {drawn}；不是法定界线 / no legal boundary\nlon,lat\n" + "".join(f"{x},{y}\n" for x, y in outline)
     texts["towns.csv"] = _towns(start, places, keys)
     texts["stations.csv"] = (
         "# 合成的试用站：换成本县的站 / a synthetic gauge, to be replaced by the county's own\n"
         "station,name,feed,lat,lon,town,properties,units,datum,datum_offset,warning_stage,guaranteed_stage,record_stage,levels_verified,valid_from,path,source,"
-        f"synthetic\nTRY-1,{said['station']},rain,{places[0].lat:g},{places[0].lon:g},{keys[0]},rain,mm,,,,,,false,,try,,true\n")
+        f"synthetic\nTRY-1,{said['station']},rain,{places[0].lat},{places[0].lon},{keys[0]},rain,mm,,,,,,false,,try,,true\n")
     texts["try/rain.csv"] = "station,time,rain_mm\n" + "".join(
         f"TRY-1,{(now - timedelta(hours=h)).astimezone(start.zone).isoformat()},{RAIN_MM:g}\n" for h in (3, 2, 1, 0))
     return texts
@@ -92,7 +96,7 @@ def _towns(start: Start, places: Sequence[Place], keys: Sequence[str]) -> str:
         made = ("population;" if place.population is None else "") + "over60_share;villages"
         name_en = place.name_en or (place.name if place.name.isascii() else key.capitalize())
         lines.append(",".join((
-            key, code, str(codes.count(code) > 1).lower(), _cell(place.name), _cell(name_en), f"{place.lat:g}", f"{place.lon:g}", "false",
+            key, code, str(codes.count(code) > 1).lower(), _cell(place.name), _cell(name_en), f"{place.lat}", f"{place.lon}", "false",
             str(PEOPLE if place.population is None else place.population), f"{OVER60:g}", str(VILLAGES), "false", "false", "false", "0", made)))
     return "\n".join(lines) + "\n"
 

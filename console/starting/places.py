@@ -32,6 +32,8 @@ DEGREES = re.compile(r"(4326|4490|CRS84)$")
 FINE, ABOUT = 0.001, 0.03
 #: A title may stand above the header of a table for so many rows.
 HEAD_WITHIN = 6
+#: Rows that are no town.
+TOTALS = ("合计", "总计", "小计", "Total", "total")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +134,8 @@ def _table(path: Path) -> list[Place]:
     columns, places = [_column(cell) for cell in rows[head][1]], list[Place]()
     for line, cells in rows[head + 1:]:
         known = {column: cell for column, cell in zip(columns, cells, strict=False) if column}
-        if not known.get("name"):
-            continue  # a total or a remark below the table
+        if not known.get("name") or known["name"] in TOTALS:
+            continue
         try:
             lat, lon = (float(plain(known.get(key, "")).rstrip("°NEne")) for key in ("lat", "lon"))
         except ValueError:

@@ -137,7 +137,8 @@ class Cells:
         return self.row[column]
 
     def refer(self, column: str, known: Collection[str], home: str) -> str:
-        """A word that file `home` declares."""
+        """A word that file `home` declares, or the name by which people call it."""
+        self.row[column] = self.problems.names.get(home, {}).get(self.row[column], self.row[column])
         self.problems.refer(self.name, self.line, column, self.row[column], known, home)
         return self.row[column]
 

@@ -47,7 +47,7 @@ def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tu
         if len(problems.errors) > before:
             problems.broken.add("towns.csv")
         towns.append(_town(row, county_code, towns, outline))
-    problems.names["towns.csv"] = {alias: town.key for town in towns for alias in (town.name, town.code)}
+    problems.names["towns.csv"] = {alias: town.key for town in towns for alias in (town.name, *([] if town.code_shared else [town.code]))}
     shared = [t.code for t in towns]
     for row, town in zip(rows, towns, strict=True):
         if town.code_shared and shared.count(town.code) < 2:
