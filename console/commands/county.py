@@ -66,6 +66,7 @@ def check(
     """检查县域文件夹，一次报出全部错误；渠道不足两个独立的镇街只作警告 / check a county folder, all errors at once; weak channels are warnings."""
     from console.drill import limited
     from core.county import load_county, weak_points
+    from core.county.unready import unready
     from core.settings import Settings
     from rules import overrides, widened
     from rules.packs import find, load_packs
@@ -77,9 +78,10 @@ def check(
     widened.check((rule for pack in packs for rule in pack.rules), county)
     if (folder / "drill.yaml").exists():
         limited(county)
+    scored = (hazard for pack in packs for rule in pack.rules for hazard in rule.hazards)
     facts: dict[str, Any] = {"county": county.name, "code": county.code, "version": county.version, "towns": len(county.towns),
              "stations": len(county.stations), "feeds": len(county.feeds), "packs": len(packs), "rules": sum(len(pack.rules) for pack in packs),
-             "overrides": len(county.overrides), "limits": len(county.limits), "warnings": weak_points(county)}
+             "overrides": len(county.overrides), "limits": len(county.limits), "warnings": [*unready(county, scored), *weak_points(county)]}
     emit(facts, as_json, f"{county.name} {county.name_en}: {len(county.towns)} 镇街 towns, {len(county.stations)} 站 stations, "
                          f"{len(county.feeds)} 数据源 feeds, {facts['rules']} 规则 rules, {len(county.overrides)} 改值 overrides, "
                          f"{len(county.limits)} 限值 limits, 版本 version {county.version[:12]}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from datetime import date
 
-from core.county import canary
+from core.county import canary, gcj02
 from core.county.cells import Cells, read_csv
 from core.county.outline import inside
 from core.county.problems import Problems, shown
@@ -87,8 +87,18 @@ def _point(row: Cells, outline: list[Point]) -> Point:
     before = len(row.problems.errors)
     lon, lat = row.number("lon", -180, 180), row.number("lat", -90, 90)
     if outline and len(row.problems.errors) == before and not inside((lon, lat), outline):
-        row.refuse(f"{shown(row['name'])} 的点 {lon:g},{lat:g} 在县域轮廓外 / point outside the outline", "检查经纬度是否颠倒 / lon and lat swapped?")
+        row.refuse(f"{shown(row['name'])} 的点 {lon:g},{lat:g} 在县域轮廓外 / point outside the outline", _outside((lon, lat), outline))
     return lon, lat
+
+
+def _outside(point: Point, outline: list[Point]) -> str:
+    """Why a point may lie outside: swapped, or one of the two has the shifted degrees of a Chinese web map."""
+    if inside(point[::-1], outline):
+        return "经纬度颠倒了，对调 / lon and lat are swapped"
+    for way, whose in ((gcj02.restored, "这个点 / the point"), (gcj02.shifted, "轮廓 / the outline")):
+        if inside(way(*point), outline):
+            return f"{whose} 像是网络地图的坐标 GCJ-02，换算成 CGCS2000 / looks like GCJ-02, convert it to WGS 84"
+    return "核对经纬度与轮廓 / check the point and the outline"
 
 
 def read_stations(problems: Problems, towns: Collection[str], feeds: Collection[str], datum: str) -> tuple[Station, ...]:

@@ -40,7 +40,7 @@ SLIPS: dict[str, tuple[dict[str, tuple[str, str]], str, str]] = {
     "a Chinese English name": ({"towns.csv": ("三星镇,Sanxing", "三星镇,三星")}, "towns.csv:5", "Pinyin"),
     "a point copied from the next town": ({"towns.csv": ("三星镇,Sanxing,31.9681,121.1154", "三星镇,Sanxing,31.9342,121.2475")}, "towns.csv:6", "与另一镇街的点相同"),
     "a digit of the longitude": ({"stations.csv": ("water,31.965,121.12,", "water,31.965,112.12,")}, "stations.csv:16", "km / far from its town"),
-    "a town by its Chinese name": ({"stations.csv": ("121.12,sanxing", "121.12,三星镇")}, "stations.csv:16", "did you mean: sanxing"),
+    "a town misspelt": ({"stations.csv": ("121.12,sanxing", "121.12,sanxin")}, "stations.csv:16", "did you mean: sanxing"),
     "a name copied from the row above": ({"stations.csv": ("M9002,滨江街道自动站", "M9002,海门街道自动站")}, "stations.csv:3", "站名"),
     "stages in centimetres": ({"stations.csv": ("sanxing,stage,m,废黄河,,2.8,3.3", "sanxing,stage,m,废黄河,,280,330")}, "stations.csv:16", "不是厘米"),
     "stages of a rain gauge": ({"stations.csv": ("sanxing,stage,m,废黄河", "sanxing,rain,mm,废黄河")}, "stations.csv:16", "却不测水位"),
