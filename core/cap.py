@@ -24,7 +24,8 @@ from core.times import SHANGHAI, parse_iso
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SCHEMA = Path(__file__).parent / "schema" / "CAP-v1.2.xsd"
-GEOCODE = "CPEAS Geographic Code"
+#: What an area code is called: the Chinese code, or where a county speaks another language its own.
+GEOCODE, OWN_GEOCODE = "CPEAS Geographic Code", "fengsui"
 #: More than any county's message: 600 towns are 1 MB, an outline of 50,000 corners 2 MB. A message is never held back for the length of its outline.
 MAX_BYTES = 20_000_000
 #: Languages of an info: Chinese, where a county has not said another, and English.
@@ -213,20 +214,20 @@ def _info(alert: Any, body: dict[str, Any], part: dict[str, Any], language: str)
         _pair(info, "parameter", name, value)
     towns = {town["key"]: town for town in body["towns"]}
     for key in part["towns"]:
-        _area(info, towns[key], own=language == languages(body)[0])
+        _area(info, towns[key], own=language == languages(body)[0], scheme=GEOCODE if CHINESE in languages(body) else OWN_GEOCODE)
 
 
 def _responses(hazard: Hazard, level: Level) -> tuple[str, ...]:
     return ("Evacuate", "Execute") if level is Level.RED and hazard in EVACUATE else RESPONSE[level]
 
 
-def _area(info: Any, town: dict[str, Any], *, own: bool) -> None:
+def _area(info: Any, town: dict[str, Any], *, own: bool, scheme: str) -> None:
     area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
     _add(area, "areaDesc", town["name"] if own else town["name_en"])
     if town["cell"]:
         # CAP writes latitude first, our rings (GeoJSON order) longitude first; 5 decimals are about one metre
         _add(area, "polygon", " ".join(f"{lat:.5f},{lon:.5f}" for lon, lat in town["cell"]))
-    _pair(area, "geocode", GEOCODE, town["code"])
+    _pair(area, "geocode", scheme, town["code"])
 
 
 def _pair(parent: Any, tag: str, name: str, value: str) -> None:

@@ -94,7 +94,7 @@ def compose(
     return {
         "alert_id": alert_id, "version": version, "msg_type": str(change.msg_type), "status": str(status),
         "hazard": str(hazard), "event": event.zh, "event_en": event.en, "event_code": event.national,
-        "event_codes": {name: code for name, code in (("National", event.national), ("OET:v1.2", event.oet)) if code},
+        "event_codes": {name: code for name, code in (("National", event.national if county.words.chinese else ""), ("OET:v1.2", event.oet)) if code},
         "sender": sender(county, status), "issuer": county.issuer, "issuer_en": f"{county.name_en} Emergency Management Bureau",
         "sent": iso(now), "effective": iso(now), "onset": iso(now), "expires": iso(until),
         "references": [reference(body_of(row)) for row in former],
