@@ -170,14 +170,15 @@ CAP = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>a</iden
 
 
 @pytest.mark.parametrize(("event", "scheme", "code", "options", "hazard"), [
-    ("Flood Warning", "SAME", "002220", "", Hazard.FLOOD), ("Flash Flood Warning", "SAME", "302220", "", Hazard.FLOOD), ("Hurricane Warning", "SAME", "002000", "", Hazard.TYPHOON),
+    ("Flood Warning", "SAME", "002220", "", Hazard.FLOOD), ("Flash Flood Warning", "SAME", "302220", "", Hazard.FLOOD),
+    ("Hurricane Warning", "SAME", "002000", "", Hazard.TYPHOON),
     ("大雨特別警報", "JMA", "AKZ323", '{geocode: JMA, renamed: "AKZ323=002220", events: "大雨特別警報=flood,土砂=geological"}', Hazard.FLOOD),
     ("High Wind Warning", "SAME", "002220", "", None),
 ])
 def test_a_cap_warning_of_another_country_is_a_floor(sitka: Path, event: str, scheme: str, code: str, options: str, hazard: Hazard | None) -> None:
     with (sitka / "feeds.yaml").open("a", encoding="utf-8") as out:
-        out.write('cap:\n  title: CAP\n  sector: official\n  connector: cap_feed\n  sandbox: /cap\n  cron: "*/5 * * * *"\n  interval_s: 3600\n  max_age_s: 9000\n  expected: 0\n'
-                  + (f"  options: {options}\n" if options else ""))
+        out.write('cap: {title: CAP, sector: official, connector: cap_feed, sandbox: /cap, cron: "*/5 * * * *", interval_s: 3600, max_age_s: 9000, expected: 0'
+                  + (f", options: {options}}}\n" if options else "}\n"))
     county = load_county(sitka)
     text = CAP.format(event=event, scheme=scheme, code=code)
     payload = json.dumps({"index": "<feed xmlns='http://www.w3.org/2005/Atom'/>", "documents": {"/a": text}}).encode()
