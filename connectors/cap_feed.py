@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from connectors.official import COLOURS, area, hazard_of
+from connectors.official import COLOURS, coded, hazard_of
 from connectors.reading import http
 from connectors.reading.jsonstrict import loads
 from connectors.reading.records import NO_CODE, Fields, Gather, Refused
@@ -30,7 +30,7 @@ from core.settings import Settings
 from core.signing import canonical
 from core.times import parse_iso
 
-GEOCODES = frozenset({"CPEAS Geographic Code", "CPEAS", "CN-GBT2260", "GB/T 2260"})
+GEOCODES = frozenset({"CPEAS Geographic Code", "CPEAS", "CN-GBT2260", "GB/T 2260", "SAME"})
 SEVERITY = {"Minor": Level.BLUE, "Moderate": Level.YELLOW, "Severe": Level.ORANGE, "Extreme": Level.RED}
 ENGLISH = {"blue": Level.BLUE, "yellow": Level.YELLOW, "orange": Level.ORANGE, "red": Level.RED}
 KINDS = {"Alert": MsgType.ALERT, "Update": MsgType.UPDATE, "Cancel": MsgType.CANCEL}
@@ -105,7 +105,7 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
         said = "Cancel" if any((r.text or "").strip() == "AllClear" for r in children(info, "responseType")) else kind  # over for this block's areas
         yield OfficialSignal(
             feed=gather.feed.feed, identifier=identifier if number == 0 else f"{identifier}#{number + 1}", event=event,
-            hazard=hazard_of(event), level=_level(info, said), areas=codes,
+            hazard=hazard_of(event, gather.feed), level=_level(info, said), areas=codes,
             title=child_text(info, "headline") or event, issued=sent, received=gather.received, raw=gather.raw,
             effective=_time(info, "effective"), expires=_time(info, "expires"), msg_type=KINDS[said], references=references, synthetic=built,
         )
@@ -113,11 +113,10 @@ def _signals(gather: Gather, place: str, root: etree._Element) -> Iterator[Offic
 
 def _codes(gather: Gather, place: str, info: etree._Element) -> tuple[str, ...]:
     """Administrative codes of the block's areas; what has none is counted and concerns nobody."""
-    codes: dict[str, None] = {}
+    codes, read = dict[str, None](), GEOCODES | set(str(gather.feed.options.get("geocode", "")).split(","))
     for number, block in enumerate(children(info, "area")):
-        own = [child_text(g, "value") for g in children(block, "geocode") if child_text(g, "valueName") in GEOCODES]
-        for code in own:
-            codes[area(code, gather.feed)] = None
+        own = [(child_text(g, "valueName"), child_text(g, "value")) for g in children(block, "geocode") if child_text(g, "valueName") in read]
+        codes |= dict.fromkeys(coded(scheme, code, gather.feed) for scheme, code in own)
         if not own:
             gather.refuse(f"{place}: area[{number}]", f"{NO_CODE}; a polygon or a name alone concerns nobody", child_text(block, "areaDesc"))
     return tuple(codes)

@@ -36,7 +36,7 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
     import fsspec
 
     try:
-        fs, root = fsspec.core.url_to_fs(feed.address or str((settings.home / "drop" / feed.feed).resolve()))
+        fs, root = fsspec.core.url_to_fs(_address(feed, settings))
         for folder in ("claimed", "done", "refused"):
             fs.makedirs(f"{root}/{folder}", exist_ok=True)
         _claim(fs, root)
@@ -51,6 +51,12 @@ def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Sett
         body=canonical({"files": documents}).encode(), content_type="application/json", again=len(files) == ROUND, acknowledge=lambda: None,
         told=lambda rejected: _file_away(fs, root, stamp, [d["name"] for d in documents], rejected),
     )
+
+
+def _address(feed: Feed, settings: Settings) -> str:
+    """The feed's own folder; without an address, and in a sandbox where the address is another machine, home/drop/FEED."""
+    own = feed.address if settings.mode == "live" or feed.address.startswith("file:") else ""
+    return own or str((settings.home / "drop" / feed.feed).resolve())
 
 
 def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: str) -> Batch:
@@ -78,7 +84,12 @@ def _read(name: str, body: bytes, gather: Gather, county: County) -> Batch:
     suffix = posixpath.splitext(name)[1].lower()
     if suffix == ".json":
         return pushed.read_json(body, gather, county, "file")
-    return pushed.read_xml(body, gather, county) if suffix == ".xml" else pushed.read_csv(body.decode("utf-8-sig"), gather, county, "file")
+    if suffix == ".xml":
+        return pushed.read_xml(body, gather, county)
+    try:
+        return pushed.read_csv(body.decode("utf-8-sig"), gather, county, "file")
+    except UnicodeDecodeError as error:
+        raise ParseError("不是 UTF-8：Excel 里另存为“CSV UTF-8（逗号分隔）” / not UTF-8: save as \"CSV UTF-8 (Comma delimited)\"") from error
 
 
 def _claim(fs: Any, root: str) -> None:

@@ -62,7 +62,7 @@ def evaluate(feed: Feed, row: FeedHealthRow | None, now: datetime, county: Count
     if state is not FeedState.OK and failed in ("content", "freshness") and county is not None and _all_at_work(feed, county, now):
         words = f"{feed.title}：全部测站在维护，没有可用读数 / every station under maintenance"
         return replace(row, state=str(FeedState.UNKNOWN), layer=failed, headline=words)
-    return replace(row, state=str(state), layer=failed, headline=_headline(feed, state, failed, since, now))
+    return replace(row, state=str(state), layer=failed, headline=_headline(feed, state, failed, since, now, county))
 
 
 def rungs(layer: str) -> tuple[tuple[str, str], ...]:
@@ -88,11 +88,11 @@ def _oldest(feed: Feed, row: FeedHealthRow, now: datetime) -> tuple[datetime | N
     return max(((since, (now - since) / limit) for since, limit in clocks), key=lambda clock: clock[1])
 
 
-def _headline(feed: Feed, state: FeedState, layer: str, since: datetime | None, now: datetime) -> str:
+def _headline(feed: Feed, state: FeedState, layer: str, since: datetime | None, now: datetime, county: County | None) -> str:
     if state is FeedState.OK:
         return f"{feed.title}：正常 / normal"
     what, do, english = WORDS[layer]
-    age = f"，最新数据 {people(since)}（{spell(now - since)}前）" if since else "，从未成功取得数据"
+    age = f"，最新数据 {people(since, county.zone) if county else people(since)}（{spell(now - since)}前）" if since else "，从未成功取得数据"
     return f"{feed.title}：{what}{age}。{do} / {english}"
 
 

@@ -81,7 +81,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         title, issued = fields.text("title"), fields.beijing("issuetime", *CLOCK)
         event, level, kind = read_title(title)
         yield OfficialSignal(
-            feed=feed.feed, identifier=identifier, event=event, hazard=hazard_of(event), level=level, areas=(area(match["area"], feed),),
+            feed=feed.feed, identifier=identifier, event=event, hazard=hazard_of(event, feed), level=level, areas=(area(match["area"], feed),),
             title=title, issued=issued, received=received, raw=raw, msg_type=kind, synthetic=fields.yes("synthetic"),
         )
 

@@ -6,31 +6,25 @@ concerns nobody. Severity gives the level; "Unknown" is shown and is no floor.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from connectors.official import hazard_of, same
 from connectors.reading import http
 from connectors.reading.jsonstrict import loads
 from connectors.reading.records import NO_CODE, Fields, Gather, Refused
 from connectors.types import Conditional, Payload
 from core.county import County, Feed
 from core.errors import ParseError
-from core.model import Batch, Hazard, Level, MsgType, OfficialSignal
+from core.model import Batch, Level, MsgType, OfficialSignal
 from core.settings import Settings
 
 SEVERITY = {"Minor": Level.BLUE, "Moderate": Level.YELLOW, "Severe": Level.ORANGE, "Extreme": Level.RED, "Unknown": Level.NONE}
 KINDS = {"Alert": MsgType.ALERT, "Update": MsgType.UPDATE, "Cancel": MsgType.CANCEL}
-#: Words of an event's name -> the hazard it is a floor for, first match wins.
-HAZARDS = (
-    (r"storm surge|flood|hydrologic", Hazard.FLOOD), (r"hurricane|typhoon|tropical (storm|depression|cyclone)", Hazard.TYPHOON),
-    (r"debris flow|landslide", Hazard.GEOLOGICAL), (r"earthquake", Hazard.EARTHQUAKE),
-)
 IGNORE = (
     "@id", "@type", "areaDesc", "affectedZones", "onset", "ends", "category", "certainty", "urgency", "sender", "senderName", "description", "instruction",
     "parameters", "replacedBy", "replacedAt", "scope", "code", "language", "web", "eventCode",
 )
-_SAME = re.compile(r"\d{6}\Z")
 
 
 def fetch(feed: Feed, *, conditional: Conditional, now: datetime, settings: Settings) -> Payload | None:
@@ -61,7 +55,7 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
         if not codes:
             gather.refuse(identifier, f"{NO_CODE}; a zone or a polygon alone concerns nobody", event)
         yield OfficialSignal(
-            feed=feed.feed, identifier=identifier, event=event, hazard=hazard(event), level=SEVERITY[severity], areas=codes,
+            feed=feed.feed, identifier=identifier, event=event, hazard=hazard_of(event, feed), level=SEVERITY[severity], areas=codes,
             title=str(headline or event), issued=fields.zoned("sent"), received=received, raw=raw, effective=fields.zoned("effective"),
             expires=Fields({"expires": ends}).zoned("expires") if ends is not None else None, msg_type=said,
             references=_references(fields.maybe("references")),
@@ -71,19 +65,14 @@ def parse(body: bytes, *, feed: Feed, county: County, received: datetime, raw: s
     return gather.batch()
 
 
-def hazard(event: str) -> Hazard | None:
-    """The scored hazard that an English event name is a floor for; None for events that are only shown."""
-    return next((found for words, found in HAZARDS if re.search(words, event.lower())), None)
-
-
 def _codes(geocode: object) -> tuple[str, ...]:
     """SAME codes without their part figure: 0SSCCC a county, 0SS a state (county 000)."""
-    same = geocode.get("SAME") if isinstance(geocode, dict) else None
-    if same is None:
+    codes = geocode.get("SAME") if isinstance(geocode, dict) else None
+    if codes is None:
         return ()
-    if not isinstance(same, list) or not all(isinstance(code, str) and _SAME.match(code) for code in same):
+    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         raise Refused("SAME codes are not six figures")
-    return tuple(dict.fromkeys(f"0{code[1:3]}" if code.endswith("000") else f"0{code[1:]}" for code in same))
+    return tuple(dict.fromkeys(map(same, codes)))
 
 
 def _references(rows: object) -> tuple[str, ...]:

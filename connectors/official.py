@@ -18,6 +18,11 @@ HAZARDS: tuple[tuple[str, Hazard], ...] = (
     ("山洪", Hazard.FLOOD), ("洪涝", Hazard.FLOOD), ("水库险情", Hazard.FLOOD), ("堤防险情", Hazard.FLOOD),
     ("风暴潮", Hazard.FLOOD), ("水情", Hazard.FLOOD),
 )
+#: The same for English names of events, as patterns.
+ENGLISH = (
+    (r"storm surge|flood|hydrologic", Hazard.FLOOD), (r"hurricane|typhoon|tropical (storm|depression|cyclone)", Hazard.TYPHOON),
+    (r"debris flow|landslide", Hazard.GEOLOGICAL), (r"earthquake", Hazard.EARTHQUAKE),
+)
 _COLOUR = re.compile("(" + "|".join(COLOURS) + ")")
 _ACT = re.compile(
     r"(?P<issuer>.*?)(?:\d{4}年\d{1,2}月\d{1,2}日\d{1,2}[时:：]\d{0,2}分?)?(?:联合|继续|更新|变更|重新|升级|降级)*"
@@ -49,9 +54,13 @@ def read_title(title: str) -> tuple[str, Level, MsgType]:
     return event, COLOURS[colour], kind
 
 
-def hazard_of(event: str) -> Hazard | None:
-    """The scored hazard that an event is a floor for; None for events that are only shown (gale, heat, fog, lightning ...)."""
-    return next((hazard for word, hazard in HAZARDS if word in event), None)
+def hazard_of(event: str, feed: Feed | None = None) -> Hazard | None:
+    """The scored hazard that an event (Chinese or English, or a word of the feed's option `events`: '洪水警報=flood,土砂災害=geological') is a floor for;
+    None for events that are only shown (gale, heat, fog, lightning ...)."""
+    own = (pair.partition("=") for pair in str(feed.options.get("events", "") if feed else "").split(",") if pair)
+    said = event.casefold()
+    return next((hazard for word, hazard in (*((word.strip().casefold(), Hazard(name.strip())) for word, _, name in own), *HAZARDS) if word in said),
+                next((hazard for words, hazard in ENGLISH if re.search(words, said)), None))
 
 
 def area(code: str, feed: Feed) -> str:
@@ -59,13 +68,26 @@ def area(code: str, feed: Feed) -> str:
 
     The feed's option `renamed` ('320684=320614,...') gives the successor of an abolished code. Refused for anything but 6 or 12 digits.
     """
-    text = code.strip()
+    names, text = renamed(feed), code.strip()
+    text = names.get(text) or names.get(text[:6], text[:6]) + text[6:]
     if not _CODE.match(text):
         raise Refused(f"area code {text[:20]!r} is not 6 or 12 digits")
-    district, rest = renamed(feed).get(text[:6], text[:6]), text[6:]
+    district, rest = text[:6], text[6:]
     if rest.strip("0"):
         return district + rest
     return district[:2] if district.endswith("0000") else district[:4] if district.endswith("00") else district
+
+
+def coded(scheme: str, code: str, feed: Feed) -> str:
+    """An area code of a CAP geocode by its scheme (`valueName`)."""
+    return same(code.strip()) if scheme == "SAME" else area(code, feed)
+
+
+def same(code: str) -> str:
+    """A SAME code of the United States (part, state, county) without its part figure: 0SSCCC a county, 0SS a state (county 000); Refused for another."""
+    if not re.fullmatch(r"[0-9]{6}", code):
+        raise Refused("SAME codes are not six figures")
+    return f"0{code[1:3]}" if code.endswith("000") else f"0{code[1:]}"
 
 
 def renamed(feed: Feed) -> dict[str, str]:

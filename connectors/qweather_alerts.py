@@ -60,7 +60,7 @@ def _signal(gather: Gather, fields: Fields, code: str) -> Iterator[OfficialSigna
         raise Refused(f"kind {word[:20]!r}, colour {said[:20]!r}, severity {severity[:20]!r}: not a warning we can read")
     former = kind.maybe("supersedes") or []
     yield OfficialSignal(
-        feed=gather.feed.feed, identifier=fields.text("id"), event=event, hazard=hazard_of(event), level=level, areas=(code,),
+        feed=gather.feed.feed, identifier=fields.text("id"), event=event, hazard=hazard_of(event, gather.feed), level=level, areas=(code,),
         title=fields.text("headline"), issued=fields.zoned("issuedTime"), received=gather.received, raw=gather.raw,
         effective=fields.zoned("effectiveTime"), expires=fields.zoned("expireTime"), msg_type=KINDS[word],
         references=tuple(str(one) for one in former) if isinstance(former, list) else (),

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from connectors.reading.records import FUTURE_TOLERANCE, Refused
 from core.county import County
 from core.reporting import KINDS, UNIT_WORDS
-from core.times import SHANGHAI
 
 EXAMPLE = "报 包场 积水 40厘米 0726 1530"
 MAX_TEXT = 300
@@ -51,7 +50,7 @@ def read_sms(text: str, county: County, received: datetime) -> Said:
     said = Said(note=note.strip(_BETWEEN))
     towns = sorted(((name, town.key) for town in county.towns for name in {town.name, re.sub("(街道|镇|乡)$", "", town.name)}), key=lambda p: -len(p[0]))
     while rest := rest.lstrip(_BETWEEN):
-        rest = _take(said, rest, towns, received)
+        rest = _take(said, rest, towns, received, county.zone)
     if said.unread:
         raise Refused(f"看不懂「{'」「'.join(said.unread)}」")
     if not said.kind:
@@ -60,7 +59,7 @@ def read_sms(text: str, county: County, received: datetime) -> Said:
     return said
 
 
-def _take(said: Said, rest: str, towns: list[tuple[str, str]], received: datetime) -> str:
+def _take(said: Said, rest: str, towns: list[tuple[str, str]], received: datetime, zone: tzinfo) -> str:
     """Take one part off the front; what nobody knows goes to `unread`."""
     for word, key in towns:
         if rest.startswith(word) and not re.match("[村圩]", rest[len(word):]):
@@ -78,7 +77,7 @@ def _take(said: Said, rest: str, towns: list[tuple[str, str]], received: datetim
     if match := _WHEN.match(rest):
         if said.time:
             raise Refused("写了两个时间")
-        said.time = _time(match, received)
+        said.time = _time(match, received, zone)
         return rest[match.end():]
     if match := _VILLAGE.match(rest):
         said.village = _once("村", said.village, match[0])
@@ -94,17 +93,17 @@ def _once(what: str, former: str, found: str) -> str:
     return found
 
 
-def _time(match: re.Match[str], received: datetime) -> datetime:
-    """The Beijing time that is meant: with a day the newest such day that has come, without one today, or yesterday just after midnight."""
+def _time(match: re.Match[str], received: datetime, zone: tzinfo) -> datetime:
+    """The time on the county's clock that is meant: with a day the newest such day that has come, without one today, or yesterday just after midnight."""
     month, day = (match["month"] or match["m"]), (match["day"] or match["d"])
     hour, minute = int(match["hour"] or match["h"]), int(match["minute"] or match["min"] or 0)
-    here = received.astimezone(SHANGHAI)
+    here = received.astimezone(zone)
     try:
         if month is None:
             found = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
             found -= timedelta(days=1) if found - here > timedelta(hours=12) else timedelta(0)
         else:
-            found = datetime(here.year, int(month), int(day), hour, minute, tzinfo=SHANGHAI)
+            found = datetime(here.year, int(month), int(day), hour, minute, tzinfo=zone)
             if found - here > timedelta(days=300):  # 1231 told on 1 January
                 found = found.replace(year=here.year - 1)
     except ValueError:

@@ -50,10 +50,10 @@ def trial(feed_id: str, *, now: datetime, county: County, settings: Settings) ->
     times = [Readings.of(batch.observations).newest, *(p.time for p in batch.tracks if p.issued is None)]
     newest = max((time for time in times if time is not None), default=None)
     notes = [f"{r.where}: {r.reason}" for r in batch.rejected if r.reason.startswith(NOTES)]
-    told = "；".join([f"{batch.records} 条，搁置 {len(batch.rejected)} 条" + (f"，最新 {people(newest)}" if newest else ""), *notes[:3]])
+    told = "；".join([f"{batch.records} 条，搁置 {len(batch.rejected)} 条" + (f"，最新 {people(newest, county.zone)}" if newest else ""), *notes[:3]])
     limit = timedelta(seconds=feed.max_age_s) if feed.age_from == "reading" else CONNECTORS[feed.connector].standstill
     if limit is not None and newest is not None and now - newest > limit:
         what, do, english = WORDS["freshness"]
-        sentence = f"{feed.title}：{what}，最新 {people(newest)}（{spell(now - newest)}前）。{do} / {english}"
+        sentence = f"{feed.title}：{what}，最新 {people(newest, county.zone)}（{spell(now - newest)}前）。{do} / {english}"
         return Trial(feed=feed_id, layer="freshness", sentence=sentence, records=batch.records, set_aside=len(batch.rejected), newest=newest)
     return Trial(feed=feed_id, layer="", sentence=f"{feed.title}：正常，{told} / works", records=batch.records, set_aside=len(batch.rejected), newest=newest)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from console.context import STALE_S, edge_now
 from console.dossier import ALERT_ZH, MSG_ZH
 from console.report import collect
-from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, local
+from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, clock_of
 from core.model import Level
 from core.times import parse_iso
 from rules.explain import LABELS
@@ -45,7 +45,7 @@ def render(ctx: Context, now: datetime) -> str:
     env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = env.get_template("board.html.j2")
     return page.render(
-        d=data, now=overview(data), rows=by_town(data), map=town_map(ctx, data), local=local, age=age, level=level_badge, state=STATE_ZH,
+        d=data, now=overview(data), rows=by_town(data), map=town_map(ctx, data), local=clock_of(data["zone"]), age=age, level=level_badge, state=STATE_ZH,
         told=LABELS, steps=STEP_ZH, layer_zh=LAYER_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, marks=MARKS, waiting=WAITING,
         simulated=ctx.settings.mode == "sandbox",
     )

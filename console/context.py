@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.county import County, load_county
+from core.errors import ConfigError
 from core.keyring import Keyring
 from core.ledger import Ledger
 from core.settings import Settings
@@ -39,6 +40,9 @@ class Context:
 
         settings = settings or Settings.load()
         county = load_county(settings.county)
+        if county.draft and settings.mode == "live":
+            raise ConfigError("草稿县不能正式运行 / a draft is never live", path=county.root / "county.yaml",
+                              hint="逐项据实改写，`fengsui county check` 列出还差什么；改完删去 draft 一行 / make every line true, then delete `draft`")
         settings.home.mkdir(parents=True, exist_ok=True)
         return cls(
             settings=settings,

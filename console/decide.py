@@ -17,7 +17,7 @@ from core import alerts
 from core.errors import AreaError, AuthorityError, LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState
-from core.times import SHANGHAI, iso, parse_iso, people
+from core.times import iso, parse_iso, people
 
 #: What the buttons mean: (role, decision).
 ANSWERS = {"送审": ("author", "approve"), "退回": ("author", "refuse"), "签发": ("approver", "approve"), "驳回": ("approver", "refuse")}
@@ -71,7 +71,7 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
         row = alerts.find(tx, ref)
         until = parse_iso(row["expires"]) if last else found.until
         titles = "、".join(officer.title for officer in officers)
-        ctx.ledger.duty(tx, now, "ask", f"{ref} 请{titles}{'签发' if role == 'approver' else '复核'}，至 {people(until)}", ref=f"{ref}/{role}/{turn}")
+        ctx.ledger.duty(tx, now, "ask", f"{ref} 请{titles}{'签发' if role == 'approver' else '复核'}，至 {people(until, ctx.county.zone)}", ref=f"{ref}/{role}/{turn}")
     late = "（已逾时，等待补签）" if found.overdue else ""
     return Asked(people=tuple((officer.officer, officer.title) for officer in officers), wait_s=max(1.0, (until - now).total_seconds()),
                  subject=f"{'签发' if role == 'approver' else '复核送审'}{late}：{json.loads(row['body'])['headline']}", body=describe(partition_key))
@@ -240,7 +240,7 @@ def tell_silence(now: datetime, ctx: Context) -> list[str]:
         assessed = tx.execute(select(func.max(a.at)).where(a.at <= iso(now))).scalar()
         if assessed is None or (now - parse_iso(assessed)).total_seconds() > STALE_S:
             told.append("assess")
-            since = people(parse_iso(assessed)) if assessed else "从未有过"
+            since = people(parse_iso(assessed), ctx.county.zone) if assessed else "从未有过"
             ctx.ledger.duty(tx, now, "assess", f"研判停了（最近一次 {since}），级别不是此刻的 / no assessment", ref=f"assess/{assessed}")
         for row in with_feeds:
             if row.state != "ok":
@@ -251,6 +251,6 @@ def tell_silence(now: datetime, ctx: Context) -> list[str]:
             ctx.ledger.duty(tx, now, "overdue", f"{waiting.ref} 逾时未签发 / past its deadline", ref=f"{waiting.ref}/overdue")
         if reasons:
             told.append("register")
-            day = now.astimezone(SHANGHAI).date()
+            day = now.astimezone(ctx.county.zone).date()
             ctx.ledger.duty(tx, now, "register", f"登记册未就绪，不妨碍发布：{'；'.join(reasons)}", ref=f"register/{day}")
     return told

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from core import alerts
 from core.alerts.authority import check_standing_order
@@ -16,7 +17,7 @@ from core.alerts.states import in_force, versions
 from core.county.cover import TITLES
 from core.errors import AuthorityError, DeliveryError
 from core.model import Level, Status
-from core.times import SHANGHAI, iso, parse_iso, people
+from core.times import iso, parse_iso, people
 from notifiers import render
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = Non
     return {
         **{key: row[key] for key in ("alert_id", "version", "msg_type", "state", "drafted_at", "expires", "body_hash")},
         **{key: body[key] for key in ("status", "hazard", "event", "headline", "why", "cause", "channels")},
-        "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en, "approval_hash": alerts.approval_hash(row),
+        "zone": ctx.county.zone.key, "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en, "approval_hash": alerts.approval_hash(row),
         "whole_area": alerts.whole_area(row, ctx.county), "against": against, "audience": {k: v for k, v in audience.items() if k != "hash"},
         "corroborated": body["corroboration"]["holds"], "on_silence": _on_silence(ctx, row), "part_on_silence": _part(ctx, body),
         "towns": [_town(ctx, body, audience, town) for town in body["towns"]], "not_excluded": _not_excluded(ctx, row, body),
@@ -54,8 +55,9 @@ def _town(ctx: Context, body: dict[str, Any], audience: dict[str, Any], town: di
     """One town: level, what it was, how many people, why, and the very words with the parts that an SMS takes."""
     key, words = town["key"], body["texts"][town["key"]]
     try:
-        sms = render.sms(words.get("sms", ""), signature=ctx.county.signature, status=Status(body["status"]), alert_id=body["alert_id"], version=body["version"])
-        broadcast = render.spoken(words.get("broadcast", ""), status=Status(body["status"]))
+        sms = render.sms(words.get("sms", ""), signature=ctx.county.signature, status=Status(body["status"]), alert_id=body["alert_id"], version=body["version"],
+                         words=ctx.county.words)
+        broadcast = render.spoken(words.get("broadcast", ""), status=Status(body["status"]), words=ctx.county.words)
     except DeliveryError:
         sms = broadcast = ""
     level = body["levels"][key]
@@ -105,7 +107,8 @@ def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
 def markdown(f: dict[str, Any]) -> str:
     """For the page: what, where, why, whom, and the words of every level and change."""
     lines = [f"**{BANNERS[Status(f['status'])]}**", "", f"**{f['headline']}**", "", *_whole(f),
-             f"有效至 {people(parse_iso(f['expires']))}，对象 {f['audience'].get('count', 0)} 个", "", "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
+             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}，对象 {f['audience'].get('count', 0)} 个", "",
+             "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
     lines += [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]
     for line in [*_excluded(f), *_words(f, every=False), *_reserve(f)]:
         lines += ["", line]
@@ -114,9 +117,9 @@ def markdown(f: dict[str, Any]) -> str:
 
 def text(f: dict[str, Any], *, every: bool) -> str:
     """For the terminal; `every` town's words, or one town's of each level and change."""
-    audience, who = f["audience"], "；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'])}" for s in f["signed"])
+    audience, who = f["audience"], "；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'], f)}" for s in f["signed"])
     lines = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}  {ALERT_ZH[f['state']]}", f["headline"], *_whole(f), *_time(f),
-             f"有效至 {people(parse_iso(f['expires']))}；已签 {who or '无'}；哈希 {f['approval_hash'][:16]}",
+             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}；已签 {who or '无'}；哈希 {f['approval_hash'][:16]}",
              f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；渠道 {'、'.join(f['channels'])}；"
              f"短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段"]
     lines += [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
@@ -137,7 +140,7 @@ def _time(f: dict[str, Any]) -> list[str]:
     part = f"；{'、'.join(f['part_on_silence'])}来源一致，先行发布" if f["part_on_silence"] else ""
     default = f"继续等：{f['on_silence']}{part}" if f["on_silence"] else "按预先授权自动发布"
     left = "已逾时" if clock["overdue"] else f"还剩 {int(clock['left_s']) // 60} 分 {int(clock['left_s']) % 60} 秒"
-    return [f"请 {asked}，至 {_at(clock['until'])}；时限 {_at(clock['deadline'])}（{left}）；逾时{default}"]
+    return [f"请 {asked}，至 {_at(clock['until'], f)}；时限 {_at(clock['deadline'], f)}（{left}）；逾时{default}"]
 
 
 def _reserve(f: dict[str, Any]) -> list[str]:
@@ -167,6 +170,6 @@ def _counts(found: dict[str, int] | None) -> str:
     return "、".join(f"{name} {n}" for name, n in (found or {}).items()) or "无"
 
 
-def _at(text: str) -> str:
-    """A time of today on the Beijing clock, to the second: shares of a decision clock are not whole minutes."""
-    return parse_iso(text).astimezone(SHANGHAI).strftime("%H:%M:%S")
+def _at(text: str, f: dict[str, Any]) -> str:
+    """A time of today on the county's clock, to the second: shares of a decision clock are not whole minutes."""
+    return parse_iso(text).astimezone(ZoneInfo(f["zone"])).strftime("%H:%M:%S")

@@ -11,7 +11,7 @@ from connectors.health import evaluate, rungs
 from console.context import PERIOD
 from core.ledger import FeedHealthRow
 from core.ledger import tables as t
-from core.times import SHANGHAI, iso, parse_iso
+from core.times import iso, parse_iso
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def feeds(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     """One row an enabled feed. The state is that of `now`, not of the last pull: a scheduler that stopped leaves no green behind.
 
-    `ladder` is [(layer, ok | failed | open)]; `today` counts from midnight of the Beijing clock; `age_s` None: never.
+    `ladder` is [(layer, ok | failed | open)]; `today` counts from midnight of the county's clock; `age_s` None: never.
     """
     health = {row["feed"]: FeedHealthRow(**row) for row in tx.execute(select(t.feed_health)).mappings()}
     c = t.feed_run.c
     sums = (func.sum(c.records).label("records"), func.sum(c.set_aside).label("aside"), func.count().label("runs"))
     totals = {row.feed: row for row in tx.execute(select(c.feed, *sums).where(c.at >= iso(now - PERIOD), c.at <= iso(now)).group_by(c.feed))}
-    midnight = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = now.astimezone(ctx.county.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     today = dict(tx.execute(select(c.feed, func.sum(c.records)).where(c.at >= iso(midnight), c.at <= iso(now)).group_by(c.feed)).tuples().all())
     rows = []
     for feed in ctx.county.feeds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from console.context import Context
@@ -17,6 +17,7 @@ from console.sandbox.scenario import Scenario, load_scenario
 from console.steps import Decide, TickReport, tick
 from console.world import World
 from core.errors import ConfigError
+from core.times import SHANGHAI
 
 Say = Callable[[str], None]
 
@@ -67,13 +68,13 @@ def run(outside: World, ctx: Context, times: list[datetime], decide: Decide | No
     for index, at in enumerate(times):
         outside.set_clock(at)
         reports.append(tick(at, ctx, decide))
-        say(f"{index + 1}/{len(times)} {line(reports[-1])}")
+        say(f"{index + 1}/{len(times)} {line(reports[-1], ctx.county.zone)}")
         if speed > 0 and index + 1 < len(times):
             time.sleep((times[index + 1] - at).total_seconds() / speed)
     return reports
 
 
-def line(report: TickReport) -> str:
+def line(report: TickReport, zone: tzinfo = SHANGHAI) -> str:
     """One progress line of a tick, Beijing clock."""
     from core.model import Level
     from core.times import people
@@ -83,6 +84,6 @@ def line(report: TickReport) -> str:
     failed = [r.feed for r in report.ingests if r.outcome == "failed"]
     records = sum(r.records for r in report.ingests)
     return (
-        f"{people(report.at)} 记录 {records} 条" + (f"（失败 {', '.join(failed)}）" if failed else "")
+        f"{people(report.at, zone)} 记录 {records} 条" + (f"（失败 {', '.join(failed)}）" if failed else "")
         + f" 最高 {peak.zh} 新版 {len(report.drafted)} 发布 {len(report.issued)}"
     )

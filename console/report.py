@@ -37,6 +37,7 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
         return {
             "county": ctx.county.name,
             "county_en": ctx.county.name_en,
+            "zone": ctx.county.zone.key,
             "now": iso(now),
             "status": str(ctx.settings.status),
             "feeds": feeds(tx, ctx, now),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -34,16 +36,16 @@ def age(seconds: float | None) -> str:
     return f"{seconds / 3600:.1f} 小时" if seconds >= 5400 else f"{seconds / 60:.0f} 分钟"
 
 
-def local(text: str | None) -> str:
-    """An ISO time on the Beijing clock, or a dash."""
-    return people(parse_iso(text)) if text else "-"
+def clock_of(zone: str) -> Callable[[str | None], str]:
+    """What writes an ISO time on the clock of `zone`, or a dash."""
+    return lambda text: people(parse_iso(text), ZoneInfo(zone)) if text else "-"
 
 
 def print_summary(data: dict[str, Any], paths: dict[str, str], console: Console | None = None) -> None:
     """Print what console.report.collect returned, then where to look."""
     out = console or Console(width=160)
     drill = " [b]【演练 EXERCISE】[/]" if data["status"] != "Actual" else ""
-    out.rule(f"{data['county']} {data['county_en']} · {local(data['now'])}{drill}")
+    out.rule(f"{data['county']} {data['county_en']} · {clock_of(data['zone'])(data['now'])}{drill}")
     for part in (_feeds, _towns, _alerts, _audience, _sms, _broadcast, _lost, _canary):
         part(out, data)
     out.rule("去哪里看 / where to look")
@@ -61,6 +63,7 @@ def _table(title: str, *columns: str) -> Table:
 def _feeds(out: Console, data: dict[str, Any]) -> None:
     table = _table("数据源 / feeds", "数据源 feed", "种类 kind", "记录 records", "搁置 set aside",
                    "最新读数 newest", "时龄 age", "状态 health", "说明 headline")
+    local = clock_of(data["zone"])
     for row in data["feeds"]:
         table.add_row(f"{row['title']} {row['feed']}", f"{row['sector']}/{row['connector']}", str(row["records"]), str(row["set_aside"]),
                       local(row["newest"]), age(row["age_s"]), f"{STATE_ZH[row['state']]} {row['state']}", row["headline"])
@@ -70,6 +73,7 @@ def _feeds(out: Console, data: dict[str, Any]) -> None:
 def _towns(out: Console, data: dict[str, Any]) -> None:
     table = _table("镇街风险（七天内）/ towns by hazard and level, last 7 days", "镇街 town", "灾种 hazard", "最高 peak", "时间 at", "官方下限 floor",
                    "不能排除 ceiling", "现在 now", "理由 reason")
+    local = clock_of(data["zone"])
     for row in data["towns"]:
         if row["peak"] or row["level"]:
             table.add_row(row["name"], f"{row['hazard_zh']} {row['hazard']}", paint(row["peak"]), local(row["peak_at"]), paint(row["peak_floor"]),
@@ -86,7 +90,7 @@ def _towns(out: Console, data: dict[str, Any]) -> None:
 
 
 def _alerts(out: Console, data: dict[str, Any]) -> None:
-    threads = {row["alert_id"] for row in data["alerts"]}
+    threads, local = {row["alert_id"] for row in data["alerts"]}, clock_of(data["zone"])
     out.print(f"[b]预警 / alerts: {len(threads)} 起，{len(data['alerts'])} 版[/]")
     for row in data["alerts"]:
         out.print(f"  {row['alert_id']}.v{row['version']} {row['msg_type']} {paint(row['level'])} {row['state']} · {row['headline']}", highlight=False)
@@ -136,6 +140,6 @@ def _canary(out: Console, data: dict[str, Any]) -> None:
     if canary and not canary["ran"]:
         out.print("[b]链路自检 / canary[/] 没有在跑 not running")
     elif canary:
-        out.print(f"[b]链路自检 / canary[/] 最近一次全程通过 last whole passage {local(canary['last'])}，时龄 age {age(canary['age_s'])}")
+        out.print(f"[b]链路自检 / canary[/] 最近一次全程通过 last whole passage {clock_of(data['zone'])(canary['last'])}，时龄 age {age(canary['age_s'])}")
         for end in canary["ends"] if canary["ill"] else ():
             out.print(f"  {end['line']}", highlight=False)

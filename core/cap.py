@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lxml import etree
 from shapely.geometry import Polygon
@@ -23,9 +24,12 @@ from core.times import SHANGHAI, parse_iso
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SCHEMA = Path(__file__).parent / "schema" / "CAP-v1.2.xsd"
-GEOCODE = "CPEAS Geographic Code"
+#: What an area code is called: the Chinese code, or where a county speaks another language its own.
+GEOCODE, OWN_GEOCODE = "CPEAS Geographic Code", "fengsui"
 #: More than any county's message: 600 towns are 1 MB, an outline of 50,000 corners 2 MB. A message is never held back for the length of its outline.
 MAX_BYTES = 20_000_000
+#: Languages of an info: Chinese, where a county has not said another, and English.
+CHINESE, ENGLISH = "zh-CN", "en-US"
 #: Parameters whose name begins so are the Chinese sentences of a town ("fengsui:reason:baochang"); they stand in the Chinese info alone.
 TOLD = "fengsui:"
 
@@ -59,14 +63,19 @@ def identifier(alert_id: str, version: int) -> str:
     return f"{alert_id}.v{version}"
 
 
-def sent(text: str) -> str:
-    """An ISO time as CAP wants it: Beijing clock with '+08:00', whole seconds, never 'Z'."""
-    return parse_iso(text).astimezone(SHANGHAI).isoformat(timespec="seconds")
+def sent(text: str, body: dict[str, Any]) -> str:
+    """An ISO time as CAP wants it: the county's clock with its offset ('+08:00'), whole seconds, never 'Z'."""
+    return parse_iso(text).astimezone(ZoneInfo(body.get("zone", SHANGHAI.key))).isoformat(timespec="seconds")
+
+
+def languages(body: dict[str, Any]) -> tuple[str, ...]:
+    """The county's own language, then English."""
+    return tuple(dict.fromkeys((body.get("language", CHINESE), ENGLISH)))
 
 
 def reference(body: dict[str, Any]) -> str:
     """The triple 'sender,identifier,sent' by which later versions name this one (CAP 1.2, section 3.2.1)."""
-    return f"{body['sender']},{identifier(body['alert_id'], body['version'])},{sent(body['sent'])}"
+    return f"{body['sender']},{identifier(body['alert_id'], body['version'])},{sent(body['sent'], body)}"
 
 
 def build(body: dict[str, Any]) -> bytes:
@@ -77,7 +86,7 @@ def build(body: dict[str, Any]) -> bytes:
     alert = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
     _add(alert, "identifier", identifier(body["alert_id"], body["version"]))
     _add(alert, "sender", body["sender"])
-    _add(alert, "sent", sent(body["sent"]))
+    _add(alert, "sent", sent(body["sent"], body))
     _add(alert, "status", body["status"])
     _add(alert, "msgType", body["msg_type"])
     _add(alert, "source", body["issuer"])
@@ -88,7 +97,7 @@ def build(body: dict[str, Any]) -> bytes:
         _add(alert, "references", " ".join(body["references"]))
     _add(alert, "incidents", body["alert_id"])
     for info in body["infos"]:
-        for language in ("zh-CN", "en-US"):
+        for language in languages(body):
             _info(alert, body, info, language)
     data = etree.tostring(alert, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     validate(data)
@@ -160,9 +169,9 @@ def _check_areas(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_status(body: dict[str, Any]) -> Iterator[str]:
-    texts = [words["headline"] for info in body["infos"] for words in (info["zh-CN"], info["en-US"])]
+    texts = [words["headline"] for info in body["infos"] for words in map(info.__getitem__, languages(body))]
     if body["status"] == Status.ACTUAL:
-        texts += [text for info in body["infos"] for words in (info["zh-CN"], info["en-US"]) for text in words.values()]
+        texts += [text for info in body["infos"] for words in map(info.__getitem__, languages(body)) for text in words.values()]
         texts += [text for channels in body["texts"].values() for text in channels.values()]
         if any(DRILL.search(text) for text in texts):
             yield "words of a drill or a test under status Actual"
@@ -195,30 +204,30 @@ def _info(alert: Any, body: dict[str, Any], part: dict[str, Any], language: str)
     for name, value in body["event_codes"].items():
         _pair(info, "eventCode", name, value)
     for name in ("effective", "onset", "expires"):
-        _add(info, name, sent(body[name]))
-    _add(info, "senderName", body["issuer"] if language == "zh-CN" else body["issuer_en"])
+        _add(info, name, sent(body[name], body))
+    _add(info, "senderName", body["issuer"] if language == languages(body)[0] else body["issuer_en"])
     for name in ("headline", "description", "instruction"):
         _add(info, name, words[name])
     for name, value in part["parameters"]:
-        if name.startswith(TOLD) and language != "zh-CN":
+        if name.startswith(TOLD) and language != CHINESE:
             continue
         _pair(info, "parameter", name, value)
     towns = {town["key"]: town for town in body["towns"]}
     for key in part["towns"]:
-        _area(info, towns[key], language)
+        _area(info, towns[key], own=language == languages(body)[0], scheme=GEOCODE if CHINESE in languages(body) else OWN_GEOCODE)
 
 
 def _responses(hazard: Hazard, level: Level) -> tuple[str, ...]:
     return ("Evacuate", "Execute") if level is Level.RED and hazard in EVACUATE else RESPONSE[level]
 
 
-def _area(info: Any, town: dict[str, Any], language: str) -> None:
+def _area(info: Any, town: dict[str, Any], *, own: bool, scheme: str) -> None:
     area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
-    _add(area, "areaDesc", town["name"] if language == "zh-CN" else town["name_en"])
+    _add(area, "areaDesc", town["name"] if own else town["name_en"])
     if town["cell"]:
         # CAP writes latitude first, our rings (GeoJSON order) longitude first; 5 decimals are about one metre
         _add(area, "polygon", " ".join(f"{lat:.5f},{lon:.5f}" for lon, lat in town["cell"]))
-    _pair(area, "geocode", GEOCODE, town["code"])
+    _pair(area, "geocode", scheme, town["code"])
 
 
 def _pair(parent: Any, tag: str, name: str, value: str) -> None:

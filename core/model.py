@@ -1,6 +1,6 @@
 """The domain types: frozen, slotted, keyword-only, without pandas, input/output or Airflow.
 
-Every time is aware and in UTC; people see Asia/Shanghai. Every value is in the canonical unit of its observed
+Every time is aware and in UTC; people see their county's clock. Every value is in the canonical unit of its observed
 property (core.units). The words are those of CONTEXT.md.
 """
 

@@ -1,8 +1,8 @@
-"""Time: aware and UTC inside, Asia/Shanghai to people. Nothing here reads a clock."""
+"""Time: aware and UTC inside, to people the clock of their county (Beijing's where it names none). Nothing here reads a clock."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -25,7 +25,7 @@ def parse_iso(text: str) -> datetime:
     except ValueError:
         raise ValueError(f"看不懂的时刻“{text[:40]}”，写成 2021-07-26T17:00+08:00 / not an ISO 8601 time") from None
     if value.tzinfo is None:
-        raise ValueError(f"时刻“{text[:40]}”没有时区，北京时间写成 {value.isoformat(timespec='minutes')}+08:00 / time without a zone")
+        raise ValueError(f"时刻“{text[:40]}”没有时区，写上时区，例如 {value.isoformat(timespec='minutes')}+08:00 / time without a zone")
     return utc(value)
 
 
@@ -39,6 +39,6 @@ def iso(value: datetime) -> str:
     return utc(value).isoformat(timespec="seconds")
 
 
-def people(value: datetime) -> str:
-    """What people read: Beijing clock, '07-25 21:08'."""
-    return utc(value).astimezone(SHANGHAI).strftime("%m-%d %H:%M")
+def people(value: datetime, zone: tzinfo = SHANGHAI) -> str:
+    """What people read, on the clock of their county: '07-25 21:08'."""
+    return utc(value).astimezone(zone).strftime("%m-%d %H:%M")

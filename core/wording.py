@@ -11,15 +11,8 @@ from core.county import County, Town
 from core.county.texts import has_link
 from core.errors import ConfigError
 from core.model import Hazard, Level, MsgType, Status
-from core.times import SHANGHAI
 
 _SLOT = re.compile(r"\{(\w*)\}")
-DRILL = "【演练】"
-#: What people read and hear when a warning was a mistake: that it is over would be untrue, and would leave them in doubt about what to do.
-CORRECTION = {
-    "sms": "{issuer}{time}更正：此前{town}的{hazard}{level}预警有误，现已撤回，不必按其行动。请留意后续信息。",
-    "broadcast": "{town}的居民请注意，{issuer}更正：此前的{hazard}{level}预警有误，现已撤回，不必按其行动。",
-}
 
 
 def clean(text: str) -> str:
@@ -44,15 +37,9 @@ def refuse_links(text: str) -> None:
         raise ConfigError("文案含网址或电话号码 / a text holds a web address or a telephone number")
 
 
-def drill(text: str, actual: bool) -> str:
-    """Mark a text that is not actual, once."""
-    return text if actual or text.startswith(DRILL) else DRILL + text
-
-
-def moment(at: datetime) -> str:
-    """A time as it is spoken, Beijing clock: 26日17时, with minutes only where there are any."""
-    local = at.astimezone(SHANGHAI)
-    return f"{local.day}日{local.hour}时" + (f"{local.minute}分" if local.minute else "")
+def drill(text: str, mark: str) -> str:
+    """Put the mark of a text that is not actual in front, once; `mark` is empty for an actual one."""
+    return text if text.startswith(mark) else mark + text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +60,21 @@ class Message:
         suffix = "" if level else "_cancel"
         slots = self._slots([town], level or before, before, not level, what)
         if self.mistaken and not level:
-            return {name: drill(render(text, slots), self.status is Status.ACTUAL) for name, text in CORRECTION.items()}
+            words = {"sms": self.county.words.correction_sms, "broadcast": self.county.words.correction_broadcast}
+            return {name: drill(render(text, slots), self._mark) for name, text in words.items()}
         return {name: self._fill(f"{name}{suffix}", slots) for name in ("sms", "broadcast")}
 
-    def chinese(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: list[str]) -> dict[str, str]:
-        """headline, description and instruction for towns of one colour."""
+    def own(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: list[str]) -> dict[str, str]:
+        """event, headline, description and instruction for towns of one colour, in the county's language. Reasons are Chinese: another language has none."""
         slots = self._slots(towns, level, before, lifted, next(iter(what), ""))
+        what = what if self.county.words.chinese else []
         reasons = "；".join(f"{town.name}：{reason}" for town, reason in zip(towns, what, strict=False) if reason)
-        cause = clean(f"（{self.cause}）") if self.cause else ""
+        cause = clean(f"（{self.cause}）" if self.county.words.chinese else f" ({self.cause})") if self.cause else ""
         return {
+            "event": self.county.words.hazards[self.hazard],
             "headline": self._fill("headline", slots),
             "description": self._fill("description", slots) + cause + (clean(f"依据：{reasons}。") if reasons and not lifted else ""),
-            "instruction": "预警解除，请留意后续信息。" if lifted else slots["advice"],
+            "instruction": self.county.words.ended if lifted else slots["advice"],
         }
 
     def english(self, towns: list[Town], level: Level, before: Level, lifted: bool) -> dict[str, str]:
@@ -99,16 +89,25 @@ class Message:
         }
 
     def _slots(self, towns: list[Town], level: Level, before: Level, lifted: bool, what: str) -> dict[str, str]:
-        ended = "撤回" if self.mistaken else "解除"
-        action = ended if lifted else "发布" if not before else "升级" if level > before else "降级" if level < before else "延续"
+        words = self.county.words
+        ended = "withdrawn" if self.mistaken else "lifted"
+        action = ended if lifted else "issued" if not before else "raised" if level > before else "lowered" if level < before else "extended"
         return {
-            "issuer": self.county.issuer, "time": moment(self.now), "town": towns[0].name if towns else "", "hazard": self.hazard.zh,
-            "towns": "、".join(town.name for town in towns), "level": level.zh, "until": moment(self.until), "what": spoken(what),
-            "advice": self.county.templates[self.hazard][f"advice_{level.en}"] if level else "", "action": action,
+            "issuer": self.county.issuer, "time": self._moment(self.now), "town": towns[0].name if towns else "", "hazard": words.hazards[self.hazard],
+            "towns": words.between.join(town.name for town in towns), "level": words.levels[level.en] if level else "", "until": self._moment(self.until),
+            "what": spoken(what) if words.chinese else "", "action": words.actions[action],
+            "advice": self.county.templates[self.hazard][f"advice_{level.en}"] if level else "",
         }
 
+    def _moment(self, at: datetime) -> str:
+        return self.county.words.said(at, self.county.zone)
+
+    @property
+    def _mark(self) -> str:
+        return "" if self.status is Status.ACTUAL else self.county.words.exercise
+
     def _fill(self, name: str, slots: dict[str, str]) -> str:
-        return drill(render(self.county.templates[self.hazard][name], slots), self.status is Status.ACTUAL)
+        return drill(render(self.county.templates[self.hazard][name], slots), self._mark)
 
 
 def spoken(reason: str, limit: int = 26) -> str:

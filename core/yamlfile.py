@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,26 +70,40 @@ class Where:
 
 
 def read_text(path: Path) -> str:
-    """The file as UTF-8 text; ConfigError when it is missing, empty, too large, has a byte order mark or is not UTF-8."""
+    """The file as UTF-8 text, with a byte order mark or without (Excel's "CSV UTF-8" writes one); ConfigError when it is missing, empty, too large or
+    not UTF-8. Another encoding is never guessed: a wrong guess would put a wrong name into a warning."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError("文件读不到 / the file cannot be read", path=path, hint="补上这个文件 / add the file") from error
-    if raw.startswith(b"\xef\xbb\xbf"):
-        raise ConfigError("文件带 BOM / byte order mark", path=path, line=1, hint="另存为不带 BOM 的 UTF-8 / save as UTF-8 without BOM")
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"文件超过 {MAX_BYTES} 字节 / too large", path=path)
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError("不是 UTF-8 编码 / not UTF-8", path=path, line=line, hint="另存为 UTF-8 / save as UTF-8") from error
+        raise _not_utf8(path, raw, error.start) from error
     if not text.strip():
         raise ConfigError("文件是空的 / the file is empty", path=path, line=1, hint="补上内容 / fill it in")
     if hidden := _HIDDEN.search(text):
         raise ConfigError(f"含不可见字符 U+{ord(hidden.group()):04X} / an invisible character", path=path, line=text[: hidden.start()].count("\n") + 1,
                           hint="重新输入这一行 / type the line anew")
     return text
+
+
+def _not_utf8(path: Path, raw: bytes, start: int) -> ConfigError:
+    """What the file seems to be instead, and how it is saved anew: in the words of the program that wrote it."""
+    seems = ""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        seems = "，像 UTF-16（Excel 的“Unicode 文本”）"
+    else:
+        with suppress(UnicodeDecodeError):
+            raw.decode("gb18030")
+            seems = "，像 GBK/GB18030（中文 Excel 的“CSV（逗号分隔）”）"
+    if path.suffix == ".csv":
+        hint = "Excel：另存为“CSV UTF-8（逗号分隔）”；WPS、记事本：另存为时编码选 UTF-8 / in Excel save as \"CSV UTF-8 (Comma delimited)\""
+    else:
+        hint = "记事本：另存为时编码选 UTF-8 / in the editor save as UTF-8"
+    return ConfigError(f"不是 UTF-8 编码{seems} / not UTF-8", path=path, line=raw[:start].count(b"\n") + 1, hint=hint)
 
 
 def load(path: Path) -> tuple[dict[str, Any], Where]:

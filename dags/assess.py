@@ -10,7 +10,7 @@ from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, dag, t
 from fengsui_dags import COUNTY, START, defaults, publishes, run_now
 
 #: The bell may be lost in a burst (an upstream fault), so a cron net lies beside it and the step reads the store itself.
-BELL = AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/10 * * * *", timezone="Asia/Shanghai"), assets=[Asset("fengsui_readings")])
+BELL = AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/10 * * * *", timezone=COUNTY.zone), assets=[Asset("fengsui_readings")])
 DRAFTED = Asset("fengsui_drafted")
 
 

@@ -18,7 +18,7 @@ NAMES = sorted(path.parent.name for path in Path(FOLDER).glob("*/county.yaml")) 
 
 
 @dag(dag_id="assess_counties", dag_display_name="研判 · 多县分片", doc_md=__doc__, tags=["烽燧", "研判"], start_date=START, catchup=False,
-     schedule=CronTriggerTimetable("*/10 * * * *", timezone="Asia/Shanghai") if COUNTY.live else None, max_active_runs=1, max_active_tasks=256,
+     schedule=CronTriggerTimetable("*/10 * * * *", timezone=COUNTY.zone) if COUNTY.live else None, max_active_runs=1, max_active_tasks=256,
      is_paused_upon_creation=False, default_args=defaults())
 def assess_counties_dag() -> None:
     """One mapped task a county: a shard is a county, because nothing in one county's level depends on another's."""

@@ -12,7 +12,7 @@ from fengsui_dags import COUNTY, START, defaults, publishes, run_now
 
 
 @dag(dag_id="dispatch", dag_display_name="送达 · 补发网", doc_md=__doc__, tags=["烽燧", "发布"], start_date=START, catchup=False,
-     schedule=CronTriggerTimetable("*/5 * * * *", timezone="Asia/Shanghai") if COUNTY.live else None, max_active_runs=1,
+     schedule=CronTriggerTimetable("*/5 * * * *", timezone=COUNTY.zone) if COUNTY.live else None, max_active_runs=1,
      is_paused_upon_creation=False, default_args=defaults())
 def dispatch_dag() -> None:
     """One call of each step of the net, then the canary; a backfill sends nothing."""

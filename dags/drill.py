@@ -13,7 +13,7 @@ from fengsui_dags import COUNTY, START, defaults, run_now
 
 
 @dag(dag_id="drill", dag_display_name="演练 · 发布与解除", doc_md=__doc__, tags=["烽燧", "演练"], start_date=START, catchup=False, max_active_runs=1,
-     schedule=CronTriggerTimetable("0 10 1 * *", timezone="Asia/Shanghai") if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
+     schedule=CronTriggerTimetable("0 10 1 * *", timezone=COUNTY.zone) if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
 def drill_dag() -> None:
     """One drill and its report."""
 

@@ -10,28 +10,28 @@ from typing import NamedTuple
 import pendulum
 from ruamel.yaml import YAML
 
-START = pendulum.datetime(2021, 1, 1, tz="Asia/Shanghai")
-
 
 class CountyRows(NamedTuple):
-    """(id, title, cron) of the enabled feeds, how many officers a colour asks at most, and whether the schedules run by themselves."""
+    """(id, title, cron) of the enabled feeds, how many officers a colour asks at most, whether the schedules run by themselves, and on which clock."""
 
     feeds: list[tuple[str, str, str]]
     authors: int
     approvers: int
     live: bool
+    zone: str
 
 
 def _read() -> CountyRows:
     folder, yaml = Path(os.environ.get("FENGSUI_COUNTY", "county/haimen")), YAML(typ="safe", pure=True)
-    rows, policy = yaml.load(folder / "feeds.yaml"), yaml.load(folder / "policy.yaml")
+    head, rows, policy = (yaml.load(folder / f"{name}.yaml") for name in ("county", "feeds", "policy"))
     feeds = [(name, row["title"], row["cron"]) for name, row in rows.items() if row.get("enabled", True)]
     authors, approvers = (max(sum(officer["role"] in level[roles] for officer in policy["officers"].values()) for level in policy["levels"].values())
                           for roles in ("author_roles", "approver_roles"))
-    return CountyRows(feeds, authors, approvers, os.environ.get("FENGSUI_MODE", "sandbox") == "live")
+    return CountyRows(feeds, authors, approvers, os.environ.get("FENGSUI_MODE", "sandbox") == "live", head.get("zone", "Asia/Shanghai"))
 
 
 COUNTY = _read()
+START = pendulum.datetime(2021, 1, 1, tz=COUNTY.zone)
 
 
 def defaults() -> dict:

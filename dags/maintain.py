@@ -10,7 +10,7 @@ from fengsui_dags import COUNTY, START, defaults, run_now
 
 
 @dag(dag_id="maintain", dag_display_name="维护 · 过期、擦除、压缩、审计", doc_md=__doc__, tags=["烽燧", "维护"], start_date=START, catchup=False,
-     schedule=CronTriggerTimetable("20 3 * * *", timezone="Asia/Shanghai") if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
+     schedule=CronTriggerTimetable("20 3 * * *", timezone=COUNTY.zone) if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
 def maintain_dag() -> None:
     """expire, then erase; compact; verify: independent of each other."""
 

@@ -10,7 +10,7 @@ from fengsui_dags import COUNTY, START, defaults, run_now
 
 
 @dag(dag_id="watchdog", dag_display_name="看门狗 · 静默与超时", doc_md=__doc__, tags=["烽燧", "值守"], start_date=START, catchup=False,
-     schedule=CronTriggerTimetable("*/5 * * * *", timezone="Asia/Shanghai") if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
+     schedule=CronTriggerTimetable("*/5 * * * *", timezone=COUNTY.zone) if COUNTY.live else None, is_paused_upon_creation=False, default_args=defaults())
 def watchdog_dag() -> None:
     """One look around."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from core.errors import AuthorityError
@@ -75,7 +75,7 @@ def check_frame(payload: bytes, *, topic: str, public: dict[str, str], area: str
     return frame
 
 
-def quiet(frame: dict[str, Any], now: datetime) -> bool:
-    """Whether quiet hours (22-06, Beijing clock) keep a frame from being played: below orange, or not actual."""
-    hour = now.astimezone(SHANGHAI).hour
+def quiet(frame: dict[str, Any], now: datetime, zone: tzinfo = SHANGHAI) -> bool:
+    """Whether quiet hours (22-06 on the clock `zone` of the loudspeaker's county) keep a frame from being played: below orange, or not actual."""
+    hour = now.astimezone(zone).hour
     return (hour >= 22 or hour < 6) and (frame["level"] < Level.ORANGE or frame["status"] != Status.ACTUAL)

@@ -43,7 +43,7 @@ def put_off_rows(tx: Connection, job: Job, channel: str, versions: Iterable[Vers
     for version in versions:
         rows = waiting & of(version) & _refused(job, channel, version, quiet)
         if n := len(tx.execute(update(t.delivery).where(rows).values(not_before=iso(until), code="quiet_hours").returning(d.delivery_id)).all()):
-            text = f"{version.name} 有 {n} 个对象在免扰时段，{people(until)} 再发 / wait until the quiet hours end"
+            text = f"{version.name} 有 {n} 个对象在免扰时段，{people(until, job.county.zone)} 再发 / wait until the quiet hours end"
             job.ledger.duty(tx, now, "quiet_hours", text, ref=f"{version.name}.{channel}.{iso(until)}")
 
 
@@ -51,7 +51,8 @@ def quiet_there(job: Job, item: Item) -> Outcome:
     """A loudspeaker that kept quiet though we did not: its clock or its hours are not quite ours. It is asked again when ours end, or soon."""
     quiet, now, name = job.county.policy.quiet, job.ticker.now(), job.versions[item.ref].name
     until = quiet.ends(now) if quiet is not None and quiet.covers(now) else now + AGAIN
-    job.alarm("quiet_hours", f"{name} {item.recipient} 等大喇叭在免扰时段没有播出，{people(until)} 再播 / kept quiet, asked again", f"{name}.{item.town}.quiet")
+    again = people(until, job.county.zone)
+    job.alarm("quiet_hours", f"{name} {item.recipient} 等大喇叭在免扰时段没有播出，{again} 再播 / kept quiet, asked again", f"{name}.{item.town}.quiet")
     return Outcome(delivery_id=item.delivery_id, state=D.PENDING, code="quiet_hours", wait_s=(until - now).total_seconds())
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Subquery, case, func, or_, select
 from core.county import County
 from core.ledger import tables as t
 from core.model import DeliveryState as D
-from core.times import SHANGHAI
 from notifiers.sms.codes import DEAD
 
 d, r = t.delivery.c, t.resident.c
@@ -41,7 +40,7 @@ class Readiness:
 def readiness(tx: Connection, county: County, now: datetime) -> Readiness:
     """The register at `now` (aware). Without a policy's section, and with nobody in it, it is not ready; a synthetic one is not judged by its age."""
     policy = county.policy.register
-    since = policy.renewed_since(now.astimezone(SHANGHAI).date()).isoformat() if policy else ""
+    since = policy.renewed_since(now.astimezone(county.zone).date()).isoformat() if policy else ""
     dead, real, old = _dead(), r.synthetic.is_(False), or_(r.renewed.is_(None), r.renewed < since)
     sums = {"people": func.count(), "opted_out": _sum(r.opted_out), "dead": _sum(dead.c.who.is_not(None)), "synthetic": _sum(r.synthetic),
             "reachable": _sum(r.opted_out.is_(False) & dead.c.who.is_(None)), "overdue": _sum(real & old), "dead_real": _sum(real & dead.c.who.is_not(None))}

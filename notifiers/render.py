@@ -12,11 +12,11 @@ import hashlib
 import re
 import unicodedata
 
+from core.county.words import CHINESE, Words
 from core.errors import DeliveryError
 from core.model import Status
 
 MAX_SEGMENTS = 8
-MARKS = {Status.ACTUAL: "", Status.EXERCISE: "【演练】", Status.TEST: "【测试】"}
 _GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà")
 _GSM_DOUBLE = set("^{}\\[~]|€\f")
 _LINK = re.compile(r"(?:https?:)?//\S+|www\.\S+|\b[a-z0-9-]+\.(?:cn|com|net|org|top|xyz|cc|io)\b[^\s，。；]*", re.IGNORECASE)
@@ -50,25 +50,33 @@ def clean(text: str) -> str:
     return kept.strip()
 
 
-def version_mark(alert_id: str, version: int) -> str:
+def version_mark(alert_id: str, version: int, words: Words = CHINESE) -> str:
     """Short name of one version of one alert, alike in every message of it: 〔K3Q9X·3〕."""
-    return f"〔{base64.b32encode(hashlib.sha256(alert_id.encode()).digest())[:5].decode()}·{version}〕"
+    return words.mark.format(mark=base64.b32encode(hashlib.sha256(alert_id.encode()).digest())[:5].decode(), version=version)
 
 
-def sms(text: str, *, signature: str, status: Status, alert_id: str, version: int) -> str:
+def sms(text: str, *, signature: str, status: Status, alert_id: str, version: int, words: Words = CHINESE) -> str:
     """The message as it is sent: drill mark, 【signature】, text, version mark; at most 8 parts. DeliveryError when nothing is left to say."""
-    words = _LEAD.sub("", clean(text))
-    if not words:
+    said = _bare(text, words)
+    if not said:
         raise DeliveryError("文本为空，不发 / nothing to say", code="empty_text")
-    head, tail = f"{MARKS[status]}【{signature}】", version_mark(alert_id, version)
-    while segments(head + words + tail) > MAX_SEGMENTS:
-        words = words[:-2] + "…"
-    return head + words + tail
+    head, tail = words.drill(status) + words.signed.format(signature=signature), version_mark(alert_id, version, words)
+    while segments(head + said + tail) > MAX_SEGMENTS:
+        said = said[:-2] + "…"
+    return head + said + tail
 
 
-def spoken(text: str, *, status: Status) -> str:
+def spoken(text: str, *, status: Status, words: Words = CHINESE) -> str:
     """What a loudspeaker says: the drill mark in front, nothing unspeakable. DeliveryError when nothing is left."""
-    words = _LEAD.sub("", clean(text))
-    if not words:
+    said = _bare(text, words)
+    if not said:
         raise DeliveryError("文本为空，不播 / nothing to say", code="empty_text")
-    return MARKS[status] + words
+    return words.drill(status) + said
+
+
+def _bare(text: str, words: Words) -> str:
+    """A text without the marks that stand in front of it."""
+    said = _LEAD.sub("", clean(text))
+    for mark in (words.exercise.strip(), words.test.strip()):
+        said = said.removeprefix(mark).lstrip()
+    return said

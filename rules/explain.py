@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from core.county import County
@@ -32,7 +32,7 @@ class Explanation:
     """The stored score of one town and hazard; `matches` says whether the lake gives it again, `differences` what does not.
 
     `compared`: by rule id the comparisons of the recomputation, with thresholds after parameters; `hours`: along every agency's storm track; `titles`: of
-    the silent feeds, as people call them.
+    the silent feeds, as people call them; `zone`: the clock that people read.
     """
 
     town: str
@@ -45,12 +45,13 @@ class Explanation:
     compared: dict[str, tuple[Comparison, ...]]
     hours: tuple[Hourly, ...] = ()
     titles: tuple[str, ...] = ()
+    zone: tzinfo = SHANGHAI
 
     def text(self) -> str:
         """The explanation as the command line prints it: Chinese, with rule, values, thresholds, flags, readings and payloads."""
         s = self.score
         lines = [
-            f"{self.town_name} {self.hazard.zh} {people(self.at)}：{s.level.zh}（{s.level.en}），评分 {s.score:g}，不能排除 {s.ceiling.zh}",
+            f"{self.town_name} {self.hazard.zh} {people(self.at, self.zone)}：{s.level.zh}（{s.level.en}），评分 {s.score:g}，不能排除 {s.ceiling.zh}",
             f"  数据证明 {s.proved.zh}，官方下限 {s.floor.zh}" + (f"，静默数据源 {'、'.join(self.titles or s.silent)}" if s.silent else ""),
             *(f"  {LABELS[name]} {text}" for name, text in s.told().items()),
             *([f"  展望 {s.outlook}"] if s.outlook else []), *(f"  {hourly.line()}" for hourly in self.hours),
@@ -112,11 +113,11 @@ def explain_town(
     wanted = [h for h in county.hazards if h in stored] if hazards is None else list(hazards)
     if not known:
         near = ledger.scores(until=at) or ledger.scores()
-        hint = f"最近的一次 / the nearest: --at {near[0].time.astimezone(SHANGHAI).isoformat()}" if near else "台账是空的 / the ledger is empty"
-        raise ConfigError(f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M} 没有研判 / no assessment at this time", hint=hint)
+        hint = f"最近的一次 / the nearest: --at {near[0].time.astimezone(county.zone).isoformat()}" if near else "台账是空的 / the ledger is empty"
+        raise ConfigError(f"{at.astimezone(county.zone):%Y-%m-%d %H:%M} 没有研判 / no assessment at this time", hint=hint)
     if not wanted or any(h not in stored for h in wanted):
         absent = "、".join(h.zh for h in wanted if h not in stored)
-        raise ConfigError(f"{people(at)} 没有研判{absent} / not assessed for this hazard", hint=f"有 / there are: {'、'.join(h.zh for h in stored)}")
+        raise ConfigError(f"{people(at, county.zone)} 没有研判{absent} / not assessed for this hazard", hint=f"有 / there are: {'、'.join(h.zh for h in stored)}")
     silent = frozenset(feed for score in known for feed in score.silent)
     judged = judge(read(at, county, lake, ledger, silent=silent), at, county)
     return tuple(_one(judged, stored[hazard], county, at) for hazard in wanted)
@@ -127,7 +128,7 @@ def _one(judged: Judged, stored: RiskScore, county: County, at: datetime) -> Exp
     memory = {(stored.town, f.rule.id): HoldState(level=int(stored.level), updated_at=at) for f in judged.findings}
     differences = _differences(stored, score_one(judged, memory, stored.hazard, number))
     compared = {f.rule.id: comparisons(f, judged.table.plain, number, judged.tracer.units) for f in judged.findings if stored.hazard in f.rule.hazards}
-    return Explanation(town=stored.town, town_name=county.town(stored.town).name, hazard=stored.hazard, at=at, score=stored,
+    return Explanation(town=stored.town, town_name=county.town(stored.town).name, hazard=stored.hazard, at=at, zone=county.zone, score=stored,
                        matches=not differences, differences=differences, compared=compared, hours=judged.outlook.hours(stored.hazard, number),
                        titles=tuple(f"{county.titled(feed)}（{feed}）" for feed in stored.silent))
 

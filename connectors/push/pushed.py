@@ -143,7 +143,7 @@ def _signal(gather: Gather, fields: Fields) -> Iterator[OfficialSignal]:
     except Refused as error:
         raise Refused(f"field areas: {error}") from error
     yield OfficialSignal(
-        feed=gather.feed.feed, identifier=identifier, event=event, hazard=hazard_of(event), level=Level[colour], areas=codes,
+        feed=gather.feed.feed, identifier=identifier, event=event, hazard=hazard_of(event, gather.feed), level=Level[colour], areas=codes,
         title=title, issued=issued, received=gather.received, raw=gather.raw, expires=expires, msg_type=MsgType(kind),
         references=tuple(references), synthetic=fields.yes("synthetic"),
     )

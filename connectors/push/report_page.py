@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -49,7 +49,7 @@ class ReportPage:
 
     def empty(self) -> Reply:
         """The form, dated now."""
-        return self._form(200, "", {}, {"time": self.taker.clock().astimezone(SHANGHAI).strftime(_TIMES[0])}, secrets.token_urlsafe(16))
+        return self._form(200, "", {}, {"time": self.taker.clock().astimezone(self.door.county.zone).strftime(_TIMES[0])}, secrets.token_urlsafe(16))
 
     def submit(self, body: bytes, peer: str, tick: float) -> Reply:
         """Keep what the form says and show its receipt, or show the form again with what is wrong with it."""
@@ -57,7 +57,7 @@ class ReportPage:
         token, feed = said.pop("token"), self.feed
         try:
             who = self._who(said, peer, tick)
-            record = _record(said)
+            record = _record(said, self.door.county.zone)
             entry = Entry(sender=f"reporter-{who.reporter}", by=who.reporter, feed=feed, lists=("reports",), kind="json", key=token)
             answer, before = self.taker.take(entry, canonical({"reports": [record]}).encode())
         except Turned as turned:
@@ -78,14 +78,14 @@ class ReportPage:
     def _form(self, status: int, told: str, wrong: dict[str, str], said: dict[str, str], token: str, headers: dict[str, str] | None = None) -> Reply:
         shown = dict.fromkeys(FIELDS, "") | {name: value for name, value in said.items() if name != "code"}
         page = draw("report.html.j2", self.door.county, self.door.settings, told=told, wrong=wrong, said=shown, token=token, kinds=KINDS, units=UNITS,
-                    most=MAX_NOTE, feed=self.feed)
+                    most=MAX_NOTE, feed=self.feed, beijing=self.door.county.zone == SHANGHAI)
         return status, "text/html", page, headers or {}
 
     def _kept(self, answer: dict[str, Any], before: bool, said: dict[str, str]) -> str:
         county = self.door.county
         value = f"{said['value']} {said['unit']}" if said["value"].strip() else ""
         rows = (("灾情 What", f"{KINDS[said['kind']].title} {value}"), ("地点 Where", f"{county.town(said['town']).name} {said['village']}"),
-                ("看到 Seen", said["time"].replace("T", " ")), ("收到 Received", parse_iso(answer["at"]).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")))
+                ("看到 Seen", said["time"].replace("T", " ")), ("收到 Received", parse_iso(answer["at"]).astimezone(county.zone).strftime("%Y-%m-%d %H:%M:%S")))
         return draw("kept.html.j2", county, self.door.settings, report=answer["reports"][0], before=before, rows=rows)
 
 
@@ -100,14 +100,14 @@ def _fields(body: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
-def _record(said: dict[str, str]) -> dict[str, Any]:
+def _record(said: dict[str, str], zone: tzinfo) -> dict[str, Any]:
     """The report as the web form's JSON; Turned for what is too long or no time."""
     said["note"] = re.sub(r"\s+", " ", said["note"])
     wrong = {name: f"超过 {most} 字" for name, most in (("village", MAX_VILLAGE), ("note", MAX_NOTE)) if len(said[name].strip()) > most}
     at = None
     for pattern in _TIMES:
         try:
-            at = at or datetime.strptime(said["time"].strip(), pattern).replace(tzinfo=SHANGHAI)
+            at = at or datetime.strptime(said["time"].strip(), pattern).replace(tzinfo=zone)
         except ValueError:
             continue
     if at is None:

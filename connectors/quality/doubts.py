@@ -16,7 +16,6 @@ from core.county import County, Feed
 from core.limits import HEIGHTS, LIMITS, Agreement, Limits
 from core.model import Flag
 from core.quality import Doubt
-from core.times import SHANGHAI
 from core.witnesses import Near
 
 
@@ -76,7 +75,7 @@ def _zero(name: str, sheet: Sheet, county: County) -> Floats:
 def _climate(name: str, sheet: Sheet, column: dict[str, int], county: County) -> list[Doubt]:
     """What a month does not know at a station; a station's own row goes before the row for all."""
     rows = [row for row in county.climate if row.observed_property == name]
-    months = np.array([datetime.fromtimestamp(t, SHANGHAI).month for t in sheet.times]) if rows else np.zeros(0)
+    months = np.array([datetime.fromtimestamp(t, county.zone).month for t in sheet.times]) if rows else np.zeros(0)
     out = []
     for row in (row for row in rows if row.month in months):
         own = [column[r.station] for r in rows if r.month == row.month and r.station in column and row.station in ("", r.station)]

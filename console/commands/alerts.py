@@ -84,7 +84,7 @@ def delay(version: Version, officer: Who, reason: Reason, now: Now = "", as_json
     role = role_of(ctx, officer, seen, "put_off")
     hand = open_key(ctx, officer, _passphrase)
     deadline = put_off(_moment(ctx, now), ctx, hand, seen, role, _said(reason))
-    emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {people(deadline)} / put off")
+    emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {people(deadline, ctx.county.zone)} / put off")
 
 
 def cancel(

@@ -56,7 +56,7 @@ def tick(now: Now = "", as_json: Json = False) -> None:
     facts = {"at": iso(at), "feeds": {pull.feed: pull.outcome for pull in done.ingests}, "records": sum(pull.records for pull in done.ingests),
              "level": max((score.level for score in done.assessment.scores), default=Level.NONE).en,
              "drafted": [str(ref) for ref in done.drafted], "issued": [str(ref) for ref in done.issued]}
-    emit(facts, as_json, line(done))
+    emit(facts, as_json, line(done, ctx.county.zone))
     with suppress(FengsuiError):  # a test that cannot go takes nothing from the real pass; its absence is told by the watch
         carry(at, ctx)
 

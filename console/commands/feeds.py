@@ -27,11 +27,12 @@ def feeds(context: typer.Context, now: Now = "", as_json: Json = False) -> None:
         return
     from console.context import Context, edge_now
     from console.feedrows import feeds as rows_of
-    from console.summary import STATE_ZH, age, local
+    from console.summary import STATE_ZH, age, clock_of
 
     ctx = Context.load()
     with ctx.ledger.begin() as tx:
         rows = rows_of(tx, ctx, edge_now(now or None))
+    local = clock_of(ctx.county.zone.key)
     lines = [
         f"{r['feed']:14} {STATE_ZH[r['state']]} {''.join(MARKS[s] for _, s in r['ladder'])} {local(r['newest']):>11} {age(r['age_s']):>10} "
         f"今日 {r['today']:>6} {r['headline']}" for r in rows

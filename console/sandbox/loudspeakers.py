@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from core.county import County, Loudspeaker
 from core.errors import AuthorityError
 from core.keyring import Keyring
-from core.times import iso
+from core.times import SHANGHAI, iso
 from notifiers import frames
 
 CONNECT_S, SESSION_S = 10.0, 86_400
@@ -45,9 +45,10 @@ class Memory:
 class Speaker:
     """One loudspeaker. `handle` is its whole mind and needs no network."""
 
-    def __init__(self, spec: Loudspeaker, keyring: Keyring, issuers: dict[str, str], clock: Now, state: Path) -> None:
+    def __init__(self, spec: Loudspeaker, keyring: Keyring, issuers: dict[str, str], clock: Now, state: Path, zone: tzinfo = SHANGHAI) -> None:
         self.spec, self.keyring, self.issuers, self.clock, self.state = spec, keyring, issuers, clock, state
         kept = json.loads(state.read_text(encoding="utf-8")) if state.exists() else {}
+        self.zone = zone
         self.memory, self.refusals, self.plays = Memory(**kept), list[str](), 0
         self._private = ""
 
@@ -59,7 +60,7 @@ class Speaker:
         except AuthorityError as error:
             self.refusals.append(str(error))
             return None
-        name, quiet = f"{branch}/{frame['alert_id']}.v{frame['version']}", frames.quiet(frame, now)
+        name, quiet = f"{branch}/{frame['alert_id']}.v{frame['version']}", frames.quiet(frame, now, self.zone)
         if self.memory.played.get(name, {}).get("reason") != "":  # never heard of, or not played for the hour
             spoken = timedelta(seconds=len(frame["text"]) / CHARACTERS_PER_S * frame["repeat"])
             times = ("", "") if quiet else (iso(now), iso(now + spoken))
@@ -86,7 +87,7 @@ class Fleet:
         issuers = {branch: keyring.ensure(f"issuer-{branch}") for branch in ("exercise", "actual")}
         state = keys.parent / "sandbox" / "speakers"
         state.mkdir(parents=True, exist_ok=True)
-        self.speakers = [Speaker(spec, keyring, issuers, clock, state / f"{spec.speaker}.json") for spec in county.loudspeakers if spec.state == "on"]
+        self.speakers = [Speaker(spec, keyring, issuers, clock, state / f"{spec.speaker}.json", county.zone) for spec in county.loudspeakers if spec.state == "on"]
         for spec in county.loudspeakers:
             keyring.ensure(spec.speaker)
         self._clients: list[Client] = []

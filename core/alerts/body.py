@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.alerts.states import body_of
-from core.cap import TOLD, reference, sound
+from core.cap import CHINESE, ENGLISH, TOLD, reference, sound
 from core.county import County, Town
 from core.county.texts import without_links
 from core.model import Evidence, Hazard, Level, MsgType, RiskScore, Status
-from core.times import iso
+from core.times import SHANGHAI, iso
 from core.wording import Message
 
 CANCEL_VALID_S = 3600  # a Cancel runs out one hour after (state `cancel` of the observed feeds)
@@ -94,13 +94,13 @@ def compose(
     return {
         "alert_id": alert_id, "version": version, "msg_type": str(change.msg_type), "status": str(status),
         "hazard": str(hazard), "event": event.zh, "event_en": event.en, "event_code": event.national,
-        "event_codes": {name: code for name, code in (("National", event.national), ("OET:v1.2", event.oet)) if code},
+        "event_codes": {name: code for name, code in (("National", event.national if county.words.chinese else ""), ("OET:v1.2", event.oet)) if code},
         "sender": sender(county, status), "issuer": county.issuer, "issuer_en": f"{county.name_en} Emergency Management Bureau",
         "sent": iso(now), "effective": iso(now), "onset": iso(now), "expires": iso(until),
         "references": [reference(body_of(row)) for row in former],
         "level": int(top), "levels": levels, "changed": change.changed, "why": list(change.why), "cause": cause,
         "towns": [_town(town) for town in concerned],
-        **{name: infos[0]["zh-CN"][name] for name in ("headline", "description", "instruction")},
+        **{name: infos[0][county.words.language][name] for name in ("headline", "description", "instruction")},
         "infos": infos,
         "texts": {town.key: words.town_texts(town, Level(levels[town.key]), Level(change.before.get(town.key, 0)), _what(used, town.key))
                   for town in concerned},
@@ -114,7 +114,14 @@ def compose(
         "corroboration": corroboration(scores, change),
         "synthetic": any(e.synthetic for score in used.values() for e in score.evidence),
         "county_version": county.version,
+        **_elsewhere(county),
     }
+
+
+def _elsewhere(county: County) -> dict[str, str]:
+    """Language and clock where they are not Chinese and Beijing's: what CAP is written in, signed with the rest."""
+    own = {"language": (county.words.language, CHINESE), "zone": (county.zone.key, SHANGHAI.key)}
+    return {name: value for name, (value, usual) in own.items() if value != usual}
 
 
 def _reserve(county: County, colours: Iterable[Level]) -> dict[str, Any]:
@@ -182,8 +189,8 @@ def _info(
     return {
         "level": int(level), "lifted": lifted, "towns": [town.key for town in towns],
         "observed": any(e.level >= level and not any("forecast" in name for name in e.values) for _, e in evidence),
-        "zh-CN": {"event": words.hazard.zh, **words.chinese(towns, level, before, lifted, what)},
-        "en-US": {"event": EVENTS[words.hazard].en, **words.english(towns, level, before, lifted)},
+        ENGLISH: {"event": EVENTS[words.hazard].en, **words.english(towns, level, before, lifted)},
+        words.county.words.language: words.own(towns, level, before, lifted, what),
         "parameters": _parameters(level, towns, used, evidence),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+import unicodedata
 from collections.abc import Collection
 from io import StringIO
 
@@ -13,6 +14,8 @@ from core.county.problems import Problems, shown
 from core.errors import ConfigError
 
 NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+#: A title that a spreadsheet has merged over the header is looked for within so many rows.
+HEADER_WITHIN = 6
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
@@ -23,12 +26,17 @@ def read_csv(problems: Problems, name: str, columns: tuple[str, ...], optional: 
     table = problems.guard(name, lambda: _table(problems, name), nothing)
     if not table:
         return []
-    header = [cell.strip() for cell in table[0][1]]
+    header = [plain(cell) for cell in table[0][1]]
     known = (*columns, *(column for column in optional if column in header))
     if sorted(header) != sorted(known):
         missing, extra = [c for c in columns if c not in header], [c for c in header if c not in known or header.count(c) > 1]
         what = [f"缺少列 {'、'.join(missing)} / missing column"] if missing else []
         what += [f"多余或重复的列 {'、'.join(map(shown, extra))} / unknown or repeated column"] if extra else []
+        if under := next((line for line, cells in table[1:HEADER_WITHIN] if set(columns) <= set(map(plain, cells))), None):
+            problems.add(name, table[0][0], f"表头在第 {under} 行，它上面有标题行 / the header is in line {under}, below a title",
+                         "删去它上面的各行，或行首加 # / drop the rows above it, or begin them with #")
+            problems.broken.add(name)
+            return []
         problems.add(name, table[0][0], "；".join(what), f"表头应为 / the header is: {','.join(columns)}{''.join(f'[,{column}]' for column in optional)}")
         problems.broken.add(name)
         return []
@@ -46,7 +54,7 @@ def read_csv(problems: Problems, name: str, columns: tuple[str, ...], optional: 
             problems.add(name, line, f"{bad} 像公式或含换行 / looks like a formula or holds a line break", "填数值或文字 / give a value")
             problems.broken.add(name)
         else:
-            rows.append(Cells(problems, name, line, dict.fromkeys(optional, "") | {h: cell.strip() for h, cell in zip(header, cells, strict=True)}))
+            rows.append(Cells(problems, name, line, dict.fromkeys(optional, "") | {h: _cell(cell) for h, cell in zip(header, cells, strict=True)}))
     return rows
 
 
@@ -62,6 +70,17 @@ def _table(problems: Problems, name: str) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise ConfigError(f"CSV 有误 / broken CSV: {error}", path=problems.root / name, line=begin, hint="检查引号 / check the quotes") from None
     return rows
+
+
+def plain(text: str) -> str:
+    """Full-width letters, digits and signs as plain ones, without blanks around."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def _cell(text: str) -> str:
+    """A cell without blanks around it; a number, date or word that an input method wrote full-width is the plain one, a name stays as it is."""
+    text, same = text.strip(), plain(text)
+    return same if same.isascii() else text
 
 
 def _advice(column: str, text: str) -> str:
@@ -107,7 +126,8 @@ class Cells:
         return int(value)
 
     def yes(self, column: str) -> bool:
-        """true or false."""
+        """true or false; a spreadsheet makes TRUE and FALSE of them by itself."""
+        self.row[column] = self.row[column].lower()
         return self.one_of(column, ("true", "false")) == "true"
 
     def one_of(self, column: str, known: Collection[str]) -> str:
@@ -117,7 +137,8 @@ class Cells:
         return self.row[column]
 
     def refer(self, column: str, known: Collection[str], home: str) -> str:
-        """A word that file `home` declares."""
+        """A word that file `home` declares, or the name by which people call it."""
+        self.row[column] = self.problems.names.get(home, {}).get(self.row[column], self.row[column])
         self.problems.refer(self.name, self.line, column, self.row[column], known, home)
         return self.row[column]
 

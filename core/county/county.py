@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from core.county.departments import Department
 from core.county.limits import OwnLimit
@@ -15,13 +16,15 @@ from core.county.sensors import Sensors
 from core.county.things import Thing
 from core.county.types import Feed, Group, Loudspeaker, Station, Town
 from core.county.watch import Climate, Link, Maintenance
+from core.county.words import CHINESE, Words
 from core.errors import ConfigError
 from core.model import Hazard
+from core.times import SHANGHAI
 
 
 @dataclass(frozen=True, kw_only=True)
 class County:
-    """One county: everything that another county writes anew."""
+    """One county: everything that another county writes anew. `zone` is the clock that its people read, `words` their language; a `draft` is never live."""
 
     code: str
     name: str
@@ -48,6 +51,9 @@ class County:
     departments: tuple[Department, ...] = ()
     overrides: tuple[Override, ...] = ()
     limits: tuple[OwnLimit, ...] = ()
+    zone: ZoneInfo = SHANGHAI
+    words: Words = CHINESE
+    draft: bool = False
 
     @cached_property
     def hazards(self) -> tuple[Hazard, ...]:

@@ -24,10 +24,11 @@ def weak_points(county: County) -> list[str]:
         if why := _why_not(county, channels_of(county, town)):
             found.setdefault(why, []).append(town.name)
     told = [f"{'、'.join(names)}：{why}" for why, names in found.items()]
+    alone: dict[str, list[str]] = {}
     for level, channels in county.policy.channels.items():
         if len({*channels, *county.policy.reserve.get(level, ())}) < 2:
-            told.append(f"{level.zh}：只用{TITLES[channels[0]]}，没有备用 / one channel and no reserve")
-    return told
+            alone.setdefault(channels[0], []).append(level.zh)
+    return told + [f"{'、'.join(levels)}：只用{TITLES[channel]}，没有备用 / one channel and no reserve" for channel, levels in alone.items()]
 
 
 def _why_not(county: County, channels: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import time
+from datetime import time, tzinfo
 from itertools import pairwise
 
 from core.county.canary import read_canary
@@ -43,10 +43,10 @@ def _everybody(group: Group) -> bool:
     return group.exposure == "all" and group.share == 1.0
 
 
-def read_policy(problems: Problems, groups: Collection[Group], speakers: Collection[str], crons: Collection[str]) -> Policy:
+def read_policy(problems: Problems, groups: Collection[Group], speakers: Collection[str], crons: Collection[str], zone: tzinfo) -> Policy:
     """policy.yaml; a colour, group, role, officer or channel that nothing else knows is an error with its line.
 
-    `speakers`: the village loudspeakers; `crons`: of the enabled feeds.
+    `speakers`: the village loudspeakers; `crons`: of the enabled feeds; `zone`: the clock of the quiet hours.
     """
     top = Node.read(problems, "policy.yaml").fields(
         ("signing", "officers", "asking_order", "quiet_hours", "renew_before_s", "min_update_s", "keep_for_s", "levels"), ("canary", "needs", "register"))
@@ -57,7 +57,7 @@ def read_policy(problems: Problems, groups: Collection[Group], speakers: Collect
         signing="demonstration" if top["signing"].word(("demonstration", "officer")) == "demonstration" else "officer",
         officers=tuple(sorted(officers, key=lambda o: order.get(o.officer, 0))), approvals={}, validity_s={}, channels={}, audience={},
         renew_before_s=top["renew_before_s"].whole(0, DAY, " 秒"), min_update_s=top["min_update_s"].whole(0, DAY, " 秒"),
-        keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"]),
+        keep_for_s=top["keep_for_s"].whole(0, DAY, " 秒"), quiet=_quiet(top["quiet_hours"], zone),
         canary=read_canary(top["canary"], speakers, crons), needs=read_needs(top["needs"], CHANNELS), register=read_register(top["register"]),
     )
     colours = top["levels"].fields([level.en for level in COLOURS])
@@ -107,17 +107,17 @@ def _asking_order(node: Node, officers: list[Officer], roles: Collection[str]) -
     return rank
 
 
-def _quiet(node: Node) -> QuietHours:
+def _quiet(node: Node, zone: tzinfo) -> QuietHours:
     row = node.fields(("from", "to", "below", "source", "verified"))
     start, end = _clock(row["from"]), _clock(row["to"])
     if start == end and isinstance(row["from"].value, str):
         row["to"].refuse("与 from 相同 / the same as from", "写静默时段的终点，例如 \"06:00\" / when the quiet hours end")
     below = row["below"].word([level.en for level in COLOURS], "orange") or "orange"
-    return QuietHours(start=start, end=end, below=Level[below.upper()], source=row["source"].text(), verified=row["verified"].yes())
+    return QuietHours(start=start, end=end, below=Level[below.upper()], source=row["source"].text(), verified=row["verified"].yes(), zone=zone)
 
 
 def _clock(node: Node) -> time:
-    text = node.text(r"([01][0-9]|2[0-3]):[0-5][0-9]", "写 \"22:00\" 这样的北京时间 / Beijing clock such as \"22:00\"", default="00:00")
+    text = node.text(r"([01][0-9]|2[0-3]):[0-5][0-9]", "写 \"22:00\" 这样的本地时间 / local clock such as \"22:00\"", default="00:00")
     return time.fromisoformat(text or "00:00")
 
 

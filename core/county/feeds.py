@@ -11,7 +11,7 @@ from core.county.problems import Problems, shown
 from core.county.tables import read_table
 from core.county.tree import ABSENT, Node
 from core.county.types import Feed, Table
-from core.model import Sector
+from core.model import Hazard, Sector
 
 HTTP = ("http", "https")
 #: Connector kinds that a feed may name (connectors/registry.py has one file for each): the schemes of its live address and its options.
@@ -25,7 +25,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "table": (HTTP, {}),
     "mqtt_sensors": (("mqtt", "mqtts"), {"topic": str, "client_id": str}),
     "nmc_alarms": (HTTP, {"renamed": str, "province": str}),
-    "cap_feed": (HTTP, {"renamed": str, "only": str, "statuses": str, "certificate": str}),
+    "cap_feed": (HTTP, {"renamed": str, "events": str, "geocode": str, "only": str, "statuses": str, "certificate": str}),
     "usgs_nwis": (HTTP, {"sites": str, "period": str, "rain_interval_s": int}),
     "usgs_quakes": (HTTP, {"min_magnitude": float, "radius_km": float}),
     "cenc_quakes": (HTTP, {"min_magnitude": float, "radius_km": float}),
@@ -50,10 +50,12 @@ CONNECTOR_KINDS = tuple(KINDS)
 REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "expected")
 OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled", "table")
 _POINT = r"[A-Za-z0-9_-]+@-?[0-9]{1,2}(\.[0-9]+)?,-?[0-9]{1,3}(\.[0-9]+)?"
+_HAZARD = "|".join(Hazard)
 #: Options that are written in a way of their own: the pattern, and what to write.
 PATTERNS = {
     "points": (rf"\s*{_POINT}(\s+{_POINT})*\s*", "写成 \"站号@纬度,经度 站号@纬度,经度\"，站号取自 stations.csv / write \"STATION@lat,lon STATION@lat,lon\""),
-    "renamed": (r"[0-9]{2,12}=[0-9]{2,12}(,[0-9]{2,12}=[0-9]{2,12})*", "写成 \"旧码=新码,旧码=新码\" / write \"old=new,old=new\""),
+    "renamed": (r"[0-9A-Za-z_.-]{2,20}=[0-9]{2,12}(,[0-9A-Za-z_.-]{2,20}=[0-9]{2,12})*", "写成 \"旧码=新码,旧码=新码\" / write \"old=new,old=new\""),
+    "events": (rf"[^=,]+=({_HAZARD})(,[^=,]+=({_HAZARD}))*", f"写成 \"词=灾种,词=灾种\" / write \"word=hazard,word=hazard\"; {_HAZARD.replace('|', ', ')}"),
 }
 #: Lowest and highest value of the five fields of a cron line.
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))

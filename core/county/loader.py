@@ -20,15 +20,19 @@ from core.county.things import read_things
 from core.county.together import check_together
 from core.county.tree import Node
 from core.county.watch import read_climate, read_links, read_maintenance
+from core.county.words import read_words
+from core.county.zone import clock_fits, read_zone
 from core.errors import ConfigError, ConfigErrors
 from core.signing import digest
 
 #: Where the packs that come with the house lie; a county may have its own in packs/. What is in them is the rule engine's business.
 SHIPPED_PACKS = Path(__file__).resolve().parents[2] / "rules" / "packs"
 HEAD = ("code", "name", "name_en", "prefecture", "issuer", "signature", "datum", "packs")
+#: A folder that `fengsui county new` made; the clock that people read.
+HEAD_EXTRA = ("draft", "zone")
 #: Every file that a county folder may hold beside scenarios/ and packs/.
 FILES = ("county.yaml", "outline.csv", "towns.csv", "feeds.yaml", "stations.csv", "things.csv", "links.csv", "climate.csv", "maintenance.csv", "limits.csv",
-         "groups.yaml", "policy.yaml", "templates.yaml", "loudspeakers.csv", "reporters.csv", "departments.yaml", "overrides.csv", "drill.yaml")
+         "groups.yaml", "policy.yaml", "templates.yaml", "words.yaml", "loudspeakers.csv", "reporters.csv", "departments.yaml", "overrides.csv", "drill.yaml")
 _CACHE: dict[tuple[Path, str], County] = {}
 
 
@@ -36,7 +40,7 @@ def load_county(path: Path) -> County:
     """The county in folder `path`; ConfigErrors with all problems when it is wrong. Unchanged folders are read once a process."""
     root = path.resolve()
     if not (root / "county.yaml").is_file():
-        raise ConfigErrors([ConfigError("这不是县域文件夹：缺 county.yaml / not a county folder", path=path, hint="从 county/haimen 复制一份 / copy county/haimen")])
+        raise ConfigErrors([ConfigError("这不是县域文件夹：缺 county.yaml / not a county folder", path=path, hint="新建一个 / make one: fengsui county new 文件夹")])
     version = _version(root)
     if (root, version) not in _CACHE:
         _CACHE[root, version] = _read(root, version)
@@ -56,12 +60,12 @@ def _version(root: Path) -> str:
 
 def _read(root: Path, version: str) -> County:
     problems = Problems(root)
-    head = Node.read(problems, "county.yaml").fields(HEAD)
+    head = Node.read(problems, "county.yaml").fields(HEAD, HEAD_EXTRA)
     code = head["code"].text(r"[0-9]{6}", "应为 6 位数字并加引号，例如 \"320614\" / six digits in quotes")
     prefecture = head["prefecture"].text(r"[0-9]{4}", "应为 4 位数字并加引号 / four digits in quotes")
     if code and prefecture and not code.startswith(prefecture):
         head["prefecture"].refuse(f"不是 {code} 的前四位 / not the first four digits of the code", f"应为 / should be: \"{code[:4]}\"")
-    datum = head["datum"].word(DATUMS)
+    datum, zone = head["datum"].word(DATUMS), read_zone(head["zone"])
     outline = read_outline(problems)
     towns = read_towns(problems, code, outline)
     feeds = read_feeds(problems)
@@ -75,11 +79,12 @@ def _read(root: Path, version: str) -> County:
     departments = read_departments(problems, feeds)
     groups = read_groups(problems)
     speakers = read_loudspeakers(problems, keys, outline)
-    policy = read_policy(problems, groups, [s.speaker for s in speakers], [feed.cron for feed in feeds if feed.enabled])
-    templates = read_templates(problems)
+    policy = read_policy(problems, groups, [s.speaker for s in speakers], [feed.cron for feed in feeds if feed.enabled], zone)
+    templates, words = read_templates(problems), read_words(problems)
     said = {key: _said(head[key]) for key in ("name", "name_en", "issuer", "signature")}
     packs = _packs(head["packs"], root)
     check_together(problems, feeds, known, towns)
+    clock_fits(head["zone"], zone, outline)
     _strangers(problems)
     errors = problems.settle()
     if errors:
@@ -88,7 +93,7 @@ def _read(root: Path, version: str) -> County:
         code=code, prefecture=prefecture, datum=datum, root=root, version=version, towns=with_cells(towns, outline), stations=stations,
         feeds=feeds, policy=policy, groups=groups, loudspeakers=speakers, templates=templates, packs=packs,
         maintenance=maintenance, climate=climate, links=links, things=things, reporters=reporters, departments=departments, overrides=overrides,
-        limits=limits, **said,
+        limits=limits, zone=zone, words=words, draft=head["draft"].yes(), **said,
     )
 
 
@@ -103,7 +108,7 @@ def _strangers(problems: Problems) -> None:
 
 def _said(node: Node) -> str:
     """A name that is spoken to people: short, without braces, brackets, addresses or numbers."""
-    text = node.text(r"[^{}【】\[\]]{1,24}", "1 到 24 字，不带括号 / 1 to 24 characters without brackets")
+    text = node.text(r"[^{}【】\[\]]{1,24}|[^{}【】\[\]\u2e80-\uffff]{1,48}", "1 到 24 字，拉丁字母到 48 个，不带括号 / 1 to 48 letters without brackets")
     if text:
         harmless(node)
     return text

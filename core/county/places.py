@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from datetime import date
 
-from core.county import canary
+from core.county import canary, gcj02
 from core.county.cells import Cells, read_csv
 from core.county.outline import inside
 from core.county.problems import Problems, shown
@@ -26,7 +26,7 @@ MARKED, FAR_MARKS = frozenset({"stage", "tide", "reservoir_stage", "gate_upstrea
 #: What is read off the height of a station, and how far (m) a gauge's marks may lie from it.
 BY_HEIGHT, OFF_MARK = frozenset({"pressure", "temperature"}), 200.0
 SPEAKER_COLUMNS = ("speaker", "town", "name", "lat", "lon", "state", "synthetic")
-DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "NAVD88", "MLLW", "ODN", "假定")
+DATUMS = ("1985", "1956", "废黄河", "吴淞", "珠江", "大沽", "罗零", "NAVD88", "MLLW", "MSL", "ODN", "假定")
 
 
 def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tuple[Town, ...]:
@@ -47,7 +47,7 @@ def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tu
         if len(problems.errors) > before:
             problems.broken.add("towns.csv")
         towns.append(_town(row, county_code, towns, outline))
-    problems.names["towns.csv"] = {alias: town.key for town in towns for alias in (town.name, town.code)}
+    problems.names["towns.csv"] = {alias: town.key for town in towns for alias in (town.name, *([] if town.code_shared else [town.code]))}
     shared = [t.code for t in towns]
     for row, town in zip(rows, towns, strict=True):
         if town.code_shared and shared.count(town.code) < 2:
@@ -57,7 +57,10 @@ def read_towns(problems: Problems, county_code: str, outline: list[Point]) -> tu
 
 def _town(row: Cells, county_code: str, before: list[Town], outline: list[Point]) -> Town:
     code, shared = row["code"], row.yes("code_shared")
-    if not re.fullmatch(r"[0-9]{12}", code) or not code.startswith(county_code):
+    if re.fullmatch(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+", code):
+        row.refuse(f"代码 {shown(code)} 被表格软件写成了科学计数法，末几位已丢失 / a spreadsheet has rounded the code",
+                   "把这一列的格式设为“文本”再重填 / make the column text and fill it in anew")
+    elif not re.fullmatch(r"[0-9]{12}", code) or not code.startswith(county_code):
         row.refuse(f"代码 {shown(code)} 应为 12 位数字并以 {county_code} 开头 / code must have 12 digits and begin with the county's",
                    "查国家统计局区划代码 / look it up in the statistical codes")
     elif not shared and any(t.code == code for t in before):
@@ -84,8 +87,18 @@ def _point(row: Cells, outline: list[Point]) -> Point:
     before = len(row.problems.errors)
     lon, lat = row.number("lon", -180, 180), row.number("lat", -90, 90)
     if outline and len(row.problems.errors) == before and not inside((lon, lat), outline):
-        row.refuse(f"{shown(row['name'])} 的点 {lon:g},{lat:g} 在县域轮廓外 / point outside the outline", "检查经纬度是否颠倒 / lon and lat swapped?")
+        row.refuse(f"{shown(row['name'])} 的点 {lon:g},{lat:g} 在县域轮廓外 / point outside the outline", _outside((lon, lat), outline))
     return lon, lat
+
+
+def _outside(point: Point, outline: list[Point]) -> str:
+    """Why a point may lie outside: swapped, or one of the two has the shifted degrees of a Chinese web map."""
+    if inside(point[::-1], outline):
+        return "经纬度颠倒了，对调 / lon and lat are swapped"
+    for way, whose in ((gcj02.restored, "这个点 / the point"), (gcj02.shifted, "轮廓 / the outline")):
+        if inside(way(*point), outline):
+            return f"{whose} 像是网络地图的坐标 GCJ-02，换算成 CGCS2000 / looks like GCJ-02, convert it to WGS 84"
+    return "核对经纬度与轮廓 / check the point and the outline"
 
 
 def read_stations(problems: Problems, towns: Collection[str], feeds: Collection[str], datum: str) -> tuple[Station, ...]:
@@ -165,14 +178,16 @@ def _stages(row: Cells, datum: str) -> list[float | None]:
 def _day(row: Cells) -> date | None:
     text = row["valid_from"]
     try:
-        return date.fromisoformat(text) if text else None
+        return date(*map(int, re.split("[-/]", text))) if re.fullmatch(r"[0-9]{4}([-/])[0-9]{1,2}\1[0-9]{1,2}", text) else date.fromisoformat(text) if text else None
     except ValueError:
         row.refuse(f"valid_from 应为 年-月-日，写成了 {shown(text)} / a date is expected", "例如 2021-05-01 / such as 2021-05-01")
         return None
 
 
 def read_loudspeakers(problems: Problems, towns: Collection[str], outline: list[Point]) -> tuple[Loudspeaker, ...]:
-    """loudspeakers.csv; the id is the topic on which the loudspeaker listens, so no two share it. The point may be empty."""
+    """loudspeakers.csv, absent where there are none; the id is the topic on which the loudspeaker listens, so no two share it. The point may be empty."""
+    if not (problems.root / "loudspeakers.csv").is_file():
+        return ()
     speakers: dict[str, Loudspeaker] = {}
     for row in read_csv(problems, "loudspeakers.csv", SPEAKER_COLUMNS):
         row.key("speaker", speakers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from core.county.canary import Canary
@@ -35,7 +35,7 @@ class Officer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """The part of the night in which nothing below `below`, and nothing that is not Actual, is sent or spoken. Beijing clock, `start` included.
+    """The part of the night in which nothing below `below`, and nothing that is not Actual, is sent or spoken. The county's clock, `start` included.
 
     Enforced by the sender and again by the loudspeaker itself, so that no fault upstream can wake a village.
     """
@@ -45,17 +45,18 @@ class QuietHours:
     below: Level
     source: str
     verified: bool
+    zone: tzinfo = SHANGHAI
 
     def covers(self, at: datetime) -> bool:
         """Whether `at` (aware) lies in the quiet hours, which may cross midnight."""
-        clock = at.astimezone(SHANGHAI).time()
+        clock = at.astimezone(self.zone).time()
         return self.start <= clock < self.end if self.start < self.end else clock >= self.start or clock < self.end
 
     def ends(self, at: datetime) -> datetime:
         """The first instant from `at` (aware, within the quiet hours) that no longer lies in them."""
-        here = at.astimezone(SHANGHAI)
+        here = at.astimezone(self.zone)
         day = here.date() + timedelta(days=here.time() >= self.end)
-        return datetime.combine(day, self.end, tzinfo=SHANGHAI).astimezone(at.tzinfo)
+        return datetime.combine(day, self.end, tzinfo=self.zone).astimezone(at.tzinfo)
 
     def refuses(self, at: datetime, level: Level, status: Status) -> bool:
         """Whether an item of this level and status may not go out at `at` (aware)."""

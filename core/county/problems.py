@@ -20,7 +20,7 @@ class Problems:
     root: Path
     errors: list[ConfigError] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
-    #: By file what people call its words otherwise: a town's Chinese name, which is not its key.
+    #: By file what people call its words otherwise: a town's name and code, which are not its key.
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _unknown: dict[tuple[str, str], list[tuple[str, int, str]]] = field(default_factory=dict)

@@ -39,7 +39,7 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Climate:
-    """Believable bounds of a property in a month (1-12, Beijing calendar) at a station ('' all), canonical unit, nan for no bound."""
+    """Believable bounds of a property in a month (1-12, by the county's clock) at a station ('' all), canonical unit, nan for no bound."""
 
     station: str
     observed_property: str
@@ -80,7 +80,7 @@ def read_maintenance(problems: Problems, stations: Mapping[str, Station]) -> tup
 
 
 def read_climate(problems: Problems, stations: Mapping[str, Station]) -> tuple[Climate, ...]:
-    """Believable bounds by station, property and month of the Beijing calendar, in the canonical unit."""
+    """Believable bounds by station, property and month of the county's calendar, in the canonical unit."""
     name = "climate.csv"
     if not (problems.root / name).is_file():
         return ()

@@ -17,7 +17,7 @@ EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 def compose(job: Job, version: Version, town: str) -> tuple[Fields, bytes]:
     """Fields and sealed payload for one town; DeliveryError for no text, AuthorityError for no key."""
-    text = render.spoken(version.body["texts"].get(town, {}).get("broadcast", ""), status=version.status)
+    text = render.spoken(version.body["texts"].get(town, {}).get("broadcast", ""), status=version.status, words=job.county.words)
     key = frames.key_name(version.status)
     if job.settings.mode == "sandbox":
         job.keyring.ensure(key)

@@ -12,7 +12,7 @@ from core.ledger import Ledger
 from core.pii import Vault
 from core.settings import Settings
 from core.signing import digest
-from core.times import SHANGHAI, iso
+from core.times import iso
 from notifiers.register.changes import compare
 from notifiers.register.listfile import Fault, read_list
 from notifiers.register.people import Person, Reader, Wrong
@@ -27,7 +27,7 @@ def import_list(
     sealing key; what is wrong with single lines, and a refusal, stand in the report, and then nothing was written."""
     if county.policy.officer(by) is None:
         raise ConfigError(f"{by}: 不在值班名单 / not an officer of this county", hint=f"policy.yaml: {'、'.join(o.officer for o in county.policy.officers)}")
-    told, vault, today = progress or (lambda *_: None), Vault(settings.sealing_key()), now.astimezone(SHANGHAI).date()
+    told, vault, today = progress or (lambda *_: None), Vault(settings.sealing_key()), now.astimezone(county.zone).date()
     if terms.renewed is not None and terms.renewed > today:
         raise ConfigError(f"{terms.renewed} 还没有到 / lies in the future")
     people, faults = _read(data, name, Reader(county, vault, today), told)

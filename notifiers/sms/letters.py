@@ -29,7 +29,7 @@ class Letters:
             version = self._job.any_version(item.ref)
             words = version.body["texts"].get(item.town, {})
             self._texts[key] = render.sms(words.get("sms", ""), signature=self._job.county.signature, status=version.status,
-                                          alert_id=item.ref[0], version=item.ref[1])
+                                          alert_id=item.ref[0], version=item.ref[1], words=self._job.county.words)
         return self._texts[key]
 
     def sender(self, item: Item) -> str:

@@ -23,10 +23,10 @@ from console.decide import carry_on, describe, tell_silence
 from console.report import collect
 from console.steps import draft_and_address
 from core import alerts
+from core.county.words import CHINESE
 from core.lake import Lake
 from core.ledger import tables as t
 from core.model import AlertState, Hazard, Level
-from core.wording import DRILL
 
 WORLD = alerts_world.World
 
@@ -122,7 +122,7 @@ def test_an_officer_is_shown_the_words_of_every_level_and_of_the_end(world: WORL
     with world.ledger.read() as tx:
         texts = json.loads(alerts.find(tx, ref)["body"])["texts"]
     shown = describe(f"{ref}@{world.now.isoformat()}")
-    assert all(texts[town][channel].removeprefix(DRILL) in shown for town in ("haimen", "baochang", "linjiang") for channel in ("sms", "broadcast"))
+    assert all(texts[town][channel].removeprefix(CHINESE.exercise) in shown for town in ("haimen", "baochang", "linjiang") for channel in ("sms", "broadcast"))
 
 
 def test_the_board_looks_at_the_clock_and_not_at_the_last_assessment(world: WORLD) -> None:

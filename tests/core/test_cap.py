@@ -189,6 +189,6 @@ def test_any_change_makes_a_sound_message(levels: dict[str, int], before: dict[s
 
 def test_errors_belong_to_the_tree_and_the_sent_time_carries_its_zone() -> None:
     assert issubclass(cap.CapError, LifeCycleError)
-    assert cap.sent((alerts_world.START + timedelta(seconds=1)).isoformat()) == "2021-07-25T21:08:01+08:00"
+    assert cap.sent((alerts_world.START + timedelta(seconds=1)).isoformat(), {}) == "2021-07-25T21:08:01+08:00"
     with pytest.raises(ValueError, match="zone"):
-        cap.sent("2021-07-25T21:08:01")
+        cap.sent("2021-07-25T21:08:01", {})

@@ -42,9 +42,9 @@ def test_the_end_is_told(hazard: Hazard) -> None:
 
 def test_only_an_actual_text_lacks_the_drill_mark() -> None:
     for status in Status:
-        text = message(Hazard.FLOOD, status).chinese(list(COUNTY.towns), Level.RED, Level.NONE, False, [])["headline"]
+        text = message(Hazard.FLOOD, status).own(list(COUNTY.towns), Level.RED, Level.NONE, False, [])["headline"]
         assert text.startswith("【演练】") is (status is not Status.ACTUAL)
-    assert drill("【演练】x", False) == "【演练】x"
+    assert drill("【演练】x", "【演练】") == "【演练】x"
 
 
 @pytest.mark.parametrize("text", ["见 http://a.cn", "www.fengsui.cn", "打 13912345678", "电话 0513-82212345", "拨+8613912345678", "上 haimen.gov.cn"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from core.errors import DeliveryError
 from core.model import Hazard, Level, MsgType, Status
-from core.wording import Message, moment
+from core.wording import Message
 from notifiers import render
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -76,7 +76,7 @@ def test_every_text_says_who_where_what_until_when_and_what_to_do(hazard: Hazard
                 assert ("【演练】" in text or "【测试】" in text) == (status is not Status.ACTUAL)
             assert PLACE.county.signature in out and render.segments(out) <= render.MAX_SEGMENTS
             if level:
-                assert Level(level).zh in out and moment(words.until) in out
+                assert Level(level).zh in out and PLACE.county.words.said(words.until, PLACE.county.zone) in out
                 assert any(part in out for part in PLACE.county.templates[hazard][f"advice_{Level(level).en}"].split("，"))
             else:
                 assert "解除" in out and "解除" in spoken
