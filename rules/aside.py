@@ -104,7 +104,7 @@ def before(situation: Situation, one: Aside) -> str:
     if not rows.size:
         return "；此前没有可信读数"
     last = int(rows[np.argmax(log.time_us[rows])])
-    return f"；此前可信的是 {log.value[last]:g}（{people(when(situation, last))}）"
+    return f"；此前可信的是 {log.value[last]:g}（{people(when(situation, last), situation.county.zone)}）"
 
 
 def near(situation: Situation, one: Aside) -> Iterator[str]:

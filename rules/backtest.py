@@ -99,7 +99,7 @@ def run(
         held = {rule.id: hold(piece, rule, part, memory) for rule in rules}
         pieces.append({"proved": piece.proved, "ceiling": piece.ceiling, "held": held, "level": _public(piece, held, rules)})
         if number % 16 == 0 or number + 1 == len(parts):
-            say(f"{len(ticks) * (number + 1) // count}/{len(ticks)} {people(part[-1])}")
+            say(f"{len(ticks) * (number + 1) // count}/{len(ticks)} {people(part[-1], county.zone)}")
     joined = {kind: {name: np.concatenate([p[kind][name] for p in pieces]) for name in pieces[0][kind]} for kind in pieces[0]}
     step = ticks[1] - ticks[0] if len(ticks) > 1 else timedelta(0)
     return Run(

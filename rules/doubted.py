@@ -65,9 +65,9 @@ def _ref(situation: Situation, one: Aside) -> str:
 def _text(situation: Situation, one: Aside, finding: Finding, level: Level, shown: str) -> str:
     value = float(situation.readings.log.value[one.rows[-1]])
     read = f"{one.observed_property} {amount(value, PROPERTIES[one.observed_property])}"
-    first = f"，自 {people(when(situation, one.rows[0]))} 起连续 {len(one.rows)} 个" if len(one.rows) > 1 else ""
+    first = f"，自 {people(when(situation, one.rows[0]), situation.county.zone)} 起连续 {len(one.rows)} 个" if len(one.rows) > 1 else ""
     there = "、".join(near(situation, one))
-    return (f"{one.station.name}（{one.station.station}）{people(when(situation, one.rows[-1]))} 报 {read}{first}，只因"
+    return (f"{one.station.name}（{one.station.station}）{people(when(situation, one.rows[-1]), situation.county.zone)} 报 {read}{first}，只因"
             f"{limit(situation, one, value)}被判可疑，没有计入级别，只列入“不能排除”。若属实，{finding.rule.title}到{level.zh}{f'（{shown}）' if shown else ''}"
             f"{before(situation, one)}{f'；邻近：{there}' if there else ''}。请派人到现场或去电核实：属实就用 fengsui feeds correct 订正为可信并放宽 limits.csv，"
             f"不实就报修 / set aside by its limit alone, would make {level.en}: eyes on site")
