@@ -118,8 +118,8 @@ def main() -> None:
             delayed = alerts.delayed(tx, ref)
             told = [kind for (kind,) in tx.execute(t.duty_log.select().with_only_columns(t.duty_log.c.kind).where(t.duty_log.c.ref.like(f"{ref}%")))]
         tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-        print("STORY" + json.dumps({"story": story, "run": str(run.state), "state": row["state"], "cap": bool(row["cap_path"]), "asked": officers.asked, "delayed": delayed,
-                                    "signed": signed, "told": told, "tasks": tasks,
+        print("STORY" + json.dumps({"story": story, "run": str(run.state), "state": row["state"], "cap": bool(row["cap_path"]), "asked": officers.asked,
+                                    "signed": signed, "told": told, "delayed": delayed, "tasks": tasks,
                                     "waited_s": (datetime.fromisoformat(row["decided_at"]) - world.now).total_seconds()}), flush=True)
 
 
