@@ -29,7 +29,7 @@ HOURS = 12.0
 #: What every question writes into the duty log: its answer, or that there was none, is what counts.
 ROUTINE = ("ask",)
 #: What an empty part says where "nothing" would say too much.
-NONE = {"levels": "没有镇街证明达到预警级别；不知道的见下", "not reached": "没有失败回执"}
+NOTHING = {"levels": "没有镇街证明达到预警级别；不知道的见下", "not reached": "没有失败回执"}
 
 
 def handover(ctx: Context, now: datetime, hours: float = HOURS) -> dict[str, Any]:
@@ -132,14 +132,14 @@ def text(d: dict[str, Any]) -> str:
     """The same for a terminal."""
     out = [f"{'【演练】' if d['status'] != 'Actual' else ''}{d['county']} 交接班 {local(d['since'])} 至 {local(d['now'])}（{d['hours']:g} 小时）/ shift handover"]
     for title, english, lines in parts(d):
-        out += ["", f"■ {title} {english}", *(f"  {one}" for one in lines or [NONE.get(english, "没有")])]
+        out += ["", f"■ {title} {english}", *(f"  {one}" for one in lines or [NOTHING.get(english, "没有")])]
     return "\n".join(out)
 
 
 def page(ctx: Context, now: datetime, hours: float = HOURS) -> str:
     """The same as a page to read, to print and to sign."""
     found = handover(ctx, now, hours)
-    return draw("handover.html.j2", ctx, found, True, parts=parts(found), none=NONE)
+    return draw("handover.html.j2", ctx, found, True, parts=parts(found), nothing=NOTHING)
 
 
 def levels(d: dict[str, Any]) -> list[str]:
@@ -157,16 +157,16 @@ def line(alert: dict[str, Any], now: datetime) -> str:
     head = f"{Level(alert['level']).zh} {ALERT_ZH.get(alert['state'], alert['state'])}（{MSG_ZH.get(alert['msg_type'], alert['msg_type'])}）{alert['headline']}"
     if waits:
         asked = "、".join(one["title"] for one in waits["clock"]["asked"])
-        return f"{head}；请 {asked}{waits['clock']['act']}，时限 {ago(now, waits['clock']['deadline'])}，逾时{unanswered(waits)}  {alert['ref']}"
+        return f"{head}；请 {asked}{waits['clock']['act']}，时限 {ago(now, waits['clock']['deadline'])}，逾时{unanswered(waits)}　{alert['ref']}"
     sent = "；".join(f"{CHANNEL_ZH[channel]} {words(n)}" for channel, n in alert["reach"].items()) if alert["issued_at"] else ""
     until = f"；有效至 {ago(now, alert['expires'])}" if alert["state"] == "issued" else ""
-    return f"{head}{until}{f'；{sent}' if sent else ''}{f'；{signed}' if signed else ''}  {alert['ref']}"
+    return f"{head}{until}{f'；{sent}' if sent else ''}{f'；{signed}' if signed else ''}　{alert['ref']}"
 
 
 def delayed(put: dict[str, Any]) -> str:
     """What was put off, in one line."""
     then = f"到 {local(put['until'])}{'，已逾时' if put['overdue'] else ''}" if put["until"] else f"现在：{ALERT_ZH.get(put['state'], put['state'] or '已结束')}"
-    return f"{put['headline']}　{put['officer']} {local(put['at'])} 延后：{put['note']}；{then}  {put['ref']}"
+    return f"{put['headline']}　{put['officer']} {local(put['at'])} 延后：{put['note']}；{then}　{put['ref']}"
 
 
 def failed(row: dict[str, Any]) -> str:
