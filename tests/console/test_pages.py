@@ -31,7 +31,6 @@ from console.context import Context
 from console.handover import handover, parts
 from console.pages import application
 from core import alerts
-from core.errors import LifeCycleError
 from core.ledger import tables as t
 from core.ledger import verify_audit
 from core.times import iso
@@ -199,19 +198,6 @@ def test_putting_off_on_the_page_wants_a_reason_happens_once_and_everybody_sees_
     with night.place.ledger.read() as tx:
         assert alerts.delayed(tx, night.waiting) == before == {"officer": "duty-1", "at": iso(night.place.now), "note": WHY}
     assert verify_audit(night.place.ledger).broken_at is None
-
-
-def test_nothing_is_put_off_past_its_end(night: Night) -> None:
-    ctx, row = Context.load(), decide.facts(Context.load(), night.waiting)
-    from console import desk
-    from core.times import parse_iso
-
-    ref = night.draft(haimen=3, baochang=1)
-    late = parse_iso(decide.facts(ctx, ref)["expires"]) - timedelta(minutes=5)
-    hand, seen = desk.open_key(ctx, "duty-1", str), decide.facts(ctx, ref)
-    with pytest.raises(LifeCycleError, match="run out before"):
-        desk.put_off(late, ctx, hand, seen, "author", WHY)
-    assert desk.put_off(late - timedelta(seconds=1), ctx, hand, seen, "author", WHY) < parse_iso(seen["expires"]) and row
 
 
 def test_a_new_decision_is_heard_and_shown_until_somebody_has_seen_it(page: Any, night: Night) -> None:
