@@ -7,9 +7,9 @@ nothing; served (console.pages) a script draws it anew. In both it says in big l
 
 from __future__ import annotations
 
+import functools
 import math
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +45,16 @@ def level_badge(value: int, prefix: str = "") -> Markup:
         int(value), MARKS[int(value)], Level(value).zh, " gap" if prefix else "", prefix)
 
 
+@functools.lru_cache(maxsize=1)
+def _templates() -> Environment:
+    return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
 def draw(name: str, ctx: Context, data: dict[str, Any], live: bool, **more: Any) -> str:
     """Template `name` with what every page of the desk uses; `live` where the page is served and not written to a file."""
-    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     speakers = {s.speaker: s.name for s in ctx.county.loudspeakers}
-    return env.get_template(name).render(
-        d=data, local=local, age=age, ago=partial(ago, parse_iso(data["now"])), span=span, level=level_badge, state=STATE_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH,
+    return _templates().get_template(name).render(
+        d=data, local=local, age=age, ago=functools.partial(ago, parse_iso(data["now"])), span=span, level=level_badge, state=STATE_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH,
         open=OPEN, channels=CHANNEL_ZH, reach=words, missed=missed, unanswered=unanswered, speaker=lambda key: speakers.get(key, key), live=live, dead_s=DEAD_S,
         simulated=ctx.settings.mode == "sandbox", **more,
     )
@@ -111,8 +115,10 @@ def overview(data: dict[str, Any]) -> dict[str, Any]:
         "open": list(dict.fromkeys(row["name"] for row in data["towns"] if row["ceiling"] > row["level"])),
         "ill": [feed for feed in feeds if feed["state"] != "ok"], "feeds": len(feeds), "in_order": sorted(feeds, key=lambda feed: feed["state"] == "ok"),
         "waiting": sorted((alert for alert in data["alerts"] if alert["state"] in WAITING), key=lambda alert: -alert["level"]), "in_force": in_force,
-        "missed": sum(map(missed, counts)), "reached": sum(n.get("delivered", 0) + n.get("held", 0) for n in counts), "on_way": sum(n.get("on_way", 0) for n in counts),
-        "unsent": sum(n.get("waiting", 0) for n in counts), "mute": sum(missed(alert["reach"].get("broadcast", {})) for alert in in_force),
+        "unsigned": sum(alert["waits"] is not None for alert in data["alerts"]),
+        "missed": sum(map(missed, counts)), "mute": sum(missed(alert["reach"].get("broadcast", {})) for alert in in_force),
+        "reached": sum(n.get("delivered", 0) + n.get("held", 0) for n in counts), "on_way": sum(n.get("on_way", 0) for n in counts),
+        "unsent": sum(n.get("waiting", 0) for n in counts),
         "synthetic": any(row["synthetic"] for row in data["towns"]) or any(feed["synthetic"] for feed in feeds),
     }
 

@@ -154,7 +154,7 @@ def _may_delay(f: dict[str, Any]) -> list[str]:
     """For the page, before the button is pressed: what putting off does."""
     if f["clock"] is None or f["put_off"]:
         return []
-    return [f"按“延后”：须写理由；什么也不发，时钟从那时起重新走 {f['clock']['gives_s'] / 60:g} 分钟，只此一次，到时{unanswered(f)}。没写理由不算。"]
+    return [f"按“延后”：须写理由；什么也不发，时钟从那时起重新走 {f['clock']['gives_s'] / 60:g} 分钟，只此一次，到时{unanswered(f)}。没写理由不算；算没算，看板上看。"]
 
 
 def _reserve(f: dict[str, Any]) -> list[str]:

@@ -152,15 +152,18 @@ def levels(d: dict[str, Any]) -> list[str]:
 
 
 def line(alert: dict[str, Any], now: datetime) -> str:
-    """One version in one line: where it stands, who is asked by when and what then, whom it reached."""
-    waits, signed = alert["waits"], "、".join(f"{s['officer']}{ {'approve': '同意', 'refuse': '退回'}.get(s['decision'], s['decision'])}" for s in alert["approvals"])
-    head = f"{Level(alert['level']).zh} {ALERT_ZH.get(alert['state'], alert['state'])}（{MSG_ZH.get(alert['msg_type'], alert['msg_type'])}）{alert['headline']}"
-    if waits:
+    """One version in one line: where it stands, who is asked by when and what then, whom it reached, who signed."""
+    said = [f"{Level(alert['level']).zh} {ALERT_ZH.get(alert['state'], alert['state'])}（{MSG_ZH.get(alert['msg_type'], alert['msg_type'])}）{alert['headline']}"]
+    if waits := alert["waits"]:
         asked = "、".join(one["title"] for one in waits["clock"]["asked"])
-        return f"{head}；请 {asked}{waits['clock']['act']}，时限 {ago(now, waits['clock']['deadline'])}，逾时{unanswered(waits)}　{alert['ref']}"
-    sent = "；".join(f"{CHANNEL_ZH[channel]} {words(n)}" for channel, n in alert["reach"].items()) if alert["issued_at"] else ""
-    until = f"；有效至 {ago(now, alert['expires'])}" if alert["state"] == "issued" else ""
-    return f"{head}{until}{f'；{sent}' if sent else ''}{f'；{signed}' if signed else ''}　{alert['ref']}"
+        said.append(f"请 {asked}{waits['clock']['act']}，时限 {ago(now, waits['clock']['deadline'])}，逾时{unanswered(waits)}")
+    if alert["state"] == "issued":
+        said.append(f"有效至 {ago(now, alert['expires'])}")
+    if alert["issued_at"]:
+        said += [f"{CHANNEL_ZH[channel]} {words(n)}" for channel, n in alert["reach"].items()]
+    if alert["approvals"]:
+        said.append("、".join(f"{s['officer']}{ {'approve': '同意', 'refuse': '退回'}.get(s['decision'], s['decision'])}" for s in alert["approvals"]))
+    return f"{'；'.join(said)}　{alert['ref']}"
 
 
 def delayed(put: dict[str, Any]) -> str:

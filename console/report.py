@@ -37,7 +37,7 @@ TIME_LINE = ("reading_at", "assessed_at", "drafted_at", "decided_at", "issued_at
 
 def collect(ctx: Context, now: datetime) -> dict[str, Any]:
     """Everything a duty officer wants to know at `now` (aware) of the last PERIOD: feeds, towns, alerts, deliveries, paths. Times are ISO UTC."""
-    with ctx.ledger.begin() as tx:
+    with ctx.ledger.read() as tx:
         return {
             "county": ctx.county.name,
             "county_en": ctx.county.name_en,

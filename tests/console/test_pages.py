@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
 import notify_world as nw
 
 from console import decide
-from console.board import DEAD_S, span, write_board
+from console.board import DEAD_S, render, span, write_board
 from console.context import Context
 from console.handover import handover, parts
 from console.pages import application
@@ -145,6 +145,9 @@ def test_the_first_thing_seen_is_what_is_asked_of_whom_by_when_and_what_if_not(p
     assert "橙色" in words and "请 值班员甲（演示）复核送审" in words and "还剩 5 分 0 秒" in words and "到时不签：继续等，不会自动发布" in words
     assert f"fengsui alerts review {night.waiting}" in words and page.title().endswith("（1 份待签）海门区预警值守看板")
     assert page.locator("#todo a.go").get_attribute("href") == "/required_actions?response_received=false"
+    later = [re.findall('data-ref="([^"]+)"', render(Context.load(), night.place.now + timedelta(minutes=n))) for n in (0, 3, 6)]
+    calls = [ref.removeprefix(str(night.waiting)) for (ref,) in later]
+    assert calls == ["/draft/1", "/draft/2", "/draft/2/overdue"], "it calls again when the deputy is asked, and when time is up"
     assert todo.evaluate("e => e.compareDocumentPosition(document.getElementById('now-level')) & Node.DOCUMENT_POSITION_FOLLOWING")
 
 
