@@ -179,7 +179,7 @@ def test_every_page_asks_for_the_login() -> None:
     assert [client.get(path).status_code for path in ("/board", "/board.js", "/handover")] == [401, 401, 401]
 
 
-def test_putting_off_on_the_page_wants_a_reason_happens_once_and_everybody_sees_it(page: Any, night: Night) -> None:
+def test_putting_off_on_the_page_wants_a_reason_happens_once_and_everybody_sees_it(page: Any, night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = decide.ask(night.key, "author", 0)
     assert asked and "按“延后”：须写理由；什么也不发，时钟从那时起重新走 5 分钟，只此一次" in asked.body and "时限" in asked.body and "逾时继续等" in asked.body
     for given in ({}, {"reason": "  "}, {"reason": WHY, "signature": "not a signature"}):
@@ -195,6 +195,12 @@ def test_putting_off_on_the_page_wants_a_reason_happens_once_and_everybody_sees_
     deputy = decide.ask(night.key, "author", 1)
     assert deputy and [officer for officer, _ in deputy.people] == ["duty-1", "duty-2"] and "已延后一次，不能再延：duty-1" in deputy.body and WHY in deputy.body
     assert "须写理由" not in deputy.body, "it cannot be put off again"
+    with monkeypatch.context() as patch:
+        patch.setattr(decide, "_clock", lambda _ctx, _scenario: night.place.now + timedelta(seconds=1))  # not the scenario's clock, but one that goes on
+        asked = decide.ask(night.key, "author", 1)
+        assert asked and [officer for officer, _ in asked.people] == ["duty-1", "duty-2"], "who was asked before the clock began anew is asked on"
+        last = decide.ask(night.key, "author", 2)
+        assert last and len(last.people) == 2 and last.wait_s == 299, "the last turn ends at the deadline, where policy acts"
     with night.place.ledger.read() as tx:
         before = alerts.delayed(tx, night.waiting)
     night.press("延后", officer="duty-2", reason="再看看")
