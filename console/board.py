@@ -1,11 +1,13 @@
-"""The duty board: one HTML page without scripts or foreign hosts, drawn from console.report, made for tired eyes at three in the morning.
+"""The duty board: one HTML page without foreign hosts, drawn from console.report, made for tired eyes at three in the morning.
 
-A level is colour, word and shape; hatching marks what missing data cannot exclude, so that silence is never shown as calm; every
-reading shows its age; synthetic data and exercises say so.
+What people are asked to do comes first: who, by when, and what happens if nobody does. A level is colour, word and shape; hatching marks what missing
+data cannot exclude, so that silence is never shown as calm; every reading shows its age; synthetic data and exercises say so. Written to a file it runs
+nothing; served (console.pages) a script draws it anew. In both it says in big letters that it is old, by its style alone, unless it is drawn anew in time.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from console.context import STALE_S, edge_now
-from console.dossier import ALERT_ZH, MSG_ZH
+from console.dossier import ALERT_ZH, MSG_ZH, unanswered
+from console.reach import missed, words
 from console.report import collect
-from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, age, clock_of
+from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, Clock, age, clock_of
 from core.model import Level
 from core.times import parse_iso
 from rules.explain import LABELS
@@ -30,6 +33,9 @@ INKS = ("#c9d4de", "#ffffff", "#14181c", "#14181c", "#ffffff")
 #: A shape per level, for eyes and screens that do not tell colours apart.
 MARKS = ("○", "◔", "◑", "◕", "●")
 WAITING, OPEN = ("draft", "review", "approved"), ("draft", "review", "approved", "issued")
+#: Seconds after which a page that was not drawn anew says so over everything else; the script (board.js) tries six times in that time.
+DEAD_S = 120
+CHANNEL_ZH = {"sms": "短信", "broadcast": "大喇叭"}
 WIDTH = 640.0
 
 
@@ -39,16 +45,42 @@ def level_badge(value: int, prefix: str = "") -> Markup:
         int(value), MARKS[int(value)], Level(value).zh, " gap" if prefix else "", prefix)
 
 
-def render(ctx: Context, now: datetime) -> str:
+@functools.lru_cache(maxsize=1)
+def _templates() -> Environment:
+    return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def draw(name: str, ctx: Context, data: dict[str, Any], live: bool, **more: Any) -> str:
+    """Template `name` with what every page of the desk uses; `live` where the page is served and not written to a file."""
+    speakers, local = {s.speaker: s.name for s in ctx.county.loudspeakers}, clock_of(data["zone"])
+    return _templates().get_template(name).render(
+        d=data, local=local, age=age, ago=functools.partial(ago, parse_iso(data["now"]), local), span=span, level=level_badge, state=STATE_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH,
+        open=OPEN, channels=CHANNEL_ZH, reach=words, missed=missed, unanswered=unanswered, speaker=lambda key: speakers.get(key, key), live=live, dead_s=DEAD_S,
+        simulated=ctx.settings.mode == "sandbox", **more,
+    )
+
+
+def render(ctx: Context, now: datetime, *, live: bool = False) -> str:
     """The whole page at `now` (aware) as HTML text."""
     data = collect(ctx, now)
-    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = env.get_template("board.html.j2")
-    return page.render(
-        d=data, now=overview(data), rows=by_town(data), map=town_map(ctx, data), local=clock_of(data["zone"]), age=age, level=level_badge, state=STATE_ZH,
-        told=LABELS, steps=STEP_ZH, layer_zh=LAYER_ZH, alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, marks=MARKS, waiting=WAITING,
-        simulated=ctx.settings.mode == "sandbox",
-    )
+    return draw("board.html.j2", ctx, data, live, now=overview(data), rows=by_town(data), map=town_map(ctx, data), told=LABELS, steps=STEP_ZH,
+                layer_zh=LAYER_ZH, marks=MARKS)
+
+
+def span(seconds: float) -> str:
+    """A length of time in words, to the minute, and to the second below ten minutes."""
+    whole = abs(int(seconds))
+    if whole < 600:
+        return f"{whole // 60} 分 {whole % 60} 秒" if whole >= 60 else f"{whole} 秒"
+    return f"{whole // 3600} 小时 {whole % 3600 // 60} 分" if whole >= 5400 else f"{whole // 60} 分钟"
+
+
+def ago(now: datetime, local: Clock, text: str | None) -> str:
+    """An ISO time on the county's clock (`local`) and how long ago it was, or how long it is till then; a dash for none."""
+    if not text:
+        return "-"
+    past = (now - parse_iso(text)).total_seconds()
+    return f"{local(text)}（{span(past)}前）" if past > 0 else f"{local(text)}（还有 {span(past)}）" if past else f"{local(text)}（此刻）"
 
 
 def as_of(ctx: Context) -> datetime:
@@ -72,6 +104,8 @@ def overview(data: dict[str, Any]) -> dict[str, Any]:
     worst = [row for row in data["towns"] if row["level"] == top and top]
     ceiling = max((row["ceiling"] for row in data["towns"]), default=None)
     feeds = data["feeds"]
+    in_force = [alert for alert in data["alerts"] if alert["state"] == "issued"]
+    counts = [alert["reach"].get("sms", {}) for alert in in_force]
     assessed = max((row["at"] for row in data["towns"]), default=None)
     old = (parse_iso(data["now"]) - parse_iso(assessed)).total_seconds() if assessed else None
     return {
@@ -80,7 +114,11 @@ def overview(data: dict[str, Any]) -> dict[str, Any]:
         "towns": list(dict.fromkeys(row["name"] for row in worst)),
         "open": list(dict.fromkeys(row["name"] for row in data["towns"] if row["ceiling"] > row["level"])),
         "ill": [feed for feed in feeds if feed["state"] != "ok"], "feeds": len(feeds), "in_order": sorted(feeds, key=lambda feed: feed["state"] == "ok"),
-        "waiting": [alert for alert in data["alerts"] if alert["state"] in WAITING],
+        "waiting": sorted((alert for alert in data["alerts"] if alert["state"] in WAITING), key=lambda alert: -alert["level"]), "in_force": in_force,
+        "unsigned": sum(alert["waits"] is not None for alert in data["alerts"]),
+        "missed": sum(map(missed, counts)), "mute": sum(missed(alert["reach"].get("broadcast", {})) for alert in in_force),
+        "reached": sum(n.get("delivered", 0) + n.get("held", 0) for n in counts), "on_way": sum(n.get("on_way", 0) for n in counts),
+        "unsent": sum(n.get("waiting", 0) for n in counts),
         "synthetic": any(row["synthetic"] for row in data["towns"]) or any(feed["synthetic"] for feed in feeds),
     }
 

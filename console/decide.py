@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from console import desk
 from console.context import STALE_S, Context
-from console.dossier import facts, markdown
+from console.dossier import ACTS, facts, markdown
 from console.steps import TickReport, dispatch, issue
 from core import alerts
 from core.errors import AreaError, AuthorityError, LifeCycleError
@@ -19,7 +20,8 @@ from core.ledger import tables as t
 from core.model import AlertState
 from core.times import iso, parse_iso, people
 
-#: What the buttons mean: (role, decision).
+#: The button that lets the clock start anew, and what the others mean: (role, decision).
+PUT_OFF = "延后"
 ANSWERS = {"送审": ("author", "approve"), "退回": ("author", "refuse"), "签发": ("approver", "approve"), "驳回": ("approver", "refuse")}
 #: The state in which a version waits for a role, and the task that asks it (dags/issue.py).
 WAITS_FOR = {"author": AlertState.DRAFT, "approver": AlertState.REVIEW}
@@ -63,27 +65,33 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
         found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
     if found is None or found.state is not WAITS_FOR[role]:
         return None
+    seen = facts(ctx, ref, now)
+    if now >= parse_iso(seen["expires"]):
+        return None
     rule = ctx.county.policy.approvals[found.ref.level]
     everyone = ctx.county.policy.asked(rule.author_roles if role == "author" else rule.approver_roles)
     last = found.overdue or turn >= len(everyone)  # the clock may have been put off: whoever is asked last is asked until it runs out
-    officers = [officer for officer in everyone if last or officer.officer in found.asked]
+    officers = [officer for n, officer in enumerate(everyone) if last or n <= turn or officer.officer in found.asked]
+    until = parse_iso(seen["expires"]) if found.overdue else found.deadline if last else found.until
     with ctx.ledger.begin() as tx:
-        row = alerts.find(tx, ref)
-        until = parse_iso(row["expires"]) if last else found.until
         titles = "、".join(officer.title for officer in officers)
-        ctx.ledger.duty(tx, now, "ask", f"{ref} 请{titles}{'签发' if role == 'approver' else '复核'}，至 {people(until, ctx.county.zone)}", ref=f"{ref}/{role}/{turn}")
+        ctx.ledger.duty(tx, now, "ask", f"{ref} 请{titles}{ACTS[found.state]}，至 {people(until, ctx.county.zone)}", ref=f"{ref}/{role}/{turn}")
     late = "（已逾时，等待补签）" if found.overdue else ""
     return Asked(people=tuple((officer.officer, officer.title) for officer in officers), wait_s=max(1.0, (until - now).total_seconds()),
-                 subject=f"{'签发' if role == 'approver' else '复核送审'}{late}：{json.loads(row['body'])['headline']}", body=describe(partition_key))
+                 subject=f"{ACTS[found.state]}{late}：{seen['headline']}", body=markdown(seen))
 
 
 def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bool:
-    """Sign one answer into the ledger; False when it says nothing yet: silence, or a yes to a warning of the whole county without its area code.
+    """Sign one answer into the ledger; False when it decides nothing yet: silence, a putting off, or a yes to a warning of the whole county without
+    its area code.
 
     An answer to a version that waits no more (replaced, run out, decided elsewhere) changes nothing and is written into the duty log.
     AuthorityError for a signature that does not hold.
     """
     chosen = (answer.get("chosen_options") or [""])[0]
+    if chosen == PUT_OFF:
+        _put_off(partition_key, role, turn, answer)
+        return False
     if chosen not in ANSWERS:
         return answer.get("responded_by_user") is not None
     if ANSWERS[chosen][0] != role:
@@ -99,6 +107,20 @@ def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bo
             ctx.ledger.duty(tx, now, "too_late" if late else "area", f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
         return late
     return True
+
+
+def _put_off(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> None:
+    """Let the clock start anew as `fengsui alerts delay` does; where that may not be, the desk is told why and the question stays as it is."""
+    ref, drafted = split(partition_key)
+    ctx, officer, given = Context.load(), _officer(answer), answer.get("params_input") or {}
+    now = _answered_at(ctx, ref, drafted, turn, answer)
+    try:
+        signature = _given(given) or desk.signature(now, _demonstration(ctx, officer), facts(ctx, ref), role, "put_off")
+        alerts.put_off(now=now, ref=ref, officer=officer, role=role, signature=signature, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring,
+                       note=(given.get("reason") or "").strip())
+    except (LifeCycleError, AuthorityError) as reason:
+        with ctx.ledger.begin() as tx:
+            ctx.ledger.duty(tx, now, "not_put_off", f"{ref} 没有延后：{reason}", ref=f"{ref}/{role}/{iso(now)}")
 
 
 def waits(partition_key: str, role: str) -> bool:
@@ -211,18 +233,33 @@ def _answered_at(ctx: Context, ref: str, drafted: datetime, turn: int, answer: d
 def _sign(ctx: Context, ref: str, now: datetime, answer: dict[str, Any]) -> AlertState:
     """An answer as a signed decision: by the officer's own signature, or by the demonstration key where policy allows."""
     role, decision = ANSWERS[answer["chosen_options"][0]]
-    officer = (answer.get("responded_by_user") or {}).get("id", "")
-    given = answer.get("params_input") or {}
-    if given.get("signature"):
-        return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=alerts.Signature(**json.loads(given["signature"])),
-                             county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring)
+    officer, given = _officer(answer), answer.get("params_input") or {}
+    signature = _given(given)
+    if signature is None:
+        with ctx.ledger.read() as tx:  # whoever writes the code where none is needed has confirmed no more than there is
+            area = given.get("area") or "" if alerts.whole_area(alerts.find(tx, ref), ctx.county) else ""
+        signature = desk.signature(now, _demonstration(ctx, officer), facts(ctx, ref), role, decision, area)
+    return alerts.decide(now=now, ref=ref, officer=officer, role=role, decision=decision, signature=signature, county=ctx.county, ledger=ctx.ledger,
+                         keyring=ctx.keyring, note=(given.get("reason") or "").strip())
+
+
+def _officer(answer: dict[str, Any]) -> str:
+    return str((answer.get("responded_by_user") or {}).get("id", ""))
+
+
+def _given(given: dict[str, Any]) -> alerts.Signature | None:
+    """The signature that was pasted into the page, if any; AuthorityError for anything else that stands there."""
+    try:
+        return alerts.Signature(**json.loads(given["signature"])) if given.get("signature") else None
+    except (ValueError, TypeError):
+        raise AuthorityError("签名栏里不是 fengsui alerts sign 打印的一行 / not a line that `fengsui alerts sign` printed") from None
+
+
+def _demonstration(ctx: Context, officer: str) -> desk.Hand:
+    """The officer's demonstration key; AuthorityError where policy wants the officer's own."""
     if ctx.county.policy.signing != "demonstration":
         raise AuthorityError("正式系统须附本人签名 / a live system needs the officer's own signature")
-    from console.sandbox.officers import sign_as
-
-    with ctx.ledger.read() as tx:  # whoever writes the code where none is needed has confirmed no more than there is
-        area = given.get("area") or "" if alerts.whole_area(alerts.find(tx, ref), ctx.county) else ""
-    return sign_as(officer, role, ref, now=now, county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring, settings=ctx.settings, decision=decision, area=area)
+    return desk.open_key(ctx, officer, str)
 
 
 def tell_silence(now: datetime, ctx: Context) -> list[str]:

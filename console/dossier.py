@@ -29,6 +29,9 @@ ALERT_ZH = {
     "draft": "草稿", "review": "待签发", "approved": "已签发", "issued": "生效中", "refused": "已退回", "superseded": "已更新",
     "cancelled": "已解除", "expired": "已到期",
 }
+#: What is asked of people in each state in which a version waits for them.
+ACTS = {"draft": "复核送审", "review": "签发"}
+WAITING = tuple(ACTS)
 MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
 
 
@@ -36,7 +39,8 @@ def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = Non
     """Everything about one version, JSON-ready; with `now` (aware) also its decision clock. LifeCycleError for an unknown version."""
     with ctx.ledger.read() as tx:
         row = alerts.find(tx, ref)
-        signed, former = alerts.approvals(tx, ref), in_force(versions(tx, row["alert_id"]))
+        signed, former, delayed = alerts.approvals(tx, ref), in_force(versions(tx, row["alert_id"])), alerts.delayed(tx, ref)
+        waits = alerts.waits(tx, row, now, ctx.county) if now is not None and row["state"] in WAITING else None
     body, audience = json.loads(row["body"]), json.loads(row["audience"])
     against = str(alerts.VersionRef.of(former)) if former is not None and former["version"] != row["version"] else ""
     return {
@@ -44,10 +48,10 @@ def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = Non
         **{key: body[key] for key in ("status", "hazard", "event", "headline", "why", "cause", "channels")},
         "zone": ctx.county.zone.key, "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en, "approval_hash": alerts.approval_hash(row),
         "whole_area": alerts.whole_area(row, ctx.county), "against": against, "audience": {k: v for k, v in audience.items() if k != "hash"},
-        "corroborated": body["corroboration"]["holds"], "on_silence": _on_silence(ctx, row), "part_on_silence": _part(ctx, body),
+        "corroborated": body["corroboration"]["holds"], **silence(ctx, row), "put_off": delayed,
         "towns": [_town(ctx, body, audience, town) for town in body["towns"]], "not_excluded": _not_excluded(ctx, row, body),
         "signed": [{"officer": s["officer"], "role": s["role"], "decision": s["decision"], "at": s["at"], "note": s["note"]} for s in signed],
-        "clock": _clock(ctx, ref, now) if now is not None else None,
+        "clock": clock(ctx, waits, now) if waits is not None and now is not None else None,
     }
 
 
@@ -72,29 +76,25 @@ def _not_excluded(ctx: Context, row: Any, body: dict[str, Any]) -> list[dict[str
             if s.hazard == body["hazard"] and s.ceiling > body["levels"].get(s.town, 0)]
 
 
-def _on_silence(ctx: Context, row: Any) -> str:
-    """'' where the policy's standing order will issue it, else why it holds."""
+def silence(ctx: Context, row: Any) -> dict[str, Any]:
+    """What happens when nobody answers: `on_silence` is '' where the policy's standing order will issue a version, else why it holds; `part_on_silence`
+    names the raised towns on which sources agree: where the whole is held, policy may issue these first."""
+    body, held = json.loads(row["body"]), ""
     try:
         check_standing_order(row, ctx.county)
     except AuthorityError as reason:
-        return str(reason)
-    return ""
-
-
-def _part(ctx: Context, body: dict[str, Any]) -> list[str]:
-    """Names of the raised towns on which sources agree: where the whole is held on silence, policy may issue these first."""
+        held = str(reason)
     agree = {key for key, found in body["corroboration"]["towns"].items() if agreed(found)}
     orders = ctx.county.policy.approvals[Level(body["level"])].on_silence == "issue"
-    return [town["name"] for town in body["towns"] if orders and town["key"] in agree and body["changed"].get(town["key"], [0, 0])[0] < body["levels"][town["key"]]]
+    part = [town["name"] for town in body["towns"] if orders and town["key"] in agree and body["changed"].get(town["key"], [0, 0])[0] < body["levels"][town["key"]]]
+    return {"on_silence": held, "part_on_silence": part}
 
 
-def _clock(ctx: Context, ref: alerts.VersionRef | str, now: datetime) -> dict[str, Any] | None:
-    found = alerts.waiting_for(now=now, ref=ref, county=ctx.county, ledger=ctx.ledger)
-    if found is None:
-        return None
+def clock(ctx: Context, found: alerts.Waiting, now: datetime) -> dict[str, Any]:
+    """A version's decision clock at `now` (aware): who is asked to do what until when, the deadline, the seconds left, and the whole time that policy gives."""
     asked = [officer for name in found.asked if (officer := ctx.county.policy.officer(name)) is not None]
-    return {"asked": [{"officer": o.officer, "title": o.title} for o in asked], "until": iso(found.until), "deadline": iso(found.deadline),
-            "left_s": (found.deadline - now).total_seconds(), "overdue": found.overdue}
+    return {"asked": [{"officer": o.officer, "title": o.title} for o in asked], "act": ACTS[found.state], "until": iso(found.until), "deadline": iso(found.deadline),
+            "left_s": (found.deadline - now).total_seconds(), "overdue": found.overdue, "gives_s": ctx.county.policy.approvals[found.ref.level].deadline_s}
 
 
 def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
@@ -105,20 +105,18 @@ def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
 
 
 def markdown(f: dict[str, Any]) -> str:
-    """For the page: what, where, why, whom, and the words of every level and change."""
-    lines = [f"**{BANNERS[Status(f['status'])]}**", "", f"**{f['headline']}**", "", *_whole(f),
-             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}，对象 {f['audience'].get('count', 0)} 个", "",
-             "| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|"]
-    lines += [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]
-    for line in [*_excluded(f), *_words(f, every=False), *_reserve(f)]:
-        lines += ["", line]
-    return "\n".join([*lines, "", f"正文哈希 {f['body_hash'][:16]}"])
+    """For the page: what, where, why, whom, by when and what if not, and the words of every level and change."""
+    head = [f"**{BANNERS[Status(f['status'])]}**", f"**{f['headline']}**", *_whole(f), *_time(f, left=False), *_delay(f), *_may_delay(f),
+            f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}，对象 {f['audience'].get('count', 0)} 个"]
+    towns = [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]
+    table = "\n".join(["| 镇街 | 级别 | 对象 | 理由 |", "|---|---|---|---|", *towns])
+    return "\n\n".join([*head, table, *_excluded(f), *_words(f, every=False), *_reserve(f), f"正文哈希 {f['body_hash'][:16]}"])
 
 
 def text(f: dict[str, Any], *, every: bool) -> str:
     """For the terminal; `every` town's words, or one town's of each level and change."""
     audience, who = f["audience"], "；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'], f)}" for s in f["signed"])
-    lines = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}  {ALERT_ZH[f['state']]}", f["headline"], *_whole(f), *_time(f),
+    lines = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}  {ALERT_ZH[f['state']]}", f["headline"], *_whole(f), *_time(f), *_delay(f),
              f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}；已签 {who or '无'}；哈希 {f['approval_hash'][:16]}",
              f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；渠道 {'、'.join(f['channels'])}；"
              f"短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段"]
@@ -132,15 +130,33 @@ def _whole(f: dict[str, Any]) -> list[str]:
     return [f"⚠ 全区预警：签字时须另写区划代码 {f['whole_area']} / the whole county: name its code"] if f["whole_area"] else []
 
 
-def _time(f: dict[str, Any]) -> list[str]:
-    clock = f["clock"]
-    if clock is None:
-        return []
-    asked = "、".join(f"{o['title']}（{o['officer']}）" for o in clock["asked"])
+def unanswered(f: dict[str, Any]) -> str:
+    """What the policy does when the deadline passes, in words."""
     part = f"；{'、'.join(f['part_on_silence'])}来源一致，先行发布" if f["part_on_silence"] else ""
-    default = f"继续等：{f['on_silence']}{part}" if f["on_silence"] else "按预先授权自动发布"
-    left = "已逾时" if clock["overdue"] else f"还剩 {int(clock['left_s']) // 60} 分 {int(clock['left_s']) % 60} 秒"
-    return [f"请 {asked}，至 {_at(clock['until'], f)}；时限 {_at(clock['deadline'], f)}（{left}）；逾时{default}"]
+    return f"继续等，不会自动发布（{f['on_silence']}）{part}" if f["on_silence"] else "按预先授权自动发布"
+
+
+def _time(f: dict[str, Any], *, left: bool = True) -> list[str]:
+    """Who is asked, by when, and what then; `left` only where the words are read at once."""
+    found = f["clock"]
+    if found is None:
+        return []
+    asked = "、".join(f"{o['title']}（{o['officer']}）" for o in found["asked"])
+    rest = "已逾时" if found["overdue"] else f"还剩 {int(found['left_s']) // 60} 分 {int(found['left_s']) % 60} 秒" if left else ""
+    return [f"请 {asked}{found['act']}，至 {_at(found['until'], f)}；时限 {_at(found['deadline'], f)}{f'（{rest}）' if rest else ''}；逾时{unanswered(f)}"]
+
+
+def _delay(f: dict[str, Any]) -> list[str]:
+    """That it was put off, by whom and why."""
+    put = f["put_off"]
+    return [f"已延后一次，不能再延：{put['officer']} {_at(put['at'], f)}，{put['note']}"] if put else []
+
+
+def _may_delay(f: dict[str, Any]) -> list[str]:
+    """For the page, before the button is pressed: what putting off does."""
+    if f["clock"] is None or f["put_off"]:
+        return []
+    return [f"按“延后”：须写理由；什么也不发，时钟从那时起重新走 {f['clock']['gives_s'] / 60:g} 分钟，只此一次，到时{unanswered(f)}。没写理由不算；算没算，看板上看。"]
 
 
 def _reserve(f: dict[str, Any]) -> list[str]:

@@ -11,7 +11,11 @@ from sqlalchemy import func, or_, select, tuple_
 
 from console.canary.watch import state as canary
 from console.context import PERIOD
+from console.dossier import WAITING as WAITING_FOR_PEOPLE
+from console.dossier import clock, silence
 from console.feedrows import feeds
+from console.reach import counted, reach
+from core import alerts as decisions
 from core.county.cover import TITLES
 from core.ledger import scores_of
 from core.ledger import tables as t
@@ -19,7 +23,7 @@ from core.model import AlertState, DeliveryState, Hazard, Level
 from core.times import iso, parse_iso
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import ColumnElement, Connection, RowMapping, Table
 
     from console.context import Context
     from core.model import RiskScore
@@ -33,7 +37,7 @@ TIME_LINE = ("reading_at", "assessed_at", "drafted_at", "decided_at", "issued_at
 
 def collect(ctx: Context, now: datetime) -> dict[str, Any]:
     """Everything a duty officer wants to know at `now` (aware) of the last PERIOD: feeds, towns, alerts, deliveries, paths. Times are ISO UTC."""
-    with ctx.ledger.begin() as tx:
+    with ctx.ledger.read() as tx:
         return {
             "county": ctx.county.name,
             "county_en": ctx.county.name_en,
@@ -46,6 +50,7 @@ def collect(ctx: Context, now: datetime) -> dict[str, Any]:
             "sms": sms(tx, ctx, now),
             "broadcast": broadcast(tx, now),
             "lost": lost(tx, ctx, now),
+            "stopped": stopped(tx, now),
             "duty": duty(tx),
             "audience": audience(tx, ctx),
             "canary": canary(now, ctx.county, ctx.settings),
@@ -140,6 +145,7 @@ def _told(score: RiskScore) -> dict[str, Any]:
 def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
     """One row an alert version that is `shown`, oldest first, with its time line and where its CAP file lies."""
     rows, v = [], t.alert_version.c
+    reached = reach(tx, of_shown(t.delivery, now))
     approvals = defaultdict(list)
     for row in tx.execute(select(t.approval).where(of_shown(t.approval, now)).order_by(t.approval.c.at, t.approval.c.role.desc())).mappings():
         approvals[row["alert_id"], row["version"]].append({k: row[k] for k in ("officer", "role", "decision", "at", "note")})
@@ -147,14 +153,33 @@ def alerts(tx: Connection, ctx: Context, now: datetime) -> list[dict[str, Any]]:
         body = json.loads(row["body"])
         audience = json.loads(row["audience"] or "{}")
         rows.append({
+            "ref": f"{row['alert_id']}.v{row['version']}",
             "alert_id": row["alert_id"], "version": row["version"], "hazard": body.get("hazard", ""), "msg_type": row["msg_type"],
             "state": "expired" if row["state"] == "issued" and row["expires"] <= iso(now) else row["state"], "level": row["level"],
             "levels": body.get("levels", {}), "headline": body.get("headline", ""),
             "texts": body.get("texts", {}), "audience": {k: v for k, v in audience.items() if k in ("count", "by_town", "by_group", "hash")},
             "approvals": approvals[row["alert_id"], row["version"]], "expires": row["expires"], "cap_path": row["cap_path"],
             "body_hash": row["body_hash"], **{name: row[name] for name in TIME_LINE},
+            "waits": waits(tx, ctx, row, now), "reach": counted(reached.get((row["alert_id"], row["version"]), {})),
         })
     return rows
+
+
+def waits(tx: Connection, ctx: Context, row: RowMapping, now: datetime) -> dict[str, Any] | None:
+    """Of a version that waits for people: its clock, what happens on silence, whether it was put off; None of any other."""
+    if row["state"] not in WAITING_FOR_PEOPLE:
+        return None
+    found = decisions.waits(tx, row, now, ctx.county)
+    return {"clock": clock(ctx, found, now), **silence(ctx, row), "put_off": decisions.delayed(tx, found.ref)}
+
+
+def stopped(tx: Connection, now: datetime) -> list[dict[str, str]]:
+    """One row a version in force that is stopped on a channel until a person has looked."""
+    from notifiers.stops import stopped as on
+
+    v = t.alert_version.c
+    alive = [f"{a}.v{n}" for a, n in tx.execute(select(v.alert_id, v.version).where(v.state == "issued", v.expires > iso(now)).order_by(v.alert_id)).tuples()]
+    return [{"version": ref, "channel": channel, "title": title} for channel, title in TITLES.items() for ref in alive if ref in on(tx, channel)]
 
 
 def sms(tx: Connection, ctx: Context, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from rich.table import Table
 from core.model import Level
 from core.times import parse_iso, people
 
+#: What writes an ISO time for people, a dash for none.
+Clock = Callable[[str | None], str]
 STATE_ZH = {"ok": "正常", "late": "迟到", "silent": "静默", "failed": "故障", "unknown": "不明"}
 LAYER_ZH = {"schedule": "调度", "network": "网络", "source": "来源", "content": "内容", "freshness": "时效"}
 STEP_ZH = {
@@ -36,7 +38,7 @@ def age(seconds: float | None) -> str:
     return f"{seconds / 3600:.1f} 小时" if seconds >= 5400 else f"{seconds / 60:.0f} 分钟"
 
 
-def clock_of(zone: str) -> Callable[[str | None], str]:
+def clock_of(zone: str) -> Clock:
     """What writes an ISO time on the clock of `zone`, or a dash."""
     return lambda text: people(parse_iso(text), ZoneInfo(zone)) if text else "-"
 

@@ -10,16 +10,15 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, exceptions
 from fengsui_dags import version_of
 
-SILENT = "无人应答"
-SIGN = {"signature": Param("", type=["string", "null"], title="签名（演示时留空，由演示密钥代签；正式时贴 fengsui alerts sign 打印的一行）"),
-        "area": Param("", type=["string", "null"], title="区划代码（只有全区预警须填）")}
+PUT_OFF, SILENT = "延后", "转问下一位"  # Airflow makes the default the loudest button: pressed, it does what silence does, only sooner
+SIGN = {name: Param("", type=["string", "null"], title=title) for name, title in (
+    ("signature", "签名（演示留空，正式贴 fengsui alerts sign 打印的一行）"), ("area", "区划代码（只有全区预警须填）"), ("reason", "理由（延后必须写，退回也请写）"))}
 LOOK, LONG_AGO = timedelta(minutes=1), "1970-01-01T00:00:00+00:00"  # how often a question looks into the ledger: a terminal may have decided
 
 
 class Question(HITLOperator, BranchMixIn):
     """One turn of one role. Whom it asks and for how long is read from the policy when it is put; an answer is signed into the ledger at once, and
     the branch it takes is the ledger's: Airflow's own state is not an authority. It is parked for one LOOK at most; when its turn ends goes with it."""
-
     inherits_from_skipmixin = True
 
     def __init__(self, *, role: str, turn: int, **kwargs: Any) -> None:
@@ -29,7 +28,6 @@ class Question(HITLOperator, BranchMixIn):
     def execute(self, context: Any) -> Any:
         """Ask the role's people on duty and wait, no longer than the policy allows; go on at once where there is nobody to ask."""
         from console.decide import ask
-
         if (asked := ask(version_of(context["dag_run"]), self.role, self.turn)) is None:
             return self._onward(context)
         self.subject, self.body, self.assigned_users = asked.subject, asked.body, [{"id": name, "name": title} for name, title in asked.people]
@@ -37,11 +35,14 @@ class Question(HITLOperator, BranchMixIn):
 
     def execute_complete(self, context: Any, event: dict[str, Any], until: str = LONG_AGO) -> Any:
         """Take the answer into the ledger, which judges whether it counts, and go on; wait on where nothing was said and the turn is not over."""
-        from console.decide import take, waits
-
+        from console.decide import onward, take, waits
         answer, version, end = super().execute_complete(context, event), version_of(context["dag_run"]), datetime.fromisoformat(until)
-        if not take(version, self.role, self.turn, answer) and datetime.now(UTC) < end and waits(version, self.role):
-            self._wait(context, end)
+        taken, again = take(version, self.role, self.turn, answer), PUT_OFF in answer["chosen_options"]
+        if waits(version, self.role):
+            if not taken and not again and datetime.now(UTC) < end:
+                self._wait(context, end)
+            if again or onward(version, self.role, self.turn) not in self.downstream_task_ids:  # the last turn asks until the version runs out
+                return self.execute(context)
         self._onward(context)
         return answer
 
@@ -55,6 +56,5 @@ class Question(HITLOperator, BranchMixIn):
 
     def _onward(self, context: Any) -> None:
         from console.decide import onward
-
         step = onward(version_of(context["dag_run"]), self.role, self.turn)
         self.do_branch(context, step if step in self.downstream_task_ids else "decide_and_send")

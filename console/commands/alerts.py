@@ -128,7 +128,8 @@ def _confirm_recall(ctx: Context, seen: dict[str, Any], author: Hand, act: str, 
 
 
 def sign(
-    version: Version, officer: Who, refuse: Annotated[bool, typer.Option("--refuse", help="签“退回、驳回” / sign a refusal")] = False, now: Now = "",
+    version: Version, officer: Who, refuse: Annotated[bool, typer.Option("--refuse", help="签“退回、驳回” / sign a refusal")] = False,
+    delay: Annotated[bool, typer.Option("--delay", help="签“延后” / sign a putting off")] = False, now: Now = "",
 ) -> None:
     """打印一行签名，贴进 Airflow 页面的“签名”栏；不改变任何状态 / print a signature for the page's field; changes nothing."""
     import json
@@ -138,10 +139,12 @@ def sign(
     from console.desk import open_key, role_of, signature
 
     ctx, seen = _see(version, now, "draft", "review")
-    decision = "refuse" if refuse else "approve"
+    if refuse and delay:
+        raise ValueError("--refuse 与 --delay 只能选一个 / one of the two")
+    decision = "refuse" if refuse else "put_off" if delay else "approve"
     role = role_of(ctx, officer, seen, decision)
     hand = open_key(ctx, officer, _passphrase)
-    area = "" if refuse else confirm(seen, "签名")
+    area = confirm(seen, "签名") if decision == "approve" else ""
     typer.echo(json.dumps(asdict(signature(_moment(ctx, now), hand, seen, role, decision, area))))
 
 

@@ -1,4 +1,4 @@
-"""What the duty desk calls: the summary, the board, one pass of the chain without Airflow, letting a stopped version go on."""
+"""What the duty desk calls: the summary, the board, the shift handover, one pass of the chain without Airflow, letting a stopped version go on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.commands.options import Json, Now, emit
 
 def add(app: typer.Typer) -> None:
     """Hang the commands onto `app`."""
-    for command in (summary, board, tick, resume):
+    for command in (summary, board, handover, tick, resume):
         app.command()(command)
 
 
@@ -37,6 +37,17 @@ def board(out: Annotated[Path, typer.Option(help="写到哪个文件 / the file 
     from console.context import Context, edge_now
 
     typer.echo(str(write_board(Context.load(), edge_now(now or None), out)))
+
+
+def handover(hours: Annotated[float, typer.Option(help="往回看几小时 / how many hours back")] = 12.0, now: Now = "", as_json: Json = False) -> None:
+    """交接班：等人做的、生效中的、延后的、没通知到的、不知道的、本班记录；有要办的或不知道的退出码为 1 / the shift handover; 1 when something is open or not known."""
+    from console.context import Context, edge_now
+    from console.handover import handover as look
+    from console.handover import text, unknown
+
+    found = look(Context.load(), edge_now(now or None), hours)
+    emit(found, as_json, text(found))
+    raise typer.Exit(1 if found["waiting"] or found["stopped"] or unknown(found) else 0)
 
 
 def tick(now: Now = "", as_json: Json = False) -> None:

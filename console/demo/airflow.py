@@ -163,7 +163,7 @@ class Airflow:
         """Press a button as a demo user, with the area code that a warning of the whole county wants."""
         task = item["task_instance"]
         path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/{task.get('map_index', -1)}/hitlDetails"
-        self._once("PATCH", path, {"chosen_options": [option], "params_input": {"signature": "", "area": area}}, user)
+        self._once("PATCH", path, {"chosen_options": [option], "params_input": {"signature": "", "area": area, "reason": ""}}, user)
 
     def pids(self) -> list[int]:
         """Process ids of the parts (each leads its own group)."""

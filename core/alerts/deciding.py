@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -168,9 +169,21 @@ def _asked_since(tx: Connection, row: RowMapping) -> str:
         if not (raised and unsigned and former["level"] >= row["level"] and former["drafted_at"] > fell):
             break
         start = former["drafted_at"]
+    return max(start, _put_off_at(tx, VersionRef.of(row)) or "")
+
+
+def _put_off_at(tx: Connection, ref: VersionRef | str) -> str | None:
     log = t.duty_log.c
-    put_off_at = tx.execute(select(log.at).where(log.kind == "put_off", log.ref == str(VersionRef.of(row)))).scalar()
-    return max(start, put_off_at or "")
+    return tx.execute(select(log.at).where(log.kind == "put_off", log.ref == str(ref))).scalar()
+
+
+def delayed(tx: Connection, ref: VersionRef | str) -> dict[str, str] | None:
+    """Who put a version off, when (ISO UTC) and why; None where nobody did."""
+    if _put_off_at(tx, ref) is None:
+        return None
+    log = t.audit.c
+    row = tx.execute(select(log.actor, log.at, log.payload).where(log.action == "alert.put_off", log.subject == str(ref))).one()
+    return {"officer": row.actor, "at": row.at, "note": json.loads(row.payload)["note"]}
 
 
 def put_off(
@@ -179,7 +192,7 @@ def put_off(
     """One officer who is awake wants to look closer: the clock of this version starts anew, once, so that it cannot stall (R10); its new deadline.
 
     A later version that replaces this one unsigned counts from the first again. AuthorityError for a signature, role or person that does not
-    fit, LifeCycleError when the version waits for nobody, or was put off before.
+    fit, LifeCycleError when the version waits for nobody, was put off before, would run out first, or no reason is given.
     """
     with changing(ledger) as tx:
         row = find(tx, ref)
@@ -189,7 +202,12 @@ def put_off(
         authority.check_signature(signature, keyring)
         if row["state"] not in (S.DRAFT, S.REVIEW) or parse_iso(row["expires"]) <= now:
             raise LifeCycleError(f"{ref}: {row['state']}，不在等人 / waits for nobody")
+        if not note.strip():
+            raise LifeCycleError(f"{ref}: 延后须写理由 / say why it is put off")
         if not ledger.duty(tx, now, "put_off", f"{ref} 由 {officer} 延后一次：{note}", str(ref)):
             raise LifeCycleError(f"{ref}: 已延后过一次，不能再延 / was put off once, no more")
         ledger.audit(tx, now, officer, "alert.put_off", str(ref), {"role": role, "hash": signature.hash, "signature": signature.signature, "note": note})
-        return waits(tx, row, now, county).deadline
+        deadline = waits(tx, row, now, county).deadline
+        if deadline >= parse_iso(row["expires"]):
+            raise LifeCycleError(f"{ref}: 延后会越过有效期，不能延 / would run out before its new deadline")
+        return deadline

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+import eyes
 import pytest
 from new_ledger import ledger_in
 
@@ -29,7 +29,6 @@ from core.settings import Settings
 
 COUNTY = Path(__file__).resolve().parents[2] / "county" / "haimen"
 NOW = datetime(2021, 7, 26, 7, 40, tzinfo=UTC)  # 15:40 in Beijing
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844}
 MAX_PAGE = 30 * 1024
 
@@ -90,14 +89,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: the page was not drawn")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with eyes.chromium() as started:
+        yield started
 
 
 def opened(browser: Any, place: Place, **how: Any) -> Any:
@@ -178,17 +171,7 @@ def test_it_fits_a_telephone_and_can_be_read_and_hit(browser: Any, place: Place,
         fields = "[...document.querySelectorAll('input:not([type=hidden]),select,textarea,button')]"
         low = page.evaluate(f"{fields}.filter(e => e.getBoundingClientRect().height < 44).map(e => e.id)")
         assert low == []
-        pairs = page.evaluate("""() => [...document.querySelectorAll('body *')]
-            .filter(e => e.getClientRects().length && [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()))
-            .map(e => { let g = e; while (g && getComputedStyle(g).backgroundColor.startsWith('rgba(0, 0, 0, 0')) g = g.parentElement;
-            return [getComputedStyle(e).color, g ? getComputedStyle(g).backgroundColor : 'rgb(255, 255, 255)'] })""")
-
-        def light(colour: str) -> float:
-            parts = [int(n) / 255 for n in re.findall(r"\d+", colour)[:3]]
-            return sum(w * (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4) for w, c in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
-
-        assert len(pairs) > 15
-        assert [p for p in pairs if (max(a := light(p[0]), b := light(p[1])) + 0.05) / (min(a, b) + 0.05) < 4.5] == []
+        assert eyes.faint(page) == []
         assert page.evaluate("[...document.querySelectorAll('input:not([type=hidden]),select,textarea')].filter(e => !e.labels.length).length") == 0
     page.close()
 

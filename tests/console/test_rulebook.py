@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import eyes
 import pytest
 from typer.testing import CliRunner
 
@@ -27,7 +28,6 @@ from rules.plain import EN, plain
 ROOT = Path(__file__).resolve().parents[2]
 COUNTY = load_county(ROOT / "county" / "haimen")
 DAY = date(2026, 7, 1)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RULES = {rule.id: rule for path in shipped() for rule in load_pack(path).rules}
 NOW = datetime(2026, 7, 1, 4, tzinfo=UTC)
 
@@ -141,14 +141,8 @@ def test_the_command_founds_nothing_and_its_json_is_the_data(tmp_path: Path, mon
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: the page was not drawn")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+    with eyes.chromium() as started:
+        yield started
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -190,7 +190,13 @@ def test_a_signature_printed_at_the_terminal_holds_on_the_page(night: Night, mon
     assert printed.returncode == 0 and night.row(ref)["state"] == "draft"
     no = night.decide("sign", ref, "duty-1", "--refuse", types=(WORDS["duty-1"],))
     assert json.loads(no.stdout)["decision"] == "refuse"
+    later = night.decide("sign", ref, "duty-1", "--delay", types=(WORDS["duty-1"],))
+    assert json.loads(later.stdout)["decision"] == "put_off" and night.decide("sign", ref, "duty-1", "--delay", "--refuse").returncode == 2
     context(night, monkeypatch)
+    for paper in ("", printed.stdout, later.stdout):  # neither a click nor a yes puts anything off, where the officer's own key is wanted
+        decide.take(f"{ref}@{iso(night.place.now)}", "author", 0, {"chosen_options": ["延后"], "responded_by_user": {"id": "duty-1"},
+                                                                   "params_input": {"signature": paper, "area": "", "reason": "派人去看"}})
+        assert (len(night.told("put_off")), len(night.told("not_put_off"))) == (paper == later.stdout, 1)
     with pytest.raises(AuthorityError):  # a no is not a yes
         decide.take(f"{ref}@{iso(night.place.now)}", "author", 0, {"chosen_options": ["送审"], "responded_by_user": {"id": "duty-1"},
                                                                    "params_input": {"signature": no.stdout, "area": ""}})

@@ -63,7 +63,7 @@ def parameters(body: dict[str, Any], language: str = "zh-CN") -> dict[str, str]:
 
 def on_board(page: str, town: str, hazard: str) -> dict[str, str]:
     """The sentences of one town and hazard as the page shows them."""
-    cell = re.search(rf'<details class="why" data-town="{town}" data-hazard="{hazard}">(.*?)</details>', page, re.DOTALL)
+    cell = re.search(rf'<details class="why" data-town="{town}" data-hazard="{hazard}"[^>]*>(.*?)</details>', page, re.DOTALL)
     assert cell, (town, hazard)
     return {name: html.unescape(text) for name, text in re.findall(r'<dd data-told="(\w+)">(.*?)</dd>', cell[1], re.DOTALL)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.errors import AreaError, AuthorityError, ConfigError, LifeCycleError
 from core.ledger import tables as t
 from core.model import AlertState, Level, Status
 from core.signing import canonical, digest
+from core.times import iso, parse_iso
 
 sys.path.insert(0, str(Path(__file__).parent))
 import alerts_world
@@ -365,3 +366,24 @@ def test_the_clock_is_put_off_by_nobody_else(world: World, drafted: alerts.Versi
     with pytest.raises(LifeCycleError):
         alerts.decide(now=world.now, ref=drafted, officer="duty-1", role="author", decision="put_off", county=world.county, ledger=world.ledger,
                       keyring=world.keyring, signature=alerts.sign_decision(world.keyring.private("duty-1"), "duty-1", "author", "put_off", hashed, world.now))
+
+
+def test_nothing_is_put_off_without_a_reason_nor_past_its_end(world: World, drafted: alerts.VersionRef) -> None:
+    row = stored(world, drafted)[0]
+    gives = timedelta(seconds=world.county.policy.approvals[Level(row["level"])].deadline_s)
+
+    def put_off(at: datetime, note: str = "看一看") -> datetime:
+        signature = alerts.sign_decision(world.keyring.private("duty-1"), "duty-1", "author", "put_off", alerts.approval_hash(row), at)
+        return alerts.put_off(now=at, ref=drafted, officer="duty-1", role="author", signature=signature, county=world.county, ledger=world.ledger,
+                              keyring=world.keyring, note=note)
+
+    end = parse_iso(row["expires"])
+    for at, note, says in ((world.now, " ", "say why"), (end - gives, "看一看", "run out before"), (end, "看一看", "waits for nobody")):
+        with pytest.raises(LifeCycleError, match=says):
+            put_off(at, note)
+    with world.ledger.read() as tx:
+        assert alerts.delayed(tx, drafted) is None, "a refusal leaves nothing behind"
+    last = end - gives - timedelta(seconds=1)
+    assert put_off(last) == last + gives < end
+    with world.ledger.read() as tx:
+        assert alerts.delayed(tx, drafted) == {"officer": "duty-1", "at": iso(last), "note": "看一看"}

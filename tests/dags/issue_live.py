@@ -38,23 +38,24 @@ from core.model import Hazard  # noqa: E402
 #: While the page asks, both officers sign at a terminal; the page is never answered.
 AT_THE_TERMINAL = "终端"
 EVERYWHERE = dict.fromkeys((town.key for town in load_county(ROOT / "county" / "haimen").towns), 2)
-#: (hazard, levels by town, official floor, what people press by task; a question not named here meets silence).
+#: (hazard, levels by town, official floor, what people press by task, one after another; a question not named here meets silence).
 STORIES = {
-    "approve": (Hazard.FLOOD, EVERYWHERE, 0, {"review_1": "送审", "approve_1": "签发"}),
-    "refuse": (Hazard.TYPHOON, {"haimen": 3}, 3, {"review_1": "送审", "approve_1": "驳回"}),
+    "approve": (Hazard.FLOOD, EVERYWHERE, 0, {"review_1": ("送审", "送审"), "approve_1": ("签发",)}),
+    "refuse": (Hazard.TYPHOON, {"haimen": 3}, 3, {"review_1": ("送审",), "approve_1": ("驳回",)}),
     "silence": (Hazard.GEOLOGICAL, {"haimen": 3}, 3, {}),
-    "late": (Hazard.FLOOD, {"haimen": 2, "baochang": 2}, 0, {"review_2": "送审", "approve_3": "签发"}),
-    "elsewhere": (Hazard.TYPHOON, {"haimen": 4}, 4, {"review_1": AT_THE_TERMINAL}),
+    "late": (Hazard.FLOOD, {"haimen": 2, "baochang": 2}, 0, {"review_2": ("延后", "延后", "送审"), "approve_3": ("签发",)}),
+    "elsewhere": (Hazard.TYPHOON, {"haimen": 4}, 4, {"review_1": (AT_THE_TERMINAL,)}),
 }
 
 
 class Officers(threading.Thread):
     """Answers what Airflow asks, as a story says; where it says nothing, time runs out through the scheduler's own sweep."""
 
-    def __init__(self, says: dict[str, str], ref: alerts.VersionRef, now: datetime) -> None:
+    def __init__(self, says: dict[str, tuple[str, ...]], ref: alerts.VersionRef, now: datetime) -> None:
         super().__init__(daemon=True)
-        self.says, self.asked, self.done = says, dict[str, list[str]](), threading.Event()
-        self.ref, self.now, self.code = ref, now, ""
+        self.says: dict[str, list[str]] = {task: list(words) for task, words in says.items()}
+        self.asked, self.done = dict[str, list[str]](), threading.Event()
+        self.ref, self.now, self.given = ref, now, {"signature": "", "area": "", "reason": ""}
         self.sweep = SchedulerJobRunner(job=Job())
 
     def run(self) -> None:
@@ -67,15 +68,15 @@ class Officers(threading.Thread):
     def _answer(self, session, ti) -> None:
         detail = session.query(HITLDetail).filter(HITLDetail.ti_id == ti.id).one()
         self.asked[ti.task_id] = [user["id"] for user in detail.assignees]
-        if self.says.get(ti.task_id) == AT_THE_TERMINAL:
+        if self.says.get(ti.task_id) == [AT_THE_TERMINAL]:
             self._sign_at_the_terminal()
             return
-        if ti.task_id not in self.says:
+        if not self.says.get(ti.task_id):
             ti.trigger_timeout = datetime.now(UTC) - timedelta(seconds=1)
             ti.next_kwargs = ti.next_kwargs | {"until": ti.trigger_timeout.isoformat()}
             return
-        detail.chosen_options, detail.params_input, detail.responded_at = [self.says[ti.task_id]], {"signature": "", "area": self.code}, datetime.now(UTC)
-        self.code = "320614"  # forgotten at the first answer, typed at the next
+        detail.chosen_options, detail.params_input, detail.responded_at = [self.says[ti.task_id].pop(0)], self.given, datetime.now(UTC)
+        self.given = self.given | {"area": "320614", "reason": "派人去看"}  # forgotten at the first answer, typed at the next
         who = detail.assignees[-1]
         detail.responded_by = {"id": who["id"], "name": who["name"]}
         handle_event_submit(TriggerEvent(detail.as_resume_event_payload(timedout=False)), task_instance=ti, session=session)
@@ -114,10 +115,11 @@ def main() -> None:
         with ctx.ledger.begin() as tx:
             signed = [(row["role"], row["officer"], row["decision"]) for row in alerts.approvals(tx, ref)]
             row = alerts.find(tx, ref)
+            delayed = alerts.delayed(tx, ref)
             told = [kind for (kind,) in tx.execute(t.duty_log.select().with_only_columns(t.duty_log.c.kind).where(t.duty_log.c.ref.like(f"{ref}%")))]
         tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
         print("STORY" + json.dumps({"story": story, "run": str(run.state), "state": row["state"], "cap": bool(row["cap_path"]), "asked": officers.asked,
-                                    "signed": signed, "told": told, "tasks": tasks,
+                                    "signed": signed, "told": told, "delayed": delayed, "tasks": tasks,
                                     "waited_s": (datetime.fromisoformat(row["decided_at"]) - world.now).total_seconds()}), flush=True)
 
 

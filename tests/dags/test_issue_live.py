@@ -69,3 +69,10 @@ def test_a_decision_taken_at_a_terminal_ends_the_run_that_waits_well(stories: St
     assert (story["run"], story["state"], story["cap"]) == ("success", "issued", True)
     assert story["asked"] == {"review_1": ["duty-1"]}, "the page noticed by itself, and asked nobody else"
     assert story["signed"] == [["author", "duty-1", "approve"], ["approver", "deputy-1", "approve"]]
+
+
+def test_an_officer_puts_it_off_on_the_page_with_a_reason_and_never_without(stories: Stories) -> None:
+    story = stories["late"]
+    assert "not_put_off" in story["told"], "the first time no reason was written: nothing happened, and the question stood there again"
+    assert (story["delayed"]["officer"], story["delayed"]["note"]) == ("duty-2", "派人去看") and story["told"].count("put_off") == 1
+    assert story["signed"][0] == ["author", "duty-2", "approve"], "after it the same question was answered"

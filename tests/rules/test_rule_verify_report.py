@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import eyes
 import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
@@ -28,7 +29,6 @@ from rules.verify.report import html, lines, verify
 ROOT = Path(__file__).resolve().parents[2]
 T0 = datetime(2021, 7, 26, tzinfo=UTC)
 BLUE, YELLOW, ORANGE, RED = Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def has_chinese_font() -> bool:
@@ -145,14 +145,8 @@ def test_the_skill_of_each_rule_goes_into_the_chain(tmp_path: Path, monkeypatch:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: nothing was drawn")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+    with eyes.chromium() as started:
+        yield started
 
 
 @pytest.mark.skipif(not has_chinese_font(), reason="no Chinese font on this machine (fonts-noto-cjk): no letters to look at")
