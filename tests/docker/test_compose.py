@@ -151,6 +151,7 @@ def test_every_service_comes_back_ends_when_told_and_cannot_fill_the_disk(servic
     for name, service in ours.items():
         assert service["read_only"] and service["cap_drop"] == ["ALL"] and "/tmp" in service["tmpfs"], name
         assert ("user" in service) == (name == "broker-certificate"), name
+        assert int(service["stop_grace_period"].removesuffix("s")) >= 60, name
 
 
 @pytest.fixture
