@@ -14,9 +14,9 @@ if [ -z "$UV" ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check uv >/dev/null 2>&1 && UV=.venv/bin/uv || UV=
 fi
 if [ -n "$UV" ]; then
-    "$UV" pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+    "$UV" pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock
 else
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 fi
 # The project itself: its folders are on the path of this environment, and its command beside python.
 .venv/bin/python - <<'PY'

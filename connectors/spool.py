@@ -84,7 +84,9 @@ class Spool:
         return messages, files
 
     def sweep(self) -> None:
-        """Remove what a writer that died left half written; nobody was answered for it. For the one writer of a spool, when it starts."""
+        """Make the folder, by which readers know that there is a writer, and remove what one that died left half written; nobody was answered for it.
+        For the one writer of a spool, when it starts."""
+        make_folder(self.folder)
         for path in self.folder.glob("*.part"):
             path.unlink(missing_ok=True)
 

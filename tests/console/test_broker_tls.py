@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from compose_files import ONE, compose
 from paho.mqtt.publish import single
 
 from connectors.telemetry import mqtt as telemetry
@@ -159,19 +160,27 @@ def test_the_configuration_that_is_shipped_lets_us_in_by_tls_and_no_stranger(tmp
     if tool is None:
         pytest.skip("mosquitto is not installed")
     monkeypatch.setattr(publisher, "CONNECT_S", 1.0)
-    subprocess.run([tool, "-b", "-c", str(tmp_path / "passwd"), "fengsui", PASSWORD], check=True, capture_output=True)
-    port = free_port()
-    text = (nw.ROOT / "docker" / "mosquitto.conf").read_text(encoding="utf-8")
-    for path, here in {"/mosquitto/broker": made, "/mosquitto/config": tmp_path, "/mosquitto/data": tmp_path, "listener 8883": f"listener {port} 127.0.0.1"}.items():
+    port, data = free_port(), tmp_path / "data"
+    data.mkdir()
+    text, (*shell, command) = (nw.ROOT / "docker" / "mosquitto.conf").read_text(encoding="utf-8"), compose(ONE)["services"]["mosquitto"]["command"]
+    here = {"/mosquitto/broker": str(made), "/mosquitto/data": str(data), "listener 8883": f"listener {port} 127.0.0.1"}
+    for path, place_here in here.items():
         assert path in text
-        text = text.replace(path, str(here))
-    (tmp_path / "broker.conf").write_text(("user root\n" if os.geteuid() == 0 else "") + text, encoding="utf-8")
-    running = subprocess.Popen([str(Path(tool).with_name("mosquitto")) if Path(tool).with_name("mosquitto").exists() else "/usr/sbin/mosquitto",
-                                "-c", str(tmp_path / "broker.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        text = text.replace(path, place_here)
+    conf = tmp_path / "mosquitto.conf"
+    conf.write_text(("user root\n" if os.geteuid() == 0 else "") + text, encoding="utf-8")
+    for path, place_here in {"/mosquitto/data": str(data), "/mosquitto/config/mosquitto.conf": str(conf), "chown mosquitto:mosquitto passwd": "true"}.items():
+        assert path in command
+        command = command.replace(path, place_here)
+    (data / "passwd").write_text("")
+    subprocess.run([tool, "-b", str(data / "passwd"), "station", "another"], check=True, capture_output=True)
+    running = subprocess.Popen([*shell, command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env=os.environ | {"FENGSUI_BROKER_PASSWORD": PASSWORD, "PATH": f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"})
     try:
         assert _listens(port, running)
         place = nw.make(tmp_path / "home", people=60, broker_port=port, broker_ca=str(made / FILES[0]), broker_user="fengsui", broker_password=PASSWORD)
         speak(place.settings, place)
+        speak(place.settings.model_copy(update={"broker_user": "station", "broker_password": Settings(broker_password="another").broker_password}), place)
         for change in ({"broker_user": ""}, {"broker_password": Settings(broker_password="another").broker_password}, {"broker_ca": ""}):
             with pytest.raises(DeliveryError):
                 speak(place.settings.model_copy(update=change), place)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from compose_files import check_of
 from typer.testing import CliRunner
 
 from console.cli import app
@@ -80,7 +81,11 @@ def test_the_process_takes_a_report_and_has_it_in_the_lake_when_it_ends(home: Pa
         now = datetime.now(UTC)
         row = {"reporter": "hm-bc-t1", "town": "baochang", "kind": "ponding", "value": 40, "unit": "cm", "time": (now - timedelta(minutes=5)).isoformat(),
                "note": "电话13812345678"}
-        url = f"http://{told.split('listening on ')[1].split()[0]}/push/reports"
+        address = told.split("listening on ")[1].split()[0]
+        check = check_of("push-gateway", "localhost:8090", address)
+        assert subprocess.run(check, check=False).returncode == 0
+        assert (home / "inbox" / "reports").is_dir(), "from its start on the feed knows that there is a receiver"
+        url = f"http://{address}/push/reports"
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k", "Content-Type": "application/json"}
         with urlopen(Request(url, json.dumps({"reports": [row]}).encode(), headers), timeout=20) as answer:
             assert answer.status == 202
@@ -89,6 +94,7 @@ def test_the_process_takes_a_report_and_has_it_in_the_lake_when_it_ends(home: Pa
     finally:
         process.kill()
     assert process.returncode == 0 and "reports ok: 1" in out
+    assert subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode == 1
     frame = Lake(home / "lake").reports(start=now - timedelta(days=1), end=now, as_of=now + timedelta(hours=1))
     assert list(frame["value"]) == [0.4] and list(frame["trust"]) == [2]
     assert "push.kept" in log and "13812345678" not in out + log and token.partition(".")[2] not in out + log

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
+from compose_files import check_of
 from sqlalchemy import select, update
 from twilio.request_validator import RequestValidator
 
@@ -80,11 +81,15 @@ def test_the_command_takes_a_signed_callback_and_ends_when_told(tmp_path: Path) 
     run = subprocess.Popen([sys.executable, "-m", "console.cli", "gateway", "receipts"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
     try:
         assert run.stdout is not None
-        url = f"http://127.0.0.1:{run.stdout.readline().rpartition(':')[2].strip()}{PATH}?d={one}"
+        port = run.stdout.readline().rpartition(":")[2].strip()
+        check = check_of("sms-receipts", "'localhost', 8091", f"'127.0.0.1', {port}")
+        assert subprocess.run(check, check=False).returncode == 0
+        url = f"http://127.0.0.1:{port}{PATH}?d={one}"
         form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
         answers = [httpx.post(url, data=form, headers={"X-Twilio-Signature": sign}).status_code for sign in ("x", signature(url, form, "t" * 32))]
         run.terminate()
         assert (answers, run.wait(30)) == ([403, 204], 0)
+        assert subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode == 1
     finally:
         run.kill()
     with place.ledger.read() as tx:
