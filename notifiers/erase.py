@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, literal, select, update
@@ -21,6 +22,7 @@ from core.ledger import Ledger
 from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
+from notifiers import editions
 from notifiers.snapshot import audience_hash
 from notifiers.versions import in_force, over
 
@@ -44,13 +46,15 @@ class ErasureReport:
     postponed: bool = False
 
 
-def erase(*, now: datetime, county: County, ledger: Ledger) -> ErasureReport:
-    """Erase what is due at `now` (aware), an alert a transaction; a repeat finds nothing. Without a policy only who left is erased."""
+def erase(*, now: datetime, county: County, ledger: Ledger, home: Path | None = None) -> ErasureReport:
+    """Erase what is due at `now` (aware), an alert a transaction; a repeat finds nothing. Without a policy only who left is erased. With `home`, where an
+    import holds its lock, also what one that died has written."""
     policy, work, recipients = county.policy.register, dict[str, ColumnElement[bool]](), 0
     steps = [(now, _PERSONAL & _GONE)] + ([(now - timedelta(days=policy.deliveries_days), _PERSONAL)] if policy is not None else [])
     with ledger.begin() as tx:
         if in_force(tx, now):
             return ErasureReport(postponed=True)
+        editions.touch(tx)
         if residents := _departed(tx, now):
             ledger.audit(tx, now, "notifiers", "register.erase", "register", {"residents": residents})
             ledger.save_watermark(tx, *TRACES, "left")
@@ -60,6 +64,8 @@ def erase(*, now: datetime, county: County, ledger: Ledger) -> ErasureReport:
         with ledger.begin() as tx:
             recipients += _recipients(ledger, tx, now, alert_id, due)
             ledger.save_watermark(tx, *TRACES, "left")
+    if home is not None:
+        editions.tidy(ledger, home)
     if ledger.watermark(*TRACES) == "left":  # also by a process that died before it came so far
         ledger.scour()
         with ledger.begin() as tx:
@@ -71,7 +77,10 @@ def _departed(tx: Connection, now: datetime) -> int:
     """Delete who may be erased and is not waiting for anything: neither a message nor the end of an alert that is still open."""
     opened = select(d.recipient).where(d.channel == "sms", d.alert_id.in_(select(a.alert_id).where(a.closed_at.is_(None))))
     waiting = select(d.recipient).where(d.state.in_(WAITING), d.channel == "sms")
-    return int(tx.execute(delete(t.resident).where(r.erase_at <= iso(now), r.resident_id.not_in(opened), r.resident_id.not_in(waiting))).rowcount)
+    due = list(tx.execute(select(r.resident_id).where(r.erase_at <= iso(now), r.resident_id.not_in(opened), r.resident_id.not_in(waiting))).scalars())
+    for part in editions.parts(due):  # in every edition
+        tx.execute(delete(t.resident_row).where(t.resident_row.c.resident_id.in_(part)))
+    return len(due)
 
 
 def _recipients(ledger: Ledger, tx: Connection, now: datetime, alert_id: str, due: ColumnElement[bool]) -> int:

@@ -72,9 +72,9 @@ def _register(lane: Context, plan: Canary) -> None:
     rows = [{"resident_id": phone, "town": TOWN, "groups": canonical([TOWN]), "phone": vault.seal(given, phone), "phone_index": vault.index(given),
              "opted_out": False, "synthetic": lane.settings.mode != "live"} for phone, given in numbers(plan, lane.settings).items()]
     with lane.ledger.begin() as tx:
-        tx.execute(delete(t.resident))
+        tx.execute(delete(t.resident_row))
         if rows:
-            tx.execute(insert(t.resident), rows)
+            tx.execute(insert(t.resident_row), rows)
 
 
 def county_of(county: County, plan: Canary, beat: datetime) -> County:

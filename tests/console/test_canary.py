@@ -220,7 +220,7 @@ def test_in_a_live_installation_it_goes_to_its_ends_and_with_anybody_else_among_
         made = opened(*given)  # type: ignore[arg-type]
         with made.ledger.begin() as tx, flock.place.ledger.read() as real:
             somebody = real.execute(select(t.resident).limit(1)).mappings().one()
-            tx.execute(insert(t.resident), dict(somebody) | {"town": "canary", "groups": '["canary"]', "synthetic": False})
+            tx.execute(insert(t.resident_row), dict(somebody) | {"town": "canary", "groups": '["canary"]', "synthetic": False})
         return made
 
     monkeypatch.setattr(walk, "open_lane", intruded)

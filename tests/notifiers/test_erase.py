@@ -152,7 +152,7 @@ def test_what_is_open_waits_or_is_not_known_is_never_touched(place: nw.Place, ga
 def test_an_alert_that_nobody_closed_yet_and_a_message_on_its_way_keep_their_people(place: nw.Place) -> None:
     storm(place, ended=False)
     with place.ledger.begin() as tx:
-        tx.execute(update(t.resident).values(erase_at=place.now.isoformat()))
+        tx.execute(update(t.resident_row).values(erase_at=place.now.isoformat()))
     place.later(days=3)
     assert notifiers.erase(now=place.now, county=place.county, ledger=place.ledger).residents == 1, "who was told nothing; the thread is still open"
     place.later(days=DAYS)

@@ -111,6 +111,6 @@ def test_what_was_renewed_this_year_always_holds_and_what_is_two_years_old_never
 def test_whoever_left_is_not_counted(place: nw.Place) -> None:
     people(place, ["2026-03-01"] * 20)
     with place.ledger.begin() as tx:
-        tx.execute(update(t.resident).where(t.resident.c.resident_id == "CANARY-00001").values(erase_at="2026-05-20T00:00:00+00:00"))
+        tx.execute(update(t.resident_row).where(t.resident_row.c.resident_id == "CANARY-00001").values(erase_at="2026-05-20T00:00:00+00:00"))
     left: Any = found(place)
     assert (left.people, left.leaving) == (19, 1)
