@@ -98,7 +98,7 @@ def test_a_register_that_is_not_ready_stops_nothing(place: nw.Place) -> None:
         assert tx.execute(select(t.alert_version.c.state)).scalars().all() == ["issued"]
 
 
-POLICY = RegisterPolicy(renew_by=(4, 20), overdue_share=0.1, dead_share=0.1, removed_share=0.1, departed_days=30, deliveries_days=1095)
+POLICY = RegisterPolicy(renew_by=(4, 20), overdue_share=0.1, dead_share=0.1, removed_share=0.1, departed_days=30, deliveries_days=1095, unknown_days=30)
 
 
 @given(st.dates(date(2001, 1, 1), date(2100, 1, 1)))
