@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, literal, select, update
 
 from core.county import County
 from core.ledger import Ledger
@@ -65,7 +65,7 @@ def erase(*, now: datetime, county: County, ledger: Ledger, home: Path | None = 
             ledger.save_watermark(tx, *TRACES, "left")
         for ended, due in steps:
             for alert_id in tx.execute(select(d.alert_id).where(due, d.alert_id.in_(over(ended))).distinct()).scalars():
-                work[alert_id] = or_(work[alert_id], due) if alert_id in work else due
+                work[alert_id] = work[alert_id] | due if alert_id in work else due
     for alert_id, due in sorted(work.items()):
         with ledger.begin() as tx:
             recipients += _recipients(ledger, tx, now, alert_id, due)

@@ -1,4 +1,5 @@
-"""Status callbacks into the ledger: forward only, none of a row whose recipient was erased, each (delivery, kind) once, so that shuffled, doubled and replayed ones change nothing."""
+"""Status callbacks into the ledger: forward only, each (delivery, kind) once, so that shuffled, doubled and replayed ones change nothing; none of a row
+whose recipient was erased."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers import stops
+from notifiers.beats import hear
 from notifiers.erase import ERASED
 from notifiers.outbox.rows import among, in_order
 
@@ -31,12 +33,14 @@ AGAIN = "again."
 
 
 class Callback(NamedTuple):
-    """One callback whose signature held: the delivery named in its address, the form, when it came, and which attempt it is about (0: not said)."""
+    """One callback whose signature held: the delivery named in its address, the form, when it came, and which attempt it is about (0: not said);
+    or the beat of the canary (UTC) that it is about, and then no delivery."""
 
     delivery_id: int | None
     form: Mapping[str, str]
     at: datetime
     attempt: int = 0
+    beat: datetime | None = None
 
 
 def record(ledger: Ledger, form: Mapping[str, str], at: datetime, delivery_id: int | None = None, attempt: int = 0) -> int:
@@ -49,8 +53,10 @@ def record_many(ledger: Ledger, callbacks: Iterable[Callback]) -> int:
 
     A second message id for one delivery rings the duty desk (sent twice); a filtered text stops its version.
     """
+    callbacks = list(callbacks)
     with ledger.begin() as tx:
-        rows = list(_resolve(tx, list(callbacks)))
+        hear(ledger, tx, callbacks)
+        rows = list(_resolve(tx, [c for c in callbacks if c.beat is None]))
         if not rows:
             return 0
         in_order(tx, {r["i"] for r in rows})

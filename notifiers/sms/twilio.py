@@ -50,7 +50,8 @@ class TwilioSms:
 
         data = {"To": number.reveal(), "From": sender, "Body": text, "ValidityPeriod": max(1, min(MAX_VALIDITY_S, int(valid_s)))}
         if self._s.sms_callback_url:
-            data["StatusCallback"] = f"{self._s.sms_callback_url}?d={item.delivery_id}&a={item.attempt}"
+            about = f"?d={item.delivery_id}&a={item.attempt}" if self._s.receipts_here else ""
+            data["StatusCallback"] = self._s.sms_callback_url + about
         try:  # the SDK's request and not its messages.create: that parses three dates and a dozen fields of every answer for one id
             answer = await self._client.request_async("POST", self._messages, data=data)
             told = json.loads(answer.text)
