@@ -52,7 +52,7 @@ def erase(*, now: datetime, county: County, ledger: Ledger, home: Path | None = 
     """Erase what is due at `now` (aware), an alert a transaction; a repeat finds nothing. Without a policy only who left is erased. With `home`, where an
     import holds its lock, also what one that died has written."""
     policy, work, recipients = county.policy.register, dict[str, ColumnElement[bool]](), 0
-    steps = [(now, _KNOWN & _GONE)]
+    steps: list[tuple[datetime, ColumnElement[bool]]] = [(now, _KNOWN & _GONE)]
     if policy is not None:
         kept, final = now - timedelta(days=policy.deliveries_days), now - timedelta(days=policy.unknown_days)
         steps += [(kept, _KNOWN), (final, _UNKNOWN & _GONE), (min(kept, final), _UNKNOWN)]

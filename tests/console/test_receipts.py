@@ -66,7 +66,7 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
             assert await post(b"x" * 20_000) == 403 and await post(form, good, url.replace("twilio", "other")) == 403
             async with session.get(url) as answer:
                 assert answer.status == 403
-            for of, code in (("20210725T040000Z", 204), ("20211325T040000Z", 403), ("", 403), ("1", 403)):  # the canary's beats
+            for of, code in (("20210725T040000Z", 204), ("20211325T040000Z", 403), ("1", 403)):  # the canary's beats
                 beat = url.replace(f"d={one}", f"c={of}")
                 assert await post(form, signature(beat, form, "t" * 32), beat) == code
                 assert await post(form, good, beat) == 403, "a beat is signed like everything else"
