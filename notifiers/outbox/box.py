@@ -49,7 +49,7 @@ class Outbox:
             going = self.sight.look(tx, versions, now)
             if not going:
                 return []
-            query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.its_turn(now))
+            query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.due(now))
             if any(version.ref[1] > 1 for version in going):
                 query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(d.channel == self.channel, d.state == D.SENDING)))
             # newest rows first: the one order that the index has, so that a claim does not sort all that wait
@@ -70,7 +70,7 @@ class Outbox:
     def waiting(self, versions: Mapping[Ref, Version]) -> bool:
         """Whether rows of these versions get their turn soon; what is put off for longer is for a later dispatch."""
         going = [r.of(version) for version in versions.values() if version.name not in self.sight.barred]
-        query = select(d.delivery_id).where(self._mine, d.state == D.PENDING, r.its_turn(self.ticker.now() + timedelta(seconds=SOON_S)), or_(False, *going))
+        query = select(d.delivery_id).where(self._mine, d.state == D.PENDING, r.due(self.ticker.now() + timedelta(seconds=SOON_S)), or_(False, *going))
         with self.ledger.read() as tx:
             return tx.execute(query.limit(1)).first() is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select
@@ -15,8 +15,6 @@ from notifiers.outbox.items import Item
 from notifiers.versions import Version
 
 d = t.delivery.c
-#: Longer than every wait before another try (sms.codes, broadcast.channel).
-FAR = timedelta(minutes=30)
 #: The states that an outcome may leave, where it is not `sending` alone (an answer never overtakes a later callback).
 LEAVES = {D.ACCEPTED: (D.SENDING, D.ACCEPTED, D.SENT, D.DELIVERED, D.UNDELIVERED, D.UNKNOWN)}
 
@@ -35,12 +33,6 @@ def of(version: Version) -> ColumnElement[bool]:
 def due(until: datetime) -> ColumnElement[bool]:
     """The row is not put off beyond `until`."""
     return or_(d.not_before.is_(None), d.not_before <= iso(until))
-
-
-def its_turn(until: datetime) -> ColumnElement[bool]:
-    """The same of a row that waits to go out. Beyond the quiet hours nothing waits for longer than FAR: a time farther ahead was written by a clock that
-    was wrong, and must not keep a warning back."""
-    return or_(due(until), (d.not_before > iso(until + FAR)) & (d.code != "quiet_hours"))
 
 
 def with_resident() -> Any:

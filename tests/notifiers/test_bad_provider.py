@@ -1,5 +1,5 @@
 """A provider that is not well: it answers without saying anything, never ends its answer or its list, shows somebody else's message; receipts that overtake
-the answer; a clock that was wrong; a ledger that takes nothing more. Nobody is told twice, nobody is forgotten, nothing hangs."""
+the answer; a ledger that takes nothing more. Nobody is told twice, nobody is forgotten, nothing hangs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from sqlalchemy import event, select, update
+from sqlalchemy import event, select
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
@@ -23,7 +23,6 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.pii import Number
 from core.settings import Settings
-from core.times import iso
 from notifiers.authority import issued, verified
 from notifiers.job import Parts
 from notifiers.outbox import Item, Outbox, Outcome, Ticker
@@ -158,23 +157,6 @@ def test_a_receipt_of_nothing_that_we_know_changes_nothing(tmp_path: Path) -> No
     for delivery in (None, 0, 10**9):
         assert record(place.ledger, {"MessageSid": "SM9", "MessageStatus": "delivered"}, place.now, delivery) == 0
     assert record(place.ledger, {"MessageStatus": "delivered"}, place.now, 1) == 0 and place.states() == before
-
-
-def test_a_wait_that_a_wrong_clock_wrote_keeps_nobody_waiting(tmp_path: Path, gateway: nw.Gateway) -> None:
-    place = nw.make(tmp_path, sms_url=gateway.url, people=60)
-    ref = place.publish(haimen=3)
-    right = place.now
-    place.later(hours=8)  # Beijing time taken for UTC
-    gateway.faults(too_many=1.0)
-    place.dispatch(deadline_s=0.3)
-    with place.ledger.begin() as tx:
-        assert all(at > iso(right) for at in tx.execute(select(d.not_before).where(d.state == "pending", d.not_before.is_not(None))).scalars())
-    gateway.faults(too_many=0.0)
-    place.now = right
-    assert place.dispatch().sent == len([1 for channel, *_ in place.recipients(ref) if channel == "sms"]) == len(gateway.messages())
-    with place.ledger.begin() as tx:
-        tx.execute(update(t.delivery).values(state="pending", code="quiet_hours", not_before=iso(place.now.replace(hour=22))))
-    assert place.dispatch().sent == 0, "the night is no mistake"
 
 
 def test_a_ledger_that_takes_nothing_more_ends_the_dispatch_and_the_next_one_tells_nobody_twice(tmp_path: Path, gateway: nw.Gateway) -> None:
