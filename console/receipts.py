@@ -28,6 +28,7 @@ from core.errors import ConfigError, StoreError
 from core.ledger import Ledger
 from core.settings import Settings, is_loopback
 from core.times import parse_iso
+from notifiers.beats import NAME, PARAMETER
 from notifiers.receipts import Callback, record_many
 
 PATH, MAX_BYTES, FLUSH_S, BATCH, MAX_SID = "/receipts/twilio", 16_384, 0.2, 2000, 64
@@ -60,7 +61,8 @@ class Receiver:
             at = _instant(told) if told else datetime.now(UTC)
             if len(form.get("MessageSid", "")) > MAX_SID or any("\0" in value for value in form.values()):
                 raise ValueError
-            callback = Callback(_count(asked["d"]) if "d" in asked else None, form, at, _count(asked.get("a", "0")))
+            beat = datetime.strptime(asked[PARAMETER], NAME).replace(tzinfo=UTC) if PARAMETER in asked else None
+            callback = Callback(_count(asked["d"]) if "d" in asked else None, form, at, _count(asked.get("a", "0")), beat)
         except (ValueError, TypeError, KeyError):
             signed = False
         if not signed:

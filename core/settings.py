@@ -164,6 +164,11 @@ class Settings(BaseSettings):
                               hint="fengsui broker certificate --host 主机名") from None
 
     @property
+    def receipts_here(self) -> bool:
+        """Whether receipts are asked for and come to this ledger: an address that says already what it is about (the canary's) leads to another one."""
+        return bool(self.sms_callback_url) and "?" not in self.sms_callback_url
+
+    @property
     def sms_is_sandboxed(self) -> bool:
         """Whether SMS go to this machine. In sandbox mode nothing may be sent while this is False."""
         return is_loopback(_host(self.sms_url) or "")

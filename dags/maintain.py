@@ -29,7 +29,7 @@ def maintain_dag() -> None:
         from console.context import Context
 
         ctx = Context.load()
-        done = notifiers.erase(now=run_now(dag_run), county=ctx.county, ledger=ctx.ledger)
+        done = notifiers.erase(now=run_now(dag_run), county=ctx.county, ledger=ctx.ledger, home=ctx.settings.home)
         return done.residents + done.recipients
 
     @task(task_display_name="压缩数据湖")

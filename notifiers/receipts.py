@@ -1,4 +1,5 @@
-"""Status callbacks into the ledger: forward only, each (delivery, kind) once, so that shuffled, doubled and replayed ones change nothing."""
+"""Status callbacks into the ledger: forward only, each (delivery, kind) once, so that shuffled, doubled and replayed ones change nothing; none of a row
+whose recipient was erased."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers import stops
+from notifiers.beats import hear
+from notifiers.erase import ERASED
 from notifiers.outbox.rows import among, in_order
 
 d = t.delivery.c
@@ -30,12 +33,14 @@ AGAIN = "again."
 
 
 class Callback(NamedTuple):
-    """One callback whose signature held: the delivery named in its address, the form, when it came, and which attempt it is about (0: not said)."""
+    """One callback whose signature held: the delivery named in its address, the form, when it came, and which attempt it is about (0: not said);
+    or the beat of the canary (UTC) that it is about, and then no delivery."""
 
     delivery_id: int | None
     form: Mapping[str, str]
     at: datetime
     attempt: int = 0
+    beat: datetime | None = None
 
 
 def record(ledger: Ledger, form: Mapping[str, str], at: datetime, delivery_id: int | None = None, attempt: int = 0) -> int:
@@ -48,8 +53,10 @@ def record_many(ledger: Ledger, callbacks: Iterable[Callback]) -> int:
 
     A second message id for one delivery rings the duty desk (sent twice); a filtered text stops its version.
     """
+    callbacks = list(callbacks)
     with ledger.begin() as tx:
-        rows = list(_resolve(tx, list(callbacks)))
+        hear(ledger, tx, callbacks)
+        rows = list(_resolve(tx, [c for c in callbacks if c.beat is None]))
         if not rows:
             return 0
         in_order(tx, {r["i"] for r in rows})
@@ -73,7 +80,7 @@ def record_many(ledger: Ledger, callbacks: Iterable[Callback]) -> int:
 def _resolve(tx: Connection, callbacks: list[Callback]) -> Iterable[dict[str, Any]]:
     sids = [c.form.get("MessageSid", "") for c in callbacks]
     ids = [c.delivery_id for c in callbacks if c.delivery_id is not None]
-    columns = (d.delivery_id, d.provider_id, d.attempt, d.alert_id, d.version)
+    columns = (d.delivery_id, d.recipient, d.provider_id, d.attempt, d.alert_id, d.version)
     known = {row.delivery_id: row for row in tx.execute(select(*columns).where(d.delivery_id.in_(ids), d.channel == "sms"))}
     lost = [sid for c, sid in zip(callbacks, sids, strict=True) if sid and c.delivery_id not in known]
     by_sid = {row.provider_id: row for row in tx.execute(select(*columns).where(d.provider_id.in_(lost)))} if lost else {}
@@ -82,7 +89,7 @@ def _resolve(tx: Connection, callbacks: list[Callback]) -> Iterable[dict[str, An
     retried = set(tx.execute(select(r.delivery_id).where(r.delivery_id.in_(behind), r.kind.startswith(AGAIN))).scalars()) if behind else set()
     for c, sid in zip(callbacks, sids, strict=True):
         found = known.get(c.delivery_id or -1) or by_sid.get(sid)
-        if sid and found is not None:
+        if sid and found is not None and not found.recipient.startswith(ERASED):
             yield {"i": found.delivery_id, "sid": sid, "status": c.form.get("MessageStatus", ""), "code": c.form.get("ErrorCode", "")[:32], "at": iso(c.at),
                    "when": c.at, "known": found.provider_id, "version": f"{found.alert_id}.v{found.version}",
                    "late": found.delivery_id in retried and 0 < c.attempt < found.attempt}

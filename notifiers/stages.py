@@ -68,7 +68,7 @@ def await_receipts(job: Job) -> None:
     """Give callbacks a moment, where some were asked for and something was handed over."""
     until, pause = time.monotonic() + job.settings.ack_wait_s, 0.05
     still_open = select(d.delivery_id).where(d.channel == "sms", or_(d.state == D.ACCEPTED, d.state == D.SENT)).limit(1)
-    while job.settings.sms_callback_url and job.outcomes["accepted"] and time.monotonic() < until:
+    while job.settings.receipts_here and job.outcomes["accepted"] and time.monotonic() < until:
         with job.ledger.read() as tx:
             if tx.execute(still_open).first() is None:
                 return

@@ -30,6 +30,7 @@ from core.pii import Vault
 from core.settings import Settings, secret
 from core.signing import canonical
 from core.times import SHANGHAI
+from notifiers.beats import NAME, address
 from notifiers.register.synthetic import number
 
 #: The feed, its station and what it measures: one property a rule of packs/beat.yaml.
@@ -38,7 +39,6 @@ FEED, STATION, PROPERTIES = "canary", "CANARY", ("tide_residual", "wave_height")
 QUIET, LOUD = Level.BLUE, Level.YELLOW
 #: Serials of the register's numbers, which nobody can have, for the test phones of a sandbox.
 SERIALS = 999_000
-NAME = "%Y%m%dT%H%M%SZ"
 
 
 def numbers(plan: Canary, settings: Settings) -> dict[str, str]:
@@ -57,8 +57,9 @@ def open_lane(ctx: Context, plan: Canary, beat: datetime) -> Context:
         keys.ensure(name)
     if not (home / "keys").exists():
         (home / "keys").symlink_to("../keys")
-    # no callback: it would name a delivery of this ledger to the receiver of the real one; no recording holds a beat
-    apart = {"home": home, "status": Status.TEST, "ledger_url": "", "lake_url": "", "sms_callback_url": "", "sandbox_recorded": False}
+    # the receipts go to the real receiver, and name the beat there and no delivery; no recording holds a beat
+    apart = {"home": home, "status": Status.TEST, "ledger_url": "", "lake_url": "", "sandbox_recorded": False,
+             "sms_callback_url": address(ctx.settings.sms_callback_url, beat)}
     settings = ctx.settings.model_copy(update=apart)
     lane = Context(settings=settings, county=county_of(ctx.county, plan, beat), lake=Lake(settings.lake_root), ledger=Ledger.open(settings.ledger_address),
                    keyring=keys)
@@ -72,9 +73,9 @@ def _register(lane: Context, plan: Canary) -> None:
     rows = [{"resident_id": phone, "town": TOWN, "groups": canonical([TOWN]), "phone": vault.seal(given, phone), "phone_index": vault.index(given),
              "opted_out": False, "synthetic": lane.settings.mode != "live"} for phone, given in numbers(plan, lane.settings).items()]
     with lane.ledger.begin() as tx:
-        tx.execute(delete(t.resident))
+        tx.execute(delete(t.resident_row))
         if rows:
-            tx.execute(insert(t.resident), rows)
+            tx.execute(insert(t.resident_row), rows)
 
 
 def county_of(county: County, plan: Canary, beat: datetime) -> County:

@@ -21,6 +21,7 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from core.units import PROPERTIES as UNITS
+from notifiers.beats import heard
 
 #: Seconds in which a beat is handed over or left to the next pass.
 HAND_OVER_S = 5.0
@@ -106,11 +107,21 @@ def hand_over(flight: Flight) -> bool:
     open_channels = {row.channel for row in rows if row.state not in (D.ACCEPTED, D.SENT, D.DELIVERED) and row.code != "quiet_hours"}
     for channel in {row.channel for row in rows} - open_channels:
         flight.passed(channel)
+        if channel == "sms" and lane.settings.sms_callback_url:
+            flight.passed("callback")
     return not open_channels
 
 
 #: The stages; a pass goes on where the last one stopped.
 STAGES: tuple[tuple[str, Callable[[Flight], bool]], ...] = (("beat", beat), ("feed", feed), ("rule", rule), ("handed", hand_over))
+
+
+def hear(ctx: Context, log: Log) -> None:
+    """Note the beat whose receipt came back last: the pass after it, or the next one, sees it before the next by SMS."""
+    with ctx.ledger.read() as tx:
+        came = heard(tx)
+    if came is not None:
+        log.note("receipt", *came)
 
 
 def carry(now: datetime, ctx: Context) -> bool:
@@ -120,6 +131,7 @@ def carry(now: datetime, ctx: Context) -> bool:
     if plan is None:
         return True
     log, running = Log(folder(ctx.settings) / "stages.json"), plan.beat(now)
+    hear(ctx, log)
     if log.has("handed", running):
         return True
     lane = open_lane(ctx, plan, running)

@@ -20,7 +20,10 @@ from core.times import iso, parse_iso, people
 
 #: The stages in order, as people know them; the last one is the channel's own. "" is a beat that nobody saw anywhere, "?" that this machine has no log of them.
 STAGES = {"?": "何处不详，本机没有各步的记录 unknown here", "": "没有放出，补发网没有在跑 never set off", "beat": "放出 set off", "feed": "入湖 feed and lake",
-          "rule": "研判签发 rule and signature", "dispatch": "送达一步 dispatch", "sms": "短信服务商 SMS provider", "broadcast": "消息代理与喇叭 broker and loudspeaker"}
+          "rule": "研判签发 rule and signature", "dispatch": "送达一步 dispatch", "sms": "短信服务商 SMS provider", "broadcast": "消息代理与喇叭 broker and loudspeaker",
+          "callback": "已发出，回执没有按 FENGSUI_SMS_CALLBACK_URL 回来：查回执网关、代理与地址 sent, but no receipt came back: receiver, proxy or address"}
+#: The end of the receipts' way, beside the phones and the loudspeakers.
+RECEIPTS = "receipts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def look(now: datetime, county: County, settings: Settings, inboxes: Path | None
 def judge(now: datetime, plan: Canary, home: Path) -> list[End]:
     """Every end at `now` (aware) by the logs in `home`, phones first."""
     seen, stages = Log(home / "seen.json"), Log(home / "stages.json")
-    return [_end(now, plan, name, seen, stages) for name in (*plan.phones, *plan.speakers)]
+    return [_end(now, plan, name, seen, stages) for name in (*plan.phones, *plan.speakers)] + _receipts(now, plan, stages)
 
 
 def _end(now: datetime, plan: Canary, name: str, seen: Log, stages: Log) -> End:
@@ -78,12 +81,27 @@ def _end(now: datetime, plan: Canary, name: str, seen: Log, stages: Log) -> End:
                stage=last_seen[-1] if last_seen else "" if stages.seen else "?", late=late, ill=late or len(missed) > plan.may_miss)
 
 
+def _receipts(now: datetime, plan: Canary, stages: Log) -> list[End]:
+    """Whether of what the SMS provider took, with an address for its receipts, one came back within `late_after_s` of the beat; nothing where none was
+    asked for, or this machine has no log."""
+    came = {beat: at for beat, at in stages.seen.get("receipt", {}).items() if (parse_iso(at) - parse_iso(beat)).total_seconds() <= plan.late_after_s}
+    due = [beat for phone in plan.phones[:1] for beat in map(iso, plan.due(phone, now)) if beat in stages.seen.get("callback", {})]
+    if not due:
+        return []
+    missed, last = tuple(beat for beat in due if beat not in came), max(came, default=None)
+    late = due[0] in missed
+    return [End(end=RECEIPTS, last=last, age_s=(now - parse_iso(last)).total_seconds() if last else None, missed=missed, stage="callback" if missed else "", late=late,
+                ill=late or len(missed) > plan.may_miss)]
+
+
 def state(now: datetime, county: County, settings: Settings) -> dict[str, Any] | None:
     """For the board and the summary: the ends, the last beat that reached all of them, and whether one ever began; None where policy names no canary."""
     plan = county.policy.canary
     if plan is None:
         return None
-    ends, seen = judge(now, plan, folder(settings)), Log(folder(settings) / "seen.json").seen
-    last = max(set.intersection(*(set(seen.get(end.end, {})) for end in ends)), default=None)
+    ends, stages = judge(now, plan, folder(settings)), Log(folder(settings) / "stages.json").seen
+    seen = Log(folder(settings) / "seen.json").seen
+    arrived = seen | {RECEIPTS: stages.get("receipt", {})}
+    last = max(set.intersection(*(set(arrived.get(end.end, {})) for end in ends)), default=None)
     return {"ends": [asdict(end) | {"line": end.line()} for end in ends], "ill": any(end.ill for end in ends), "last": last,
-            "ran": bool(seen or Log(folder(settings) / "stages.json").seen), "age_s": (now - parse_iso(last)).total_seconds() if last else None}
+            "ran": bool(seen or stages), "age_s": (now - parse_iso(last)).total_seconds() if last else None}

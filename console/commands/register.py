@@ -93,7 +93,7 @@ def erase(now: Now = "", as_json: Json = False) -> None:
     from console.context import Context, edge_now
 
     ctx = Context.load()
-    done = notifiers.erase(now=edge_now(now or None), county=ctx.county, ledger=ctx.ledger)
+    done = notifiers.erase(now=edge_now(now or None), county=ctx.county, ledger=ctx.ledger, home=ctx.settings.home)
     text = "有预警生效，没有擦除 / a warning is in force, nothing was erased" if done.postponed else ""
     emit(asdict(done), as_json, text or f"已擦除 erased：居民 residents {done.residents}，投递记录的收件人 recipients {done.recipients}（预警 alerts {done.alerts} 起）")
 

@@ -17,7 +17,8 @@ class RegisterPolicy:
     """When the register counts as ready, and how long it keeps whom; shares are 0..1 of the people in it.
 
     `renew_by` is (month, day): by that day of each year the list must have been gone through in that year. `removed_share` is how much of the register one
-    list may take away without a second word. Kept for `departed_days` is who left the list, for `deliveries_days` after an alert ended who was told.
+    list may take away without a second word. Kept for `departed_days` is who left the list, for `deliveries_days` after an alert ended who was told;
+    `unknown_days` after that end, what became of a message is no longer waited for: then it is kept like the others.
     """
 
     renew_by: tuple[int, int]
@@ -26,6 +27,7 @@ class RegisterPolicy:
     removed_share: float
     departed_days: int
     deliveries_days: int
+    unknown_days: int
 
     def renewed_since(self, today: date) -> date:
         """The earliest day (Beijing) of renewal with which a row still counts as renewed on `today`."""
@@ -38,14 +40,14 @@ def read_register(node: Node) -> RegisterPolicy | None:
         return None
     top = node.fields(("renewal", "ready", "retention"))
     renewal, ready, kept = (top[name].fields((*names, "source", "verified")) for name, names in (
-        ("renewal", ("by",)), ("ready", ("overdue_share", "dead_share", "removed_share")), ("retention", ("departed_days", "deliveries_days"))))
+        ("renewal", ("by",)), ("ready", ("overdue_share", "dead_share", "removed_share")), ("retention", ("departed_days", "deliveries_days", "unknown_days"))))
     for part in (renewal, ready, kept):
         part["source"].text()
         part["verified"].yes()
     return RegisterPolicy(
         renew_by=_day(renewal["by"]), overdue_share=ready["overdue_share"].number(0, 1), dead_share=ready["dead_share"].number(0, 1),
         removed_share=ready["removed_share"].number(0, 1), departed_days=kept["departed_days"].whole(0, MAX_DAYS, " 天"),
-        deliveries_days=kept["deliveries_days"].whole(MIN_DELIVERY_DAYS, MAX_DAYS, " 天"))
+        deliveries_days=kept["deliveries_days"].whole(MIN_DELIVERY_DAYS, MAX_DAYS, " 天"), unknown_days=kept["unknown_days"].whole(MIN_DELIVERY_DAYS, MAX_DAYS, " 天"))
 
 
 def _day(node: Node) -> tuple[int, int]:

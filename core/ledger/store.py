@@ -87,7 +87,7 @@ class Ledger:
 
     def scour(self) -> None:
         """Let nothing that was erased of residents and deliveries stay readable in the database's files; outside of any transaction, and while nothing is sent."""
-        scour(self.engine, t.resident, t.delivery)
+        scour(self.engine, t.resident_row, t.delivery)
 
     def audit(self, tx: Connection, at: datetime, actor: str, action: str, subject: str, payload: dict[str, Any]) -> None:
         """Add one row to the hash chain."""

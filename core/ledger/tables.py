@@ -17,6 +17,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    or_,
+    select,
 )
 
 metadata = MetaData()
@@ -152,10 +155,12 @@ sequence = Table(
 
 #: Residents and duty staff; the number is sealed, the index is keyed (HMAC), neither is ever logged. A family may share a number. `renewed` is the day
 #: (ISO, Beijing) on which the row was last known to be right, `phone_at` when this number came in, `erase_at` from when a row is no longer part of the
-#: list and may be erased.
-resident = Table(
+#: list and may be erased. A row is part of the editions of the register from `since` until before `until` (None: no end yet): a list is written beside what is
+#: in force, and comes into force whole, with one number (sequence, name REGISTER). Whoever asks for residents asks `resident`, below.
+resident_row = Table(
     "resident", metadata,
-    Column("resident_id", String(64), primary_key=True),
+    Column("resident_id", String(64), primary_key=True), Column("since", Integer, primary_key=True, autoincrement=False, default=0, server_default="0"),
+    Column("until", Integer, nullable=True),
     Column("town", String(16), nullable=False), Column("groups", Text, nullable=False),
     Column("phone", LargeBinary, nullable=False), Column("phone_index", String(64), nullable=False),
     Column("language", String(16), nullable=False, default="", server_default=""),
@@ -163,6 +168,13 @@ resident = Table(
     Column("renewed", String(10), nullable=True), _time("phone_at", nullable=True), _time("erase_at", nullable=True),
     Index("ix_resident_town", "town"), Index("ix_resident_phone", "phone_index"),
 )
+_row = resident_row.c
+#: Name in `sequence` of the edition of the register that is in force.
+REGISTER = "register"
+edition = func.coalesce(select(sequence.c.value).where(sequence.c.name == REGISTER).scalar_subquery(), 0)
+in_force = (_row.since <= edition) & or_(_row.until.is_(None), _row.until > edition)
+#: The register that is in force, one row a resident.
+resident = select(*(column for column in _row if column.name not in ("since", "until"))).where(in_force).subquery("resident")
 
 #: Who asked not to be told any more, by the keyed index of a number or of a resident's id: it outlives the row, so that no later list undoes it.
 opt_out = Table(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from core.ledger import tables as t
 from core.pii import Vault
+from notifiers import editions
 from notifiers.register.people import Person
 from notifiers.register.wishes import by_id
 
@@ -24,11 +25,15 @@ KINDS = ("added", "changed", "removed", "unchanged")
 
 @dataclass(slots=True)
 class Changes:
-    """Rows to write and how many there are of each kind, by town and by group; `known` are ids that have a row already, also one that had left."""
+    """Rows to write and how many there are of each kind, by town and by group; `synthetic` residents make way, `retired` are those of them who are nobody of
+    the list; `edition` is the number under which they come into force, `seen` how often the register had been touched."""
 
     write: list[tuple[Row, Person]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    known: Collection[str] = ()
+    retired: list[str] = field(default_factory=list)
+    synthetic: int = 0
+    edition: int = 0
+    seen: int = 0
     current: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     by_town: dict[str, Counter[str]] = field(default_factory=dict)
@@ -50,7 +55,9 @@ def compare(tx: Connection, people: list[Person], vault: Vault, *, at: str, day:
     before: dict[str, RowMapping] = {row["resident_id"]: row for row in tx.execute(select(*KNOWN)).mappings()}
     wishes = set(tx.execute(select(t.opt_out.c.who)).scalars())
     current = {i: row for i, row in before.items() if row["erase_at"] is None and not row["synthetic"]}
-    changes = Changes(known=before.keys(), current=len(current))
+    made_up = {i for i, row in before.items() if row["synthetic"] and row["erase_at"] is None}
+    changes = Changes(edition=editions.current(tx) + 1, seen=editions.touches(tx), current=len(current), synthetic=len(made_up),
+                      retired=sorted(made_up - {person.resident_id for person in people}))
     for person in people:
         old = before.get(person.resident_id)
         old = None if old is None or old["synthetic"] else old

@@ -18,6 +18,7 @@ from core.pii import Vault
 from core.settings import Settings
 from core.signing import canonical
 from core.times import iso
+from notifiers.editions import touch
 
 SIZE = 20_000
 OPT_OUT_SHARE = 0.004
@@ -50,8 +51,8 @@ def groups_of(resident: str, town: Town, groups: tuple[Group, ...]) -> list[str]
 
 def retire(tx: Connection, now: datetime) -> int:
     """Take the synthetic residents out of the list; what they were told stays until it is erased. How many."""
-    r = t.resident.c
-    return int(tx.execute(update(t.resident).where(r.synthetic.is_(True), r.erase_at.is_(None)).values(erase_at=iso(now))).rowcount)
+    w = t.resident_row.c
+    return int(tx.execute(update(t.resident_row).where(t.in_force, w.synthetic.is_(True), w.erase_at.is_(None)).values(erase_at=iso(now))).rowcount)
 
 
 def ensure_register(county: County, ledger: Ledger, settings: Settings, size: int = SIZE, now: datetime | None = None) -> int:
@@ -61,6 +62,7 @@ def ensure_register(county: County, ledger: Ledger, settings: Settings, size: in
     who were warned.
     """
     with ledger.begin() as tx:
+        touch(tx)
         if settings.mode == "live":
             if now is not None:
                 retire(tx, now)
@@ -77,5 +79,5 @@ def ensure_register(county: County, ledger: Ledger, settings: Settings, size: in
                     "phone": vault.seal(phone, resident), "phone_index": vault.index(phone),
                     "opted_out": chance("opt-out", resident) < OPT_OUT_SHARE, "synthetic": True,
                 })
-        tx.execute(insert(t.resident), rows)
+        tx.execute(insert(t.resident_row), rows)
         return len(rows)

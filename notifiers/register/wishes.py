@@ -15,10 +15,11 @@ from core.ledger import Ledger
 from core.ledger import tables as t
 from core.pii import Number, Vault
 from core.times import iso
+from notifiers.editions import touch
 from notifiers.erase import erase
 
 Wish = Literal["opt_out", "opt_in", "forget"]
-r = t.resident.c
+r, w = t.resident.c, t.resident_row.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,20 @@ def grant(wish: Wish, who: str | Number, *, by: str, now: datetime, county: Coun
     if county.policy.officer(by) is None:
         raise ConfigError(f"{by}: 不在值班名单 / not an officer of this county")
     index = vault.index(who.reveal() if isinstance(who, Number) else by_id(who))
-    mine: ColumnElement[bool] = r.phone_index == index if isinstance(who, Number) else r.resident_id == who
+    mine: ColumnElement[bool] = t.in_force & (w.phone_index == index if isinstance(who, Number) else w.resident_id == who)
     if wish != "forget":
-        mine &= r.erase_at.is_(None)
+        mine &= w.erase_at.is_(None)
     with ledger.begin() as tx:
-        there = dict(tx.execute(select(r.resident_id, r.phone_index).where(mine)).tuples().all())
+        touch(tx)
+        there = dict(tx.execute(select(w.resident_id, w.phone_index).where(mine)).tuples().all())
         if not there and (wish == "forget" or not isinstance(who, Number)):
             raise ConfigError("登记册里没有这个人 / nobody of this id or number is in the register")
         if wish == "forget":
-            tx.execute(update(t.resident).where(mine).values(erase_at=iso(now)))
+            tx.execute(update(t.resident_row).where(mine).values(erase_at=iso(now)))
         else:
             former = {index} if wish == "opt_out" else {index, *there.values(), *(vault.index(by_id(resident)) for resident in there)}
             tx.execute(delete(t.opt_out).where(t.opt_out.c.who.in_(former)))
-            tx.execute(update(t.resident).where(mine).values(opted_out=wish == "opt_out"))
+            tx.execute(update(t.resident_row).where(mine).values(opted_out=wish == "opt_out"))
         if wish == "opt_out":
             tx.execute(insert(t.opt_out).values(who=index, at=iso(now)))
         ledger.audit(tx, now, by, f"register.{wish}", "register", {"people": len(there)})

@@ -11,12 +11,14 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-from aiohttp import BasicAuth, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import BasicAuth, ClientPayloadError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from yarl import URL
 
 BASE = "https://api.twilio.com"
+#: Bytes of an answer; a list of a hundred messages has a quarter of that.
+MOST = 1024 * 1024
 
 
 class Transport(AsyncHttpClient):  # type: ignore[misc]
@@ -39,11 +41,21 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
         body = "&".join(f"{name}={_quoted(str(value))}" for name, value in data.items()).encode() if data else None
         address = _url(self._base + url.removeprefix(BASE))
         async with self._session.request(method, address, params=params or None, data=body, headers=headers, allow_redirects=False) as answer:
-            return Response(answer.status, await answer.text("utf-8", "replace"), answer.headers)
+            return Response(answer.status, (await _whole(answer)).decode("utf-8", "replace"), answer.headers)
 
     async def close(self) -> None:
         """End all connections."""
         await self._session.close()
+
+
+async def _whole(answer: ClientResponse) -> bytes:
+    """The body, decoded as far as MOST bytes: one without an end would fill the memory before the deadline ends it."""
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > MOST:
+            raise ClientPayloadError("the answer is too long")
+    return bytes(body)
 
 
 @lru_cache(maxsize=64)

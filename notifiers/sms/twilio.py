@@ -6,6 +6,7 @@ before anything is sent again. The SDK's exceptions carry the number, so none le
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any, Self
@@ -17,7 +18,7 @@ from core.settings import Settings
 from core.times import parse_iso
 from notifiers.outbox.items import Item, Outcome
 from notifiers.sms.codes import FAILED, outcome
-from notifiers.sms.held import Held
+from notifiers.sms.held import Held, sid_of
 
 #: Twilio keeps a message in its queue for at most ten hours.
 MAX_VALIDITY_S = 36_000
@@ -50,12 +51,13 @@ class TwilioSms:
 
         data = {"To": number.reveal(), "From": sender, "Body": text, "ValidityPeriod": max(1, min(MAX_VALIDITY_S, int(valid_s)))}
         if self._s.sms_callback_url:
-            data["StatusCallback"] = f"{self._s.sms_callback_url}?d={item.delivery_id}&a={item.attempt}"
+            about = f"?d={item.delivery_id}&a={item.attempt}" if self._s.receipts_here else ""
+            data["StatusCallback"] = self._s.sms_callback_url + about
         try:  # the SDK's request and not its messages.create: that parses three dates and a dozen fields of every answer for one id
             answer = await self._client.request_async("POST", self._messages, data=data)
             told = json.loads(answer.text)
             if 200 <= answer.status_code < 300:
-                return Outcome(delivery_id=item.delivery_id, state=D.ACCEPTED, provider_id=str(told["sid"]))
+                return Outcome(delivery_id=item.delivery_id, state=D.ACCEPTED, provider_id=sid_of(told["sid"]))
             return outcome(item, answer.status_code, int(told.get("code") or 0))
         except aiohttp.ClientConnectorError:
             return Outcome(delivery_id=item.delivery_id, state=D.PENDING, code="no_connection", wait_s=2.0)
@@ -67,7 +69,7 @@ class TwilioSms:
         since = parse_iso(item.claimed_at).date() - timedelta(days=1)
         for span in ({"date_sent_after": since}, {}):  # a message still queued has no sending date yet
             for m in await self._ask(self._client.messages.list_async(to=number.reveal(), limit=100, **span)):
-                if m.body == text and m.status not in FAILED:
+                if m.sid and m.body == text and m.status not in FAILED and m.to in (None, "", number.reveal()):  # a neighbour's has the same text
                     return str(m.sid)
         return None
 
@@ -76,13 +78,13 @@ class TwilioSms:
         m = await self._ask(self._client.messages(sid).fetch_async())
         return Held(str(m.sid), Number(str(m.to or "")), str(m.from_ or ""), str(m.body or ""), str(m.status or ""), str(m.error_code or ""))
 
-    @staticmethod
-    async def _ask(question: Any) -> Any:
+    async def _ask(self, question: Any) -> Any:
         import aiohttp
         from twilio.base.exceptions import TwilioException
 
         try:
-            return await question
+            async with asyncio.timeout(self._s.http_deadline_s):  # for all pages together: a list may have no end
+                return await question
         except (TimeoutError, TwilioException, aiohttp.ClientError, ValueError) as error:
             code = str(getattr(error, "code", "") or type(error).__name__)
             raise DeliveryError("短信服务查不到 / the provider cannot be asked", code=code[:32], retryable=True) from None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -18,14 +20,45 @@ import notify_world as nw
 from console.canary import lane, walk, watch
 from console.canary.log import Log, inbox
 from console.context import Context
+from console.receipts import PATH, Receiver, running
 from console.sandbox.broker import start_broker
 from console.sandbox.loudspeakers import Fleet
 from console.sandbox.phone import Phones
 from core.county import Canary
 from core.ledger import tables as t
 from core.settings import Settings
+from notifiers.beats import heard
 
 PHONE, SPEAKER = "test-phone-01", "spk-test-01"
+
+
+class Receiving:
+    """The receiver of a real installation, as `fengsui gateway receipts` runs it."""
+
+    def __init__(self, place: nw.Place) -> None:
+        self.receiver, self._up, self._loop = Receiver(place.ledger, place.settings), threading.Event(), asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
+        self._thread.start()
+        assert self._up.wait(10)
+        self.right = True
+
+    async def _serve(self) -> None:
+        async with running(self.receiver) as port:
+            self.address = self.receiver.address = f"http://127.0.0.1:{port}{PATH}"
+            self._up.set()
+            await self._end.wait()
+
+    def mistake(self, address: str) -> None:
+        """Believe that it is called by another address than it is."""
+        self.receiver.address, self.right = address, False
+
+    def mend(self) -> None:
+        self.receiver.address, self.right = self.address, True
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
 
 
 class Flock:
@@ -34,8 +67,9 @@ class Flock:
     def __init__(self, home: Path, *, people: int = 40, village: bool = False, **plan: int) -> None:
         self.home, self.broker = home, start_broker(home / "broker")
         self.gateway = nw.Gateway(home)
-        self.place = nw.make(home, people=people, speakers=True, sms_url=self.gateway.url, broker_port=self.broker.port, broker_protocol=self.broker.protocol,
-                             sms_callback_url="http://127.0.0.1:9/receipts/twilio")
+        self.place = nw.make(home, people=people, speakers=True, sms_url=self.gateway.url, broker_port=self.broker.port, broker_protocol=self.broker.protocol)
+        self.receiving = Receiving(self.place)
+        self.place.settings = self.place.settings.model_copy(update={"sms_callback_url": self.receiving.address})
         policy = self.place.county.policy
         assert policy.canary is not None
         self.plan: Canary = replace(policy.canary, **plan)
@@ -72,6 +106,7 @@ class Flock:
         self._former += self.answered()
         self.gateway.faults(codes={})
         self.plug_phone()
+        self.receiving.mend()
         self.place.settings = self._settings
         self.later(86_400 - (self.place.now - nw.START).total_seconds() % 86_400)
 
@@ -94,7 +129,16 @@ class Flock:
         through, until = walk.carry(self.place.now, self.ctx), time.monotonic() + 5
         while phone and self.inboxed() - there < len(self.messages()) - sent and time.monotonic() < until:
             time.sleep(0.02)
+        while self.receiving.right and len(self.messages()) > sent and not self.back() and time.monotonic() < until:
+            time.sleep(0.02)
+        walk.hear(self.ctx, Log(self.home / "canary" / "stages.json"))  # as the next pass does
         return through
+
+    def back(self) -> bool:
+        """Whether a receipt of the running beat is in the real ledger."""
+        with self.place.ledger.read() as tx:
+            came = heard(tx)
+        return came is not None and came[0] == self.plan.beat(self.place.now)
 
     def messages(self) -> list[dict[str, Any]]:
         return self.gateway.messages()
@@ -128,4 +172,5 @@ class Flock:
             if fleet:
                 fleet.stop()
         self.gateway.stop()
+        self.receiving.stop()
         self.broker.stop()

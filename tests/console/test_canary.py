@@ -22,6 +22,7 @@ from command_line import ROOT, caller
 from console.board import render
 from console.canary import ends, lane, walk, watch
 from console.canary.log import Log
+from console.canary.watch import RECEIPTS
 from console.report import collect
 from console.sandbox.phone import Phones
 from core.county import load_county
@@ -74,11 +75,12 @@ def test_beats_go_the_whole_way_and_nobody_else_hears_anything(tmp_path: Path) -
         assert len(flock.messages()) == 2 and flock.fleet.speakers[0].plays == 4, "an SMS costs money: one in three"
         number = flock.numbers[PHONE]
         assert {m["to"] for m in flock.messages()} == {flock.gateway.gateway.who(number)} and {m["from"] for m in flock.messages()} == {"FSDRILL"}
-        assert {m["tag"] for m in flock.messages()} == {""}, "no callback into the real ledger"
+        assert {m["tag"] for m in flock.messages()} == {"c=20210725T040000Z", "c=20210725T043000Z"}, "receipts name the beat, and no delivery of the real ledger"
         assert set(heard) == {"exercise/broadcast/canary", f"exercise/ack/{SPEAKER}"}
         assert flock.village and not any(s.plays or s.refusals for s in flock.village.speakers)
         after = flock.counts()
-        assert {name for name in after if after[name] != before[name]} == {"feed_run", "assessment", "evidence"}, "what the real steps wrote themselves, and no more"
+        assert {name for name in after if after[name] != before[name]} == {"feed_run", "assessment", "evidence", "watermark"}, "no more than the real steps wrote"
+        assert after["watermark"] == before["watermark"] + 1 and after["delivery"] == before["delivery"] and not after["receipt"], "nobody was told anything"
         assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == keys
         assert len(list((tmp_path / "canary").glob("2*Z"))) == flock.plan.window + 1, "stores of beats long over are removed"
         data = collect(flock.ctx, flock.place.now)
@@ -149,9 +151,27 @@ def speaker_dead(flock: Flock) -> None:
     flock.beat()
 
 
+def receiver_dead(flock: Flock) -> None:
+    flock.place.settings = flock.settings.model_copy(update={"sms_callback_url": "http://127.0.0.1:9/receipts/twilio"})
+    flock.receiving.right = False
+    flock.beat()
+
+
+def address_wrong(flock: Flock) -> None:
+    flock.place.settings = flock.settings.model_copy(update={"sms_callback_url": flock.receiving.address.replace("/twilio", "/twillio")})
+    flock.receiving.right = False
+    flock.beat()
+
+
+def proxy_speaks_under_another_name(flock: Flock) -> None:
+    flock.receiving.mistake("https://alerts.example/receipts/twilio")
+    flock.beat()
+
+
 BREAKS: list[tuple[Callable[[Flock], None], dict[str, str]]] = [
     (no_feed, {PHONE: "beat", SPEAKER: "beat"}), (no_rule, {PHONE: "feed", SPEAKER: "feed"}), (hung, {PHONE: "rule", SPEAKER: "rule"}),
     (no_net, {PHONE: "", SPEAKER: ""}), (gateway_refuses, {PHONE: "dispatch"}), (gateway_dead, {PHONE: "dispatch"}), (phone_silent, {PHONE: "sms"}),
+    (receiver_dead, {RECEIPTS: "callback"}), (address_wrong, {RECEIPTS: "callback"}), (proxy_speaks_under_another_name, {RECEIPTS: "callback"}),
     (speaker_dead, {SPEAKER: "dispatch"}), (broker_dead, {SPEAKER: "dispatch"}),
 ]
 
@@ -180,10 +200,21 @@ def test_every_second_beat_lost_is_never_late_and_alarms_all_the_same(tmp_path: 
             flock.beat(feed=n % 2 == 0)
             flock.later(600 if n < 4 else 0)
         seen = flock.watch(LATE)
+        assert not seen.pop(RECEIPTS).ill, "what was never sent has no receipt"
         assert all(end.ill and not end.late and len(end.missed) == 2 and end.stage == "beat" for end in seen.values())
         assert all("时断时续" in end.line() for end in seen.values())
     finally:
         flock.stop()
+
+
+def test_a_receipt_that_comes_too_late_is_none(tmp_path: Path) -> None:
+    plan, log = replace(PLAN, **EACH), Log(tmp_path / "stages.json")
+    for n, took in ((0, 5.0), (1, plan.late_after_s), (2, plan.late_after_s + 1.0)):
+        at = plan.beat(NOW) + timedelta(seconds=plan.every_s * n)
+        log.note("callback", at, at)
+        assert {end.end: end for end in watch.judge(at + timedelta(seconds=plan.late_after_s), plan, tmp_path)}[RECEIPTS].late, "not yet there"
+        log.note("receipt", at, at + timedelta(seconds=took))
+        assert {end.end: end for end in watch.judge(at + timedelta(seconds=plan.late_after_s), plan, tmp_path)}[RECEIPTS].late == (n == 2)
 
 
 @settings(max_examples=60, deadline=None)
@@ -220,12 +251,12 @@ def test_in_a_live_installation_it_goes_to_its_ends_and_with_anybody_else_among_
         made = opened(*given)  # type: ignore[arg-type]
         with made.ledger.begin() as tx, flock.place.ledger.read() as real:
             somebody = real.execute(select(t.resident).limit(1)).mappings().one()
-            tx.execute(insert(t.resident), dict(somebody) | {"town": "canary", "groups": '["canary"]', "synthetic": False})
+            tx.execute(insert(t.resident_row), dict(somebody) | {"town": "canary", "groups": '["canary"]', "synthetic": False})
         return made
 
     monkeypatch.setattr(walk, "open_lane", intruded)
     assert not flock.beat() and (len(flock.messages()), flock.fleet.speakers[0].plays) == (before + 1, plays + 1)
-    assert {end.stage for end in flock.watch(LATE).values()} == {"dispatch"}
+    assert {end.stage for end in flock.watch(LATE).values() if end.ill} == {"dispatch"}
 
 
 def test_the_watch_needs_neither_ledger_nor_gateway_and_its_exit_code_is_the_alarm(

@@ -21,6 +21,7 @@ from console.receipts import PATH, Receiver, running, serve
 from console.sandbox.callbacks import signature
 from core.errors import ConfigError
 from core.ledger import tables as t
+from notifiers.beats import heard
 from notifiers.receipts import Callback
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
@@ -66,12 +67,16 @@ def test_signed_is_taken_everything_else_is_403(tmp_path: Path) -> None:
             assert await post(b"x" * 20_000) == 403 and await post(form, good, url.replace("twilio", "other")) == 403
             async with session.get(url) as answer:
                 assert answer.status == 403
+            for of, code in (("20210725T040000Z", 204), ("20211325T040000Z", 403), ("1", 403)):  # the canary's beats
+                beat = url.replace(f"d={one}", f"c={of}")
+                assert await post(form, signature(beat, form, "t" * 32), beat) == code
+                assert await post(form, good, beat) == 403, "a beat is signed like everything else"
             assert await post(form) == 204 and await post(form) == 204
 
     asyncio.run(main())
     with place.ledger.read() as tx:
         assert tx.execute(select(d.state, d.provider_id).where(d.delivery_id == one)).one() == ("delivered", "SM1")
-        assert len(tx.execute(select(t.receipt)).all()) == 1
+        assert len(tx.execute(select(t.receipt)).all()) == 1 and heard(tx) is not None
 
 
 def test_the_command_takes_a_signed_callback_and_ends_when_told(tmp_path: Path) -> None:

@@ -207,6 +207,7 @@ EDITS = [
     ("policy.yaml", "overdue_share: 0.1, ", "", "overdue_share"),
     ("policy.yaml", "deliveries_days: 1095", "deliveries_days: 3", "deliveries_days"),
     ("policy.yaml", "departed_days: 30", "departed_days: never", "departed_days"),
+    ("policy.yaml", "unknown_days: 30, ", "", "unknown_days"),
     ("policy.yaml", "  retention: {", "  retentoin: {", "retentoin"),
     # groups.yaml
     ("groups.yaml", "share: 0.004", "share: 4", "share"),

@@ -213,9 +213,9 @@ def test_errors_show_no_parameters(ledger: Ledger) -> None:
     number = "10000000001"
     row = {"resident_id": "r1", "town": "a", "groups": "[]", "phone": number.encode(), "phone_index": f"i-{number}", "synthetic": True}
     with ledger.begin() as tx:
-        tx.execute(insert(t.resident).values(**row))
+        tx.execute(insert(t.resident_row).values(**row))
     with pytest.raises(sa.exc.IntegrityError) as told, ledger.begin() as tx:
-        tx.execute(insert(t.resident).values(**row))
+        tx.execute(insert(t.resident_row).values(**row))
     assert number not in str(told.value)
 
 

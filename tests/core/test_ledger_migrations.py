@@ -78,14 +78,14 @@ def test_residents_and_deliveries_of_an_older_release_are_there_and_a_family_may
         connection.execute(sa.text("insert into delivery (alert_id, version, channel, recipient, town, groups, state, attempt, priority, provider_id, code,"
                                    " possible_duplicate) values ('A', 1, 'sms', 'r1', 'haimen', '[]', 'delivered', 1, 3, 'SM1', '', 0)"))
     engine.dispose()
-    ledger, r = Ledger.open(url), t.resident.c
+    ledger, r = Ledger.open(url), t.resident_row.c
     with ledger.begin() as tx:
         (old,) = tx.execute(sa.select(t.resident)).mappings().all()
         assert dict(old) == {"resident_id": "r1", "town": "haimen", "groups": "[]", "phone": b"\x00\xff", "phone_index": "n1", "language": "", "opted_out": True,
                              "synthetic": False, "renewed": None, "phone_at": None, "erase_at": None}
         assert tx.execute(sa.select(t.delivery.c.recipient, t.delivery.c.number)).all() == [("r1", None)]
-        tx.execute(sa.insert(t.resident).values(**{**old, "resident_id": "r2"}))
-        tx.execute(sa.delete(t.resident).where(r.resident_id == "r2"))
+        tx.execute(sa.insert(t.resident_row).values(**{**old, "resident_id": "r2"}))
+        tx.execute(sa.delete(t.resident_row).where(r.resident_id == "r2"))
     ledger.close()
     moved(url, "0003", "downgrade")
     engine = sa.create_engine(url)

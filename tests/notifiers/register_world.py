@@ -37,7 +37,7 @@ def empty(home: Path, **more: Any) -> nw.Place:
     """A place in whose register nobody is."""
     place = nw.make(home, people=1, **more)
     with place.ledger.begin() as tx:
-        tx.execute(delete(t.resident))
+        tx.execute(delete(t.resident_row))
     return place
 
 

@@ -78,7 +78,7 @@ def hears(key: Key, told: Told, level: int, renew: bool) -> bool:
 @given(st.lists(st.tuples(levels, st.booleans(), st.booleans()), min_size=1, max_size=5), st.data())
 def test_audience_is_the_oracles(versions: list[tuple[dict[str, int], bool, bool]], data: st.DataObject) -> None:
     with _place.ledger.begin() as tx:
-        tx.execute(update(t.resident).values(opted_out=False))
+        tx.execute(update(t.resident_row).values(opted_out=False))
         tx.execute(insert(t.alert).values(alert_id="A", hazard="flood", status="Exercise", opened_at="x"))
         story, before = dict[Key, Told](), dict[str, int]()
         for number, (now, cancel, renew) in enumerate(versions, 1):
@@ -106,7 +106,7 @@ def test_audience_is_the_oracles(versions: list[tuple[dict[str, int], bool, bool
                 story.setdefault((r["channel"], r["recipient"], r["town"]), []).append((body["levels"][r["town"]], state, code))
             if rows:
                 who = data.draw(st.sampled_from([r["recipient"] for r in rows]))
-                tx.execute(update(t.resident).where(t.resident.c.resident_id == who).values(opted_out=True))
+                tx.execute(update(t.resident_row).where(t.resident_row.c.resident_id == who).values(opted_out=True))
             before = {} if ended else {k: n for k, n in now.items() if n}
         tx.rollback()
 
@@ -148,7 +148,7 @@ def test_the_register_is_synthetic_and_sealed(tmp_path: Path) -> None:
 def test_a_live_installation_without_a_register_invents_nobody_and_rings(tmp_path: Path) -> None:
     place = nw.make(tmp_path, people=60)
     with place.ledger.begin() as tx:
-        tx.execute(delete(t.resident))
+        tx.execute(delete(t.resident_row))
     place.settings = place.settings.model_copy(update={"mode": "live"})
     ref = place.draft(haimen=3)
     assert place.address(ref).count == 0 and place.recipients(ref) == set()

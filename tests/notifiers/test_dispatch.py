@@ -91,7 +91,7 @@ def test_opted_out_after_signing_gets_nothing(tmp_path: Path, gateway: nw.Gatewa
     place = nw.make(tmp_path, sms_url=gateway.url)
     ref = place.publish(haimen=3)
     with place.ledger.begin() as tx:
-        tx.execute(update(t.resident).where(t.resident.c.resident_id == sorted(place.recipients(ref))[0][1]).values(opted_out=True))
+        tx.execute(update(t.resident_row).where(t.resident_row.c.resident_id == sorted(place.recipients(ref))[0][1]).values(opted_out=True))
     assert place.dispatch().sent == len(place.recipients(ref)) - 1 and place.states()["cancelled"] == 1
 
 
@@ -132,7 +132,7 @@ def test_a_number_that_does_not_open_costs_the_others_nothing(tmp_path: Path, ga
     ref = place.publish(haimen=3)
     who = min(row[1] for row in place.recipients(ref))
     with place.ledger.begin() as tx:
-        tx.execute(update(t.resident).where(t.resident.c.resident_id == who).values(phone=sealed))
+        tx.execute(update(t.resident_row).where(t.resident_row.c.resident_id == who).values(phone=sealed))
     assert place.dispatch().sent == len(place.recipients(ref)) - 1 and place.states()["refused"] == 1
     with place.ledger.read() as tx:
         row = tx.execute(select(t.delivery.c.delivery_id).where(t.delivery.c.recipient == who)).scalar()

@@ -25,6 +25,7 @@ from core import alerts
 from core.ledger import Ledger, verify_audit
 from core.ledger import tables as t
 from core.pii import e164
+from notifiers.receipts import record
 from notifiers.register import grant
 
 d = t.delivery.c
@@ -146,13 +147,37 @@ def test_what_is_open_waits_or_is_not_known_is_never_touched(place: nw.Place, ga
     assert erase(place) == notifiers.ErasureReport(residents=1, recipients=2, alerts=1), "who asked to be forgotten, at the end of the alert"
     assert not any("CANARY-00001" in who for who in people(place))
     assert erase(place, days=DAYS).residents == 1
-    assert {who for who in people(place) if who.startswith("CANARY")} == {"CANARY-00002"}, "what nobody knows stays"
+    assert not any(who.startswith("CANARY") for who in people(place))
+
+
+def test_an_outcome_that_nobody_ever_learns_is_final_when_the_policy_says_and_keeps_no_resident_for_ever(place: nw.Place) -> None:
+    ref = storm(place)
+    with place.ledger.begin() as tx:
+        mine = (d.version == ref.version, d.alert_id == ref.alert_id, d.channel == "sms")
+        tx.execute(update(t.delivery).where(*mine, d.recipient != "CANARY-00003").values(state="unknown"))
+        one, other = tx.execute(select(d.delivery_id).where(*mine, d.state == "unknown").order_by(d.recipient)).scalars()
+    before = counts(place)
+    erase(place, days=2)
+    wish(place, "forget", "CANARY-00001")
+    assert erase(place, days=27) == notifiers.ErasureReport() and "CANARY-00001" in people(place), "he may have been told, and a receipt may still come"
+    assert erase(place, days=2) == notifiers.ErasureReport(recipients=1, alerts=1)
+    assert {who for who in people(place) if not who.startswith("~")} == {"CANARY-00002", "CANARY-00003"}
+    late = {"MessageSid": "SM" + "9" * 32, "MessageStatus": "delivered"}
+    record(place.ledger, late, place.now, one)
+    with place.ledger.read() as tx:
+        assert tx.execute(select(d.state, d.provider_id).where(d.delivery_id == one)).one() == ("unknown", ""), "nothing leads back to him"
+    erase(place, days=DAYS)
+    assert all(who.startswith("~") for who in people(place)) and counts(place) == before, "not known stays what became of it"
+    proofs = [json.loads(payload)[str(ref.version)] for _, action, subject, payload in audits(place)
+              if (action, subject) == ("register.erase", ref.alert_id) and str(ref.version) in json.loads(payload)]
+    assert [(p["erased"], p.get("unknown", 0), p["recipients"]) for p in proofs] == [(1, 1, "held"), (2, 1, "partly_erased")]
+    assert verify_audit(place.ledger).broken_at is None and other != one
 
 
 def test_an_alert_that_nobody_closed_yet_and_a_message_on_its_way_keep_their_people(place: nw.Place) -> None:
     storm(place, ended=False)
     with place.ledger.begin() as tx:
-        tx.execute(update(t.resident).values(erase_at=place.now.isoformat()))
+        tx.execute(update(t.resident_row).values(erase_at=place.now.isoformat()))
     place.later(days=3)
     assert notifiers.erase(now=place.now, county=place.county, ledger=place.ledger).residents == 1, "who was told nothing; the thread is still open"
     place.later(days=DAYS)

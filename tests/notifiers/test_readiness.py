@@ -98,7 +98,7 @@ def test_a_register_that_is_not_ready_stops_nothing(place: nw.Place) -> None:
         assert tx.execute(select(t.alert_version.c.state)).scalars().all() == ["issued"]
 
 
-POLICY = RegisterPolicy(renew_by=(4, 20), overdue_share=0.1, dead_share=0.1, removed_share=0.1, departed_days=30, deliveries_days=1095)
+POLICY = RegisterPolicy(renew_by=(4, 20), overdue_share=0.1, dead_share=0.1, removed_share=0.1, departed_days=30, deliveries_days=1095, unknown_days=30)
 
 
 @given(st.dates(date(2001, 1, 1), date(2100, 1, 1)))
@@ -111,6 +111,6 @@ def test_what_was_renewed_this_year_always_holds_and_what_is_two_years_old_never
 def test_whoever_left_is_not_counted(place: nw.Place) -> None:
     people(place, ["2026-03-01"] * 20)
     with place.ledger.begin() as tx:
-        tx.execute(update(t.resident).where(t.resident.c.resident_id == "CANARY-00001").values(erase_at="2026-05-20T00:00:00+00:00"))
+        tx.execute(update(t.resident_row).where(t.resident_row.c.resident_id == "CANARY-00001").values(erase_at="2026-05-20T00:00:00+00:00"))
     left: Any = found(place)
     assert (left.people, left.leaving) == (19, 1)

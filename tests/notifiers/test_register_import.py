@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
 
 sys.path.insert(0, str(Path(__file__).parent))
 import notify_world as nw
@@ -180,35 +176,3 @@ def test_any_bytes_are_read_or_refused_in_a_sentence(untouched: nw.Place, raw: b
             load(untouched, data, trial=True)
         except ConfigError:
             continue
-
-
-def killed_at(step: int, home: Path, data: bytes) -> int:
-    """Import in a process of its own, which is killed with -9 before its `step`-th change of the ledger; its wait status."""
-    if child := os.fork():
-        return os.waitpid(child, 0)[1]
-    left = step
-
-    @event.listens_for(Engine, "before_cursor_execute")
-    def _count(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        nonlocal left
-        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    status = 1
-    try:
-        status = bool(load(nw.make(home), data, replace=True).refusal)
-    finally:
-        os._exit(status)
-
-
-def test_killed_at_any_step_of_an_import_it_was_all_or_nothing(tmp_path: Path) -> None:
-    place = empty(tmp_path)
-    load(place, csv([row(n) for n in range(20)]))
-    before, kills = residents(place), 0
-    data = csv([row(n, phone=number(n + 1)) for n in range(1, 200)])
-    while killed_at(kills + 1, tmp_path, data) == signal.SIGKILL:
-        kills += 1
-        assert residents(place) == before and len(audits(place)) == 1 and verify_audit(place.ledger).broken_at is None, f"killed before change {kills}"
-    assert kills >= 5 and len(residents(place)) == 199 and len(audits(place)) == 2 and verify_audit(place.ledger).broken_at is None

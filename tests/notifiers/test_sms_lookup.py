@@ -118,11 +118,11 @@ def test_whose_number_cannot_be_opened_is_refused_and_rung_for_alone(tmp_path: P
     ref = place.publish(haimen=3)
     wanted = {recipient for channel, recipient, _ in place.recipients(ref) if channel == "sms"}
     spoiled, opted = sorted(wanted)[:2]
-    r = t.resident.c
+    r = t.resident_row.c
     with place.ledger.begin() as tx:
         sealed = tx.execute(select(r.phone).where(r.resident_id == opted)).scalar_one()
-        tx.execute(update(t.resident).where(r.resident_id == spoiled).values(phone=sealed))  # another's number under this name
-        tx.execute(update(t.resident).where(r.resident_id == opted).values(opted_out=True))
+        tx.execute(update(t.resident_row).where(r.resident_id == spoiled).values(phone=sealed))  # another's number under this name
+        tx.execute(update(t.resident_row).where(r.resident_id == opted).values(opted_out=True))
     assert place.dispatch().sent == len(wanted) - 2
     with place.ledger.read() as tx:
         found = tx.execute(select(t.delivery).where(d.recipient.in_([spoiled, opted]), d.channel == "sms")).all()
