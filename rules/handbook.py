@@ -17,10 +17,10 @@ import numpy as np
 from core.county import County, Override, Station, Town
 from core.model import Level
 from rules import overrides
-from rules.catalogue import Catalogue, Indicator, load_catalogue
+from rules.catalogue import Catalogue, Indicator
 from rules.comparisons import leaves
 from rules.localized import localized
-from rules.packs import Pack, Rule, find, load_pack, load_packs, shipped
+from rules.packs import Pack, Rule, find, load_pack, load_packs, shipped, vocabulary
 from rules.plain import EN, UNITS, plain
 from rules.roster import reach_of
 from rules.scoring import amount, spell
@@ -101,7 +101,7 @@ def collect(county: County, day: date) -> tuple[Entry, ...]:
 
 
 def _entries(pack: Pack, county: County, day: date, changed: Mapping[str, Rule]) -> Iterator[Entry]:
-    data, tests, catalogue = load(pack.path).data, _cases(pack.path), load_catalogue()
+    data, tests, catalogue = load(pack.path).data, _cases(pack.path), vocabulary(pack.rules)
     notes = {raw["id"]: str(raw.get("note", "")) for raw in data["rules"]}
     for rule in pack.rules:
         common, here = conditions(rule, catalogue), changed.get(rule.id, rule)

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from core.errors import ConfigError
 from core.model import Level
 from rules.assess import counts, seen_at
-from rules.catalogue import load_catalogue
 from rules.equivalent import same
 from rules.explained import Without, weigh, without_each
 from rules.findings import Finding, find
 from rules.hold import HoldState, next_state
 from rules.language import Columns, Interval, Place
 from rules.mutants import Change, changes
-from rules.packs import Rule, load_pack
+from rules.packs import Rule, load_pack, vocabulary
 from rules.packtest import Laid, at_work, laid_out
 from rules.scoring import Reader
 from rules.situation import Table
@@ -83,7 +82,7 @@ def run(path: Path, say: Callable[[str], None] = lambda _: None) -> list[Mutant]
 
 
 def _fate(pack: str, rule: Rule, change: Change, bench: Bench | None, document: Document, number: int) -> Mutant:
-    fate = KILLED if bench is not None and notices(change.rule, bench) else EQUIVALENT if same(rule, change, load_catalogue()) else SURVIVED
+    fate = KILLED if bench is not None and notices(change.rule, bench) else EQUIVALENT if same(rule, change, vocabulary((rule,))) else SURVIVED
     keys = ("levels", change.level.en) if change.level is not None else change.keys
     place = document.place("rules", number, *keys).moved(change.at)
     return Mutant(pack=pack, rule=rule.id, kind=change.kind, level=change.level, text=change.text, fate=fate, place=place)
@@ -120,7 +119,7 @@ def _bench(laid: list[Laid]) -> Bench | None:
         return None
     starts = np.cumsum([0, *(len(one.held) for one in laid)]).tolist()
     table = _stacked([one.judged.table for one in laid])
-    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in load_catalogue().indicators.items()})
+    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in laid[0].judged.situation.catalogue.indicators.items()})
     others = tuple(replace(other, rows=other.rows + start) for one, start in zip(laid, starts, strict=False)
                    for other in without_each(one.judged.findings[0].rule, one.judged.situation, np.ones(one.judged.table.plain.shape, dtype=bool)))
     want = {key: _wanted(key, [one.case for one in laid], starts) for key in ("level", "ceiling", "held")}

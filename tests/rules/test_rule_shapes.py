@@ -59,12 +59,13 @@ tests:
 """
 INDICATORS = """\
 indicators:
-  rain_1h: {title: a, title_en: b, unit: mm, property: rain, statistic: sum, window_h: 1, reach: within, km: 15, witness_km: 3, worse: high}
+  rain_1h: {title: a, title_en: b, unit: mm, property: rain, statistic: sum, window_h: 1, reach: within, km: 15, witness_km: 20}
+  dry: {title: c, title_en: c, unit: "1", property: soil_moisture, statistic: mean, window_h: 24, worse: low}
   eta: {title: a, title_en: b, unit: h, property: [stage], statistic: hours_to, above: warning_stage, baseline: 3, local: true}
-  wind: {title: a, title_en: b, unit: m/s, kind: track, quantity: wind, lead_h: 6, force: 7}
-  off: {title: a, title_en: b, unit: level, kind: official, events: [暴雨], hazard: flood}
+  wind: {title: a, title_en: b, unit: m/s, kind: track, quantity: wind, lead_h: 6}
+  off: {title: a, title_en: b, unit: level, kind: official, events: [暴雨]}
   low: {title: a, title_en: b, unit: "1", kind: town, field: bank_section, map: {1: 2}}
-  caine: {title: a, title_en: b, unit: "1", property: rain, statistic: intensity_duration, window_h: 24, decay: 0.8, curve: {a: 1, b: 2}, floor: 1}
+  caine: {title: a, title_en: b, unit: "1", property: rain, statistic: intensity_duration, window_h: 24, curve: {a: 1, b: 0.5}}
 official: [{event: 暴雨, hazard: flood, towns: [a]}]
 """
 WRONG = [None, True, 1, -1.5, "x", "", "9" * 40, [], {}, [1], [[]], {"a": 1}, {"a": {}}, {1: "x"}, [{}], "12 h", "blue", "a@b@c", {"rain@M1@x": "1"}]
@@ -151,6 +152,6 @@ def test_a_catalogue_of_any_shape_is_read_or_refused_by_name(tmp_path: Path, at:
 
 def test_the_unspoiled_documents_are_good(folder: Path) -> None:
     (folder / "indicators.yaml").write_text(INDICATORS, encoding="utf-8")
-    assert len(load_catalogue.__wrapped__(folder / "indicators.yaml").indicators) == 6
+    assert len(load_catalogue.__wrapped__(folder / "indicators.yaml").indicators) == 7
     (folder / "x.test.yaml").write_text(CASES, encoding="utf-8")
     assert len(laid_out(folder / "x.yaml")) == 1 and not list(FORM.iter_errors(loaded(CASES))) and not validate([folder / "x.yaml"]).errors
