@@ -17,7 +17,7 @@ from rules.language import RuleError, Symbol
 from rules.row import KEY
 from rules.yamltext import Problems, load
 
-__all__ = ["Catalogue", "Concern", "Indicator", "Mark", "clash", "load_catalogue"]
+__all__ = ["FILE", "Catalogue", "Concern", "Indicator", "Mark", "clash", "load_catalogue"]
 
 FILE = Path(__file__).with_name("indicators.yaml")
 
@@ -40,13 +40,14 @@ class Catalogue:
     _longer: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def widened(self, own: Iterable[Indicator]) -> Catalogue:
-        """The catalogue with more words in it, itself where there is none; RuleError for a word that has another meaning already."""
+        """The catalogue with more words in it, itself where there is none; RuleError for a word that has another meaning already. Words that stand for
+        a county's own numbers are named after their place, and of variants of one rule the last counts."""
         found: dict[str, Indicator] = {}
         for word in own:
             known = found.get(word.name) or self.indicators.get(word.name)
-            if known is not None and known != word:
+            if known is not None and known != word and word.mark is None:
                 raise clash(word, known)
-            found[word.name] = known or word
+            found[word.name] = word
         return Catalogue(self.indicators | found, self.concerns) if found.keys() - self.indicators.keys() else self
 
     def symbols(self) -> dict[str, Symbol]:
