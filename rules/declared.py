@@ -5,12 +5,16 @@ Read strictly: the form of each row (rules.row), then what it cannot mean (rules
 
 from __future__ import annotations
 
+from itertools import islice
+
 from rules.indicator import CAINE, DECAY, Indicator
 from rules.language import RESERVED, RuleError
 from rules.row import KEY, MAX_WORDS, NAME, SENSES, Row, form
 from rules.sense import faults
 from rules.yamltext import Document, Problems
 
+#: More than so many faults are told once the first are mended: looking for the nearest word of each takes its time.
+MAX_WRONG = 40
 
 def read(document: Document, problems: Problems) -> dict[str, Indicator]:
     """The rows under `indicators:`, everything wrong with them noted; only rows without fault are given."""
@@ -27,8 +31,10 @@ def read(document: Document, problems: Problems) -> dict[str, Indicator]:
             wrong.append(RuleError(f"{str(name)[:40]} 应为映射", "a mapping is expected", document.place(KEY, name)))
         else:
             row = Row(document, str(name)[:64] if wrong else name, raw)
-            wrong += list(form(row)) or list(faults(row))
+            wrong += list(islice(form(row), MAX_WRONG)) or list(faults(row))
         problems.errors += wrong
+        if len(problems.errors) > MAX_WRONG:
+            break
         if not wrong:
             found[name] = _indicator(row)
     return found

@@ -61,7 +61,8 @@ def reworded(rule: Rule) -> Iterator[Change]:
         for key, hours in (("window_h", word.window_h), ("lead_h", word.lead_h)):
             for value in (hours / 2, hours * 2) if hours else ():
                 spoiled = replace(word, window_h=value) if key == "window_h" else replace(word, lead_h=value)
-                yield Change(rule=replace(rule, words=(*rule.words[:number], spoiled, *rule.words[number + 1 :])), kind="指标", keys=(key,), word=word.name, text=f"{word.name} {key} {hours:g} → {value:g}")
+                words = (*rule.words[:number], spoiled, *rule.words[number + 1 :])
+                yield Change(rule=replace(rule, words=words), kind="指标", keys=(key,), word=word.name, text=f"{word.name} {key} {hours:g} → {value:g}")
 
 
 def _kind(before: Node, after: Node) -> str:

@@ -138,7 +138,7 @@ def _within(value: Any, low: float, high: float) -> bool:
 
 
 def _points(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and all(str(k).isdigit() and _within(v, -1e6, 1e6) for k, v in value.items())
+    return isinstance(value, dict) and bool(value) and all(str(k).isdecimal() and _within(v, -1e6, 1e6) for k, v in value.items())
 
 
 def _curve(value: Any) -> bool:

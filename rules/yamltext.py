@@ -14,7 +14,7 @@ from core import yamlfile
 from core.errors import ConfigError, ConfigErrors
 from rules.language import Place, RuleError, unknown_word
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 128 * 1024
 MAX_DEPTH = 12
 
 

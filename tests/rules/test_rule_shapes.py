@@ -30,11 +30,14 @@ valid_from: 2007-06-12
 source: {document: 文件, clause: 第一条}
 verified: false
 parameters: {near: 800 km}
+indicators:
+  rain_2h: {title: 两小时雨量, title_en: rain in two hours, unit: mm, property: rain, statistic: sum, window_h: 2, reach: within, km: 10}
+  fall: {title: 落潮, title_en: fall, unit: m, property: [tide], statistic: fall, window_h: 1}
 rules:
   - id: flood.x
     title: 暴雨
     hazard: [flood]
-    levels: {blue: rain_12h >= 50 mm, yellow: rain_6h >= 50 mm and typhoon_distance <= near}
+    levels: {blue: rain_12h >= 50 mm or rain_2h >= 30 mm and fall > 1 cm, yellow: rain_6h >= 50 mm and typhoon_distance <= near}
     hold: {for: 10 min, keep_for: 2 h}
     optional: [rain_6h]
     corroborate: yellow
@@ -71,7 +74,7 @@ official: [{event: 暴雨, hazard: flood, towns: [a]}]
 WRONG = [None, True, 1, -1.5, "x", "", "9" * 40, [], {}, [1], [[]], {"a": 1}, {"a": {}}, {1: "x"}, [{}], "12 h", "blue", "a@b@c", {"rain@M1@x": "1"}]
 
 
-FORM = jsonschema.Draft202012Validator(json.loads(schema.files()["test.schema.json"]))
+FORM, WORDS = (jsonschema.Draft202012Validator(json.loads(schema.files()[f"{name}.schema.json"])) for name in ("test", "indicators"))
 
 
 def loaded(text: str) -> Any:
@@ -143,11 +146,14 @@ def test_tests_of_any_shape_are_laid_out_or_refused_by_name_and_in_form_as_the_s
 @given(at=st.sampled_from(list(places(loaded(INDICATORS)))), value=st.sampled_from(WRONG))
 def test_a_catalogue_of_any_shape_is_read_or_refused_by_name(tmp_path: Path, at: tuple[Any, ...], value: Any) -> None:
     path = tmp_path / "indicators.yaml"
-    path.write_text(dumped(put(INDICATORS, at, value)), encoding="utf-8")
+    data = put(INDICATORS, at, value)
+    path.write_text(dumped(data), encoding="utf-8")
     try:
         load_catalogue.__wrapped__(path)
     except ConfigError as wrong:
         assert told(wrong, "indicators.yaml")
+    else:
+        assert not list(WORDS.iter_errors(json.loads(dumped(data)))), "what the schema refuses the reader refuses too"
 
 
 def test_the_unspoiled_documents_are_good(folder: Path) -> None:
