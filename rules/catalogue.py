@@ -83,7 +83,7 @@ def load_catalogue(path: Path = FILE) -> Catalogue:
     """Read indicators.yaml; ConfigErrors with file:line:column for everything wrong with it."""
     document, problems = load(path), Problems()
     found = read(document, problems) if KEY in document.data else {}
-    concerned = document.data.get("official") or []
+    concerned = document.data.get("official", [])
     if not isinstance(concerned, list) or not all(isinstance(row, dict) and "event" in row and isinstance(row.get("towns", []), list) for row in concerned):
         problems.add("official 应为列表，每行有 event", "official is a list, each row with an event", document.place("official"))
     problems.raise_any()
