@@ -18,6 +18,7 @@ from core import yamlfile
 from core.county import load_county
 from core.errors import ConfigError, ConfigErrors
 from core.model import Level
+from core.units import ACCUMULATED, LEVELLED, PROPERTIES
 from rules import schema, widened
 from rules.assess import rules_of
 from rules.catalogue import load_catalogue
@@ -105,7 +106,8 @@ def test_indicators_that_are_no_rows_are_refused(tmp_path: Path, rows: str) -> N
 @pytest.mark.parametrize("rows", [
     "".join(f"  w{n}: {{title: 甲, unit: mm, statistik: sum, {', '.join(f'titel{k}: 1' for k in range(9))}}}\n" for n in range(260)),
     f"  w: {{{', '.join(f'titel{n}: 1' for n in range(3_800))}}}\n", f"  w: {{events: [{', '.join(['x'] * 7_500)}], kind: official}}\n",
-    f"  w: {{events: [{'x,' * 25_000}]}}\n", f"  {'w' * 1_000}: 1\n", f"  w: {{title: {'甲' * 40_000}}}\n", f"  w: {'{a: ' * 40}1{'}' * 40}\n", f"  w: {{map: {{{'9' * 4_000}: 1}}}}\n",
+    f"  w: {{events: [{'x,' * 25_000}]}}\n", f"  {'w' * 1_000}: 1\n", f"  w: {{title: {'甲' * 40_000}}}\n", f"  w: {'{a: ' * 40}1{'}' * 40}\n",
+    f"  w: {{map: {{{'9' * 4_000}: 1}}}}\n",
 ], ids=["rows", "keys", "events", "more", "name", "title", "deep", "digits"])
 def test_hostile_rows_are_refused_at_once(tmp_path: Path, rows: str) -> None:
     path = tmp_path / "x.yaml"
@@ -171,6 +173,14 @@ def test_what_is_odd_about_a_word_is_remarked(tmp_path: Path, row: str, conditio
             "parameters: {near: 800 km}", "note: 无"), encoding="utf-8")
     found = validate([path])
     assert not found.errors and [says in str(remark) for remark in found.remarks] == [True]
+
+
+def test_whatever_is_observed_can_be_a_word_and_be_compared(tmp_path: Path) -> None:
+    for observed, unit in PROPERTIES.items():
+        rest = "sum, window_h: 1" if observed in ACCUMULATED else "last, above: warning_stage" if observed in LEVELLED else "last"
+        row = f'w: {{title: 甲, title_en: a, unit: "{unit}", property: {observed}, statistic: {rest}}}'
+        (word,) = load_pack(written(tmp_path, row, condition=f"rain_12h >= 50 mm and w > 0.5 {'' if unit == '1' else unit}")).words
+        assert (word.unit, word.properties) == (unit, (observed,))
 
 
 def test_the_schema_knows_the_rows_and_their_slips(tmp_path: Path) -> None:
