@@ -57,7 +57,8 @@ def test_from_the_text_file_to_the_warning(tmp_path: Path, monkeypatch: pytest.M
     longer = tmp_path / "longer" / "hm" / "creek.yaml"
     shutil.copytree(packs, longer.parents[1])
     longer.write_text(own_words.PACK.replace("window_h: 2,", "window_h: 3,").replace("    stage: shadow\n", ""), encoding="utf-8")
-    assert "新出现 0" not in call("rules", "diff", f"{packs}..{longer.parents[1]}", *period, exit_code=1)
+    differs = call("rules", "diff", f"{packs}..{longer.parents[1]}", *period, exit_code=1)
+    assert "新出现 0" not in differs and "  指标 rain_2h 两小时雨量：window_h 2.0 → 3.0\n" in differs and "tide_fall_1h" not in differs
     before = load_pack(pack).hash
     call("rules", "promote", "hm.rain_2h", pack, "--by", "分析员", "--why", "汛前会商同意", *period, "--now", iso(START))
     assert {r.id: r.stage for r in load_pack(pack).rules} == {"hm.rain_2h": "live", "hm.tide_fall": "shadow"} and load_pack(pack).hash != before
