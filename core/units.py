@@ -58,6 +58,12 @@ PROPERTIES: dict[str, str] = {
     "outflow": "m3/s",
 }
 
+#: Properties whose readings are amounts over the interval before them: they are summed, never taken as a state.
+ACCUMULATED = frozenset({"rain", "snowfall"})
+
+#: Heights above a datum: two of different datums are never compared, so they are taken over a mark of their own gauge.
+LEVELLED = frozenset({"stage", "tide", "gate_upstream", "gate_downstream", "reservoir_stage"})
+
 #: (from, to) -> (factor, offset): canonical = value * factor + offset.
 _CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("cm", "mm"): (10.0, 0.0),

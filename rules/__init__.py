@@ -1,6 +1,6 @@
 """Readings to risk: the analysts' house. Packs of rules are data (packs/), the engine here reads them.
 
-language (what analysts write) -> catalogue, packs (what they declared) -> situation (what is known) -> findings (what the
+language (what analysts write) -> catalogue, rule, packs (what they declared, words of their own included) -> situation (what is known) -> findings (what the
 rules say) -> hold (what is remembered) -> assess, explain (the steps).
 """
 

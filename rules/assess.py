@@ -20,14 +20,13 @@ from core.model import Hazard, Level, RiskScore
 from core.signing import digest
 from core.times import iso, parse_iso
 from rules import doubted, foretold, overrides
-from rules.catalogue import Catalogue, load_catalogue
 from rules.evidence import Tracer, evidence
 from rules.explained import weigh, without_each
 from rules.findings import Finding, find
 from rules.freshness import silent_feeds, whole_lists
 from rules.hold import HoldState, next_state
 from rules.outlook import Outlook
-from rules.packs import FOLDER, Rule, asked_names, load_packs, used_names
+from rules.packs import FOLDER, Rule, asked_names, load_packs, used_names, vocabulary
 from rules.packs import find as find_packs
 from rules.paths import LOST_H
 from rules.powerless import powerless
@@ -104,7 +103,7 @@ def read(
     first = since or now
     asking = rules_of(county, now) if rules is None else rules
     moon = any(rule.explained_by and rule.explained_by.tide_margin is not None for rule in asking)
-    back = timedelta(hours=max(back_hours(_catalogue(asking), asked_names(asking)), foretold.BACK_H + 1.0 if moon else 0.0))
+    back = timedelta(hours=max(back_hours(vocabulary(asking), asked_names(asking)), foretold.BACK_H + 1.0 if moon else 0.0))
     observations = lake.observations(start=first - back, end=now, as_of=now)
     forecasts = lake.observations(start=first - timedelta(hours=foretold.AROUND_H), end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
@@ -130,17 +129,12 @@ def rules_of(county: County, now: datetime, folder: Path = FOLDER) -> tuple[Rule
     return tuple(sorted((r for r in rules if r.id in there), key=lambda r: r.id))
 
 
-def _catalogue(rules: tuple[Rule, ...]) -> Catalogue:
-    """The declared indicators and the words for the county's own numbers in these rules."""
-    return load_catalogue().widened(tuple(word for rule in rules for word in rule.own))
-
-
 def judge(
     sources: Sources, now: datetime, county: County, rules: tuple[Rule, ...] | None = None, ticks: list[datetime] | None = None
 ) -> Judged:
     """Evaluate the rules over what is known at `now`, or at all `ticks` (multiples of five minutes apart, the last one `now`) in one pass."""
     rules = rules_of(county, now) if rules is None else rules
-    catalogue = _catalogue(rules)
+    catalogue = vocabulary(rules)
     names = used_names(rules)
     situation = Situation(county, catalogue, sources, ticks or [now], names)
     table = situation.table(names)

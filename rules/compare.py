@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 
@@ -12,6 +12,7 @@ from core.errors import ConfigError
 from core.model import Level
 from core.times import people
 from rules.backtest import Run, Warned, public
+from rules.catalogue import Indicator
 
 KINDS = {"appears": "新出现", "vanishes": "消失", "level": "级别变", "time": "时间变"}
 
@@ -78,6 +79,21 @@ def compare(before: Run, after: Run, county: County) -> list[Difference]:
             found.append(Difference(kind=kind, town=was.town, hazard=was.hazard, before=was, after=now, people=heads[was.town]))
     found += [Difference(kind="appears", town=e.town, hazard=e.hazard, before=None, after=e, people=heads[e.town]) for e in left]
     return sorted(found, key=_order)
+
+
+def reworded(before: Run, after: Run) -> list[str]:
+    """A line for every indicator of the packs' own that one side has and the other has not, or that means something else there."""
+    was, now = ({word.name: word for rule in run.rules for word in rule.words} for run in (before, after))
+    changed = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+    return [f"指标 {name} {(now.get(name) or was[name]).title}：{_meant(was.get(name), now.get(name))}" for name in changed]
+
+
+def _meant(was: Indicator | None, now: Indicator | None) -> str:
+    """'window_h 2.0 → 3.0': what differs."""
+    if was is None or now is None:
+        return "新有 / new" if was is None else "没有了 / gone"
+    pairs = ((field.name, getattr(was, field.name), getattr(now, field.name)) for field in fields(was) if field.compare)
+    return "，".join(f"{name} {a or '-'} → {b or '-'}" for name, a, b in pairs if a != b)
 
 
 def _order(difference: Difference) -> tuple[datetime, str, str]:

@@ -17,10 +17,10 @@ import numpy as np
 from core.county import County, Override, Station, Town
 from core.model import Level
 from rules import overrides
-from rules.catalogue import Catalogue, Indicator, load_catalogue
+from rules.catalogue import FILE, Catalogue, Indicator
 from rules.comparisons import leaves
 from rules.localized import localized
-from rules.packs import Pack, Rule, find, load_pack, load_packs, shipped
+from rules.packs import Pack, Rule, find, load_pack, load_packs, shipped, vocabulary
 from rules.plain import EN, UNITS, plain
 from rules.roster import reach_of
 from rules.scoring import amount, spell
@@ -62,13 +62,15 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """One indicator: what it is, its unit, and which stations speak for each town (Chinese name of the town -> stations, nearest first)."""
+    """One indicator: what it is, its unit, where it is declared if that is in a pack (`own`, file:line), and which stations speak for each town
+    (Chinese name of the town -> stations, nearest first)."""
 
     name: str
     title: str
     title_en: str
     unit: str
     definition: str
+    own: str
     feeds: dict[str, tuple[str, ...]]
     marks: dict[str, str]
 
@@ -101,7 +103,7 @@ def collect(county: County, day: date) -> tuple[Entry, ...]:
 
 
 def _entries(pack: Pack, county: County, day: date, changed: Mapping[str, Rule]) -> Iterator[Entry]:
-    data, tests, catalogue = load(pack.path).data, _cases(pack.path), load_catalogue()
+    data, tests, catalogue = load(pack.path).data, _cases(pack.path), vocabulary(pack.rules)
     notes = {raw["id"]: str(raw.get("note", "")) for raw in data["rules"]}
     for rule in pack.rules:
         common, here = conditions(rule, catalogue), changed.get(rule.id, rule)
@@ -171,7 +173,7 @@ def meaning(indicator: Indicator, county: County) -> Meaning:
     members = list(_members(indicator, county)) if indicator.kind in ("station", "forecast") else []
     return Meaning(
         name=indicator.name, title=indicator.title, title_en=indicator.title_en, unit="%" if indicator.share else UNITS.get(indicator.unit, indicator.unit),
-        definition=definition(indicator),
+        definition=definition(indicator), own=f"{Path(at.path).name}:{at.line}" if (at := indicator.place) and at.path != FILE else "",
         feeds={town.name: tuple(f"{s.name}（{s.station}）" for s in stations) for town, stations in members},
         marks={f"{s.name}（{s.station}）": _mark(indicator, s) for _, stations in members for s in stations if indicator.above},
     )

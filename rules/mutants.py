@@ -1,7 +1,7 @@
 """The ways in which a rule is spoiled, one small change each: what an analyst mistypes, and what a merge loses.
 
 Conditions: a comparison made strict or loose, turned round, `and` for `or`, every number a tenth higher and lower, a yes/no denied.
-What explains a claim is spoiled as a condition is, and lost whole.
+What explains a claim is spoiled as a condition is, and lost whole. An indicator of the pack's own: its window and its lead halved and doubled.
 The rule around them: `for` and `keep_for` halved or doubled (from zero: an hour), `corroborate` lost, each `optional` word lost, `role` such that it
 counts though it should not.
 """
@@ -24,13 +24,15 @@ HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One spoiled rule. `level` None where the change stands beside the conditions, under `keys`; `before`, `after`: the node changed, at `at`."""
+    """One spoiled rule. `level` None where the change stands beside the conditions, under `keys` of the rule or of the pack's own `word`; `before`,
+    `after`: the node changed, at `at`."""
 
     rule: Rule
     kind: str
     text: str
     level: Level | None = None
     keys: tuple[str, ...] = ()
+    word: str = ""
     before: Node | None = None
     after: Node | None = None
     at: int = 0
@@ -51,6 +53,16 @@ def changes(rule: Rule) -> Iterator[Change]:
             yield Change(rule=replace(rule, explained_by=replace(rule.explained_by, tide_margin=value)), kind="成因", keys=("explained_by", "tide_margin"),
                          text=f"explained_by tide_margin {margin:g} m → {value}")
     yield from _around(rule)
+
+
+def reworded(rule: Rule) -> Iterator[Change]:
+    """Every mutant of the indicators that the rule's pack brings along: another situation, not another condition."""
+    for number, word in enumerate(rule.words):
+        for key, hours in (("window_h", word.window_h), ("lead_h", word.lead_h)):
+            for value in (hours / 2, hours * 2) if hours else ():
+                spoiled = replace(word, window_h=value) if key == "window_h" else replace(word, lead_h=value)
+                words = (*rule.words[:number], spoiled, *rule.words[number + 1 :])
+                yield Change(rule=replace(rule, words=words), kind="指标", keys=(key,), word=word.name, text=f"{word.name} {key} {hours:g} → {value:g}")
 
 
 def _kind(before: Node, after: Node) -> str:

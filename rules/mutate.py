@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from core.errors import ConfigError
 from core.model import Level
 from rules.assess import counts, seen_at
-from rules.catalogue import load_catalogue
 from rules.equivalent import same
 from rules.explained import Without, weigh, without_each
 from rules.findings import Finding, find
 from rules.hold import HoldState, next_state
 from rules.language import Columns, Interval, Place
-from rules.mutants import Change, changes
-from rules.packs import Rule, load_pack
-from rules.packtest import Laid, at_work, laid_out
+from rules.mutants import Change, changes, reworded
+from rules.packs import Rule, load_pack, vocabulary
+from rules.packtest import Laid, at_work, laid_out, lay, wrong_levels
+from rules.row import KEY
 from rules.scoring import Reader
 from rules.situation import Table
 from rules.testcases import Case
-from rules.yamltext import Document, load
+from rules.yamltext import load
 
 #: The share of mutants that the tests of all packs, and of each alone, must notice.
 FLOOR, PACK_FLOOR = 0.9, 0.8
@@ -73,20 +73,34 @@ def run(path: Path, say: Callable[[str], None] = lambda _: None) -> list[Mutant]
     pack, document, laid = load_pack(path), load(path), laid_out(path)
     found: list[Mutant] = []
     for number, rule in enumerate(map(at_work, pack.rules)):
-        bench = _bench([one for one in laid if one.case.rule == rule.id])
+        mine = [one for one in laid if one.case.rule == rule.id]
+        bench = _bench(mine)
         if bench is not None and notices(rule, bench):
             raise ConfigError(f"{rule.id} 的测试本来就不通过 / its tests fail as it is", path=path, hint="先运行 fengsui rules test / run the tests first")
-        own = [_fate(pack.pack, rule, change, bench, document, number) for change in changes(rule)]
+        own = [_mutant(pack.pack, rule, change, _fate(rule, change, bench), document.place("rules", number, *_keys(change))) for change in changes(rule)]
+        own += [_mutant(pack.pack, rule, change, _fate_of_word(change, mine), document.place(KEY, change.word, *change.keys)) for change in reworded(rule)]
         say(f"{rule.id}：{sum(m.fate == KILLED for m in own)}/{sum(m.fate != EQUIVALENT for m in own)}")
         found += own
     return found
 
 
-def _fate(pack: str, rule: Rule, change: Change, bench: Bench | None, document: Document, number: int) -> Mutant:
-    fate = KILLED if bench is not None and notices(change.rule, bench) else EQUIVALENT if same(rule, change, load_catalogue()) else SURVIVED
-    keys = ("levels", change.level.en) if change.level is not None else change.keys
-    place = document.place("rules", number, *keys).moved(change.at)
-    return Mutant(pack=pack, rule=rule.id, kind=change.kind, level=change.level, text=change.text, fate=fate, place=place)
+def _mutant(pack: str, rule: Rule, change: Change, fate: str, place: Place) -> Mutant:
+    return Mutant(pack=pack, rule=rule.id, kind=change.kind, level=change.level, text=change.text, fate=fate, place=place.moved(change.at))
+
+
+def _keys(change: Change) -> tuple[str, ...]:
+    """Where in its rule a change stands."""
+    return ("levels", change.level.en) if change.level is not None else change.keys
+
+
+def _fate(rule: Rule, change: Change, bench: Bench | None) -> str:
+    return KILLED if bench is not None and notices(change.rule, bench) else EQUIVALENT if same(rule, change, vocabulary((rule,))) else SURVIVED
+
+
+def _fate_of_word(change: Change, laid: list[Laid]) -> str:
+    """Of a changed indicator the cases are laid out anew: its values are others, not the condition."""
+    again = (lay(change.rule, one.case) for one in laid)
+    return KILLED if any(wrong for one in again for at in one.case.expected for wrong in wrong_levels(one, at)) else SURVIVED
 
 
 def notices(rule: Rule, bench: Bench) -> bool:
@@ -120,7 +134,7 @@ def _bench(laid: list[Laid]) -> Bench | None:
         return None
     starts = np.cumsum([0, *(len(one.held) for one in laid)]).tolist()
     table = _stacked([one.judged.table for one in laid])
-    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in load_catalogue().indicators.items()})
+    reader = Reader(table.plain, {name: indicator.baseline for name, indicator in laid[0].judged.situation.catalogue.indicators.items()})
     others = tuple(replace(other, rows=other.rows + start) for one, start in zip(laid, starts, strict=False)
                    for other in without_each(one.judged.findings[0].rule, one.judged.situation, np.ones(one.judged.table.plain.shape, dtype=bool)))
     want = {key: _wanted(key, [one.case for one in laid], starts) for key in ("level", "ceiling", "held")}

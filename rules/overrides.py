@@ -18,12 +18,12 @@ from core.county import County, Override
 from core.errors import ConfigError, ConfigErrors
 from core.model import Level
 from rules import packcheck
-from rules.catalogue import Indicator, Mark, load_catalogue
+from rules.catalogue import Indicator, Mark
 from rules.language import Place, RuleError, compile_condition, unknown_word
 from rules.language.nodes import Compare, Name, Negative, Node, Number, children, names, rebuilt, walk
 from rules.language.units import canonical, to_unit
 from rules.localized import localized
-from rules.packs import Rule
+from rules.packs import Rule, vocabulary
 from rules.scoring import spell
 from rules.validate import hidden
 
@@ -77,12 +77,12 @@ def place(row: Override, column: str) -> Place:
 
 def _with_own(rule: Rule, rows: list[Override], county: County, errors: list[ConfigError]) -> Rule:
     """One rule with its rows; thresholds first, because a threshold may be written with a parameter that another row changes."""
-    catalogue = load_catalogue()
+    symbols = vocabulary((rule,)).symbols() | dict(rule.parameters)
     conditions: Conditions = {}
     cause = rule.explained_by
     try:
         for level, text in [*((level, text) for level, (text, _) in rule.conditions.items()), *([(Level.NONE, cause.text)] if cause else [])]:
-            conditions[level] = (text, compile_condition(text, catalogue.symbols() | dict(rule.parameters), keep=True))
+            conditions[level] = (text, compile_condition(text, symbols, keep=True))
     except RuleError as error:
         errors.append(RuleError(f"{rule.id} 的参数单位与指标不同，不能改写", "a parameter in another unit than its indicator", place(rows[0], "rule"),
                                 hint=error.message))
@@ -141,7 +141,7 @@ def _put(rule: Rule, conditions: Conditions, rows: list[Override], county: Count
         if name not in {i.name for i in own}:
             own.append(Indicator(name=name, title=f"{first.parameter} 本县值", title_en="the county's own number", unit=one.number.unit, kind="mark", mark=mark))
             if measured:
-                own.append(replace(load_catalogue().indicators[first.parameter], name=measured, mark=mark))
+                own.append(replace(vocabulary((rule,)).indicators[first.parameter], name=measured, mark=mark))
         conditions = {k: (text, _swapped(tree, one, name, measured) if one.level in (None, k) else tree) for k, (text, tree) in conditions.items()}
     return conditions
 
@@ -196,7 +196,7 @@ def _value(row: Override, unit: str, errors: list[ConfigError]) -> float | None:
 
 def _no_station(rule: Rule, level: Level | None, row: Override, one: _Place, county: County, rows: list[Override]) -> ConfigError | None:
     """Why a number cannot differ at a station; None when it can."""
-    indicator, station = load_catalogue().indicators.get(row.parameter), county.station(row.station)
+    indicator, station = vocabulary((rule,)).indicators.get(row.parameter), county.station(row.station)
     if one.around is None or indicator is None or indicator.kind != "station" or indicator.reach in ("idw", "mean"):
         return RuleError(f"{row.parameter} 不是逐站取最不利的指标，只能按镇街改", "only an indicator that takes the worst station has a number a station",
                          place(row, "station"), hint="在 parameter 写指标、在 level 写级别，或改填 town / name indicator and level, or give a town")
@@ -248,7 +248,7 @@ def _unsound(rule: Rule, changed: Rule) -> list[ConfigError]:
 
 def _faults(rule: Rule, conditions: Mapping[Level, tuple[str, Node]], at: Callable[[Level], Place]) -> list[RuleError]:
     written = {level: (spell(tree), tree) for level, (_, tree) in conditions.items()}
-    return [*packcheck.check(written, at), *hidden(rule.id, written, at)]
+    return [*packcheck.check(written, at), *hidden(rule, written, at)]
 
 
 def _at(where: str, word: Indicator) -> float:

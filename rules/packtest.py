@@ -24,7 +24,7 @@ from rules.testcases import KINDS, MAY_BE_UNTOLD, UNTOLD, Case, Expected, beside
 from rules.testworld import START, sources, world
 from rules.validate import files_of, unread
 
-__all__ = ["KINDS", "CaseResult", "Laid", "laid_out", "run_all", "run_pack"]
+__all__ = ["KINDS", "CaseResult", "Laid", "at_work", "laid_out", "lay", "run_all", "run_pack", "wrong_levels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def laid_out(path: Path) -> tuple[Laid, ...]:
 @functools.lru_cache(maxsize=64)
 def _laid_out(path: Path, _pack: str, _tests: str) -> tuple[Laid, ...]:
     pack = load_pack(path)
-    return tuple(_lay(at_work(next(rule for rule in pack.rules if rule.id == case.rule)), case) for case in read(pack))
+    return tuple(lay(at_work(next(rule for rule in pack.rules if rule.id == case.rule)), case) for case in read(pack))
 
 
 def at_work(rule: Rule) -> Rule:
@@ -102,7 +102,8 @@ def at_work(rule: Rule) -> Rule:
     return replace(rule, stage="live")
 
 
-def _lay(rule: Rule, case: Case) -> Laid:
+def lay(rule: Rule, case: Case) -> Laid:
+    """The case judged with a rule, whatever indicators that brings along."""
     step = timedelta(hours=case.interval_h)
     ticks = [START + step * n for n in range(max(e.step for e in case.expected) + 1)]
     county = world(case.raw, case.interval_h)
@@ -129,11 +130,12 @@ def _told(laid: Laid, at: Expected) -> RiskScore:
 
 def _run(pack: Pack, laid: Laid) -> CaseResult:
     """Compare one case with what came."""
-    wrong = [text for at in laid.case.expected for text in (*_wrong_levels(laid, at), *_wrong_words(laid, at))] + _not_of_kind(laid.case)
+    wrong = [text for at in laid.case.expected for text in (*wrong_levels(laid, at), *_wrong_words(laid, at))] + _not_of_kind(laid.case)
     return CaseResult(pack.pack, laid.case.name, laid.case.rule, laid.case.kind, not wrong, "；".join(wrong), laid.case.place)
 
 
-def _wrong_levels(laid: Laid, at: Expected) -> Iterator[str]:
+def wrong_levels(laid: Laid, at: Expected) -> Iterator[str]:
+    """What is not as expected of level, ceiling and what is held."""
     finding = laid.judged.findings[0]
     got = {"level": int(finding.proved[at.step, 0]), "ceiling": int(finding.ceiling[at.step, 0]), "held": laid.held[at.step]}
     for key, level in at.levels.items():

@@ -15,6 +15,7 @@ import pandas as pd
 
 from core.county import County, Station
 from core.model import Flag
+from core.units import LEVELLED
 from rules import marks
 from rules.catalogue import Indicator
 from rules.grid import STEP_S, WIDE_S, Floats, Grid, Ints, Log, Position, build, position
@@ -25,8 +26,6 @@ from rules.towns import Side, TownValues, mean, worst, youngest
 
 #: Readings cited for one indicator of one town.
 MAX_RECORDS = 20
-#: Properties that are heights above a datum.
-LEVELLED = ("stage", "tide", "gate_upstream", "gate_downstream", "reservoir_stage")
 #: Statistics that take the declared stage themselves, instead of having it subtracted.
 MARKED = ("hours_to", "hours_above")
 

@@ -13,9 +13,10 @@ from core.model import Hazard
 from core.reporting import KINDS as REPORTS
 from core.units import PROPERTIES
 from rules import testcases
-from rules.catalogue import FIELDS, KINDS, KNOWN_KEYS, OFFSETS, QUANTITIES, REACHES, SENSES, load_catalogue
-from rules.packs import CAUSE_KEYS, COLOURS, PACK_KEYS, REQUIRED, RULE_KEYS
-from rules.statistics import STATISTICS
+from rules.catalogue import load_catalogue
+from rules.packfile import CAUSE_KEYS, PACK_KEYS, REQUIRED, RULE_KEYS
+from rules.packs import COLOURS
+from rules.row import CHOICES, EVERY, FIELDS, KEY, KNOWN_KEYS, LENGTHS, MAX_PROPERTIES, MAX_WORDS, NAME, RANGES
 
 FOLDER = Path(__file__).with_name("schema")
 _SPAN = {"type": "string", "pattern": r"^\d{1,5}\s*(s|min|h)$", "examples": ["0 min", "60 min"]}
@@ -35,12 +36,14 @@ def pack_schema() -> dict[str, Any]:
         "explained_by": _object({"condition": _TEXT, "question": _TEXT, "source": _TEXT, "verified": {"type": "boolean"}, "tide_margin": _HEIGHT,
                                  "sudden": {"type": "boolean"}}, CAUSE_KEYS)
         | {"description": "一路独报时什么能解释它；已知全无则只列入不能排除 / what would explain one path's claim; known to be absent, it is not proved"},
-        "optional": {"type": "array", "items": {"enum": names}}, "corroborate": colour, "source": _TEXT, "verified": {"type": "boolean"}, "note": _TEXT,
+        "optional": {"type": "array", "items": {"anyOf": [{"enum": names}, {"pattern": f"^{NAME.pattern}$"}]}}, "corroborate": colour,
+        "source": _TEXT, "verified": {"type": "boolean"}, "note": _TEXT,
     }
     day = {"anyOf": [{"type": "string", "format": "date"}, _TEXT]}
     pack: dict[str, Any] = {
         "pack": _TEXT, "title": _TEXT, "jurisdiction": _TEXT, "valid_from": day, "valid_to": day, "verified": {"type": "boolean"}, "note": _TEXT,
         "source": _object({"document": _TEXT, "clause": _TEXT}, ("document", "clause")), "parameters": {"type": "object"},
+        KEY: _words() | {"description": "本包自带的指标，写法同 indicators.yaml，只在本包里用 / indicators of the pack's own, of the shape of indicators.yaml"},
         "rules": {"type": "array", "minItems": 1, "items": _object({k: rule[k] for k in sorted(RULE_KEYS)}, ("id", "title", "hazard", "levels"))},
     }
     return _head("规则包 / rule pack") | _object({k: pack[k] for k in sorted(PACK_KEYS)}, REQUIRED)
@@ -72,14 +75,28 @@ def test_schema() -> dict[str, Any]:
     return _head("规则包的测试 / tests of a rule pack") | _object({"interval": span, "tests": cases}, ("tests",))
 
 
+def _word() -> dict[str, Any]:
+    """Schema of one row that declares an indicator."""
+    one = {"enum": sorted(PROPERTIES)}
+    fields: dict[str, Any] = {key: {"enum": list(known)} for key, known in CHOICES.items()}
+    fields |= {key: {"type": "number", "minimum": low, "maximum": high} for key, (low, high) in RANGES.items()}
+    fields |= {key: _TEXT | {"maxLength": most} for key, most in LENGTHS.items()}
+    fields |= {
+        "property": {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_PROPERTIES}]}, "local": {"type": "boolean"},
+        "curve": _object({"a": {"type": "number"}, "b": {"type": "number"}}, ("a", "b")), "map": {"type": "object", "additionalProperties": {"type": "number"}},
+        "events": {"type": "array", "items": _TEXT, "minItems": 1},
+    }
+    return _object({key: fields[key] for key in sorted(KNOWN_KEYS)}, EVERY[0])
+
+
+def _words() -> dict[str, Any]:
+    """Schema of the rows under `indicators:`."""
+    return {"type": "object", "minProperties": 1, "maxProperties": MAX_WORDS, "propertyNames": {"pattern": f"^{NAME.pattern}$"}, "additionalProperties": _word()}
+
+
 def indicator_schema() -> dict[str, Any]:
     """Schema of indicators.yaml."""
-    words = {"kind": KINDS, "statistic": sorted(STATISTICS), "reach": REACHES, "above": OFFSETS, "quantity": QUANTITIES, "field": FIELDS, "worse": SENSES}
-    fields: dict[str, Any] = {key: {} for key in KNOWN_KEYS} | {key: {"enum": list(known)} for key, known in words.items()}
-    one = {"enum": sorted(PROPERTIES)}
-    fields |= {"title": _TEXT, "title_en": _TEXT, "unit": _TEXT, "property": {"anyOf": [one, {"type": "array", "items": one}]}, "per": one}
-    row = _object({k: fields[k] for k in sorted(fields)}, ("title", "title_en", "unit"))
-    return _head("指标 / indicators") | {"type": "object", "properties": {"indicators": {"type": "object", "additionalProperties": row}, "official": {"type": "array"}}}
+    return _head("指标 / indicators") | {"type": "object", "properties": {KEY: _words(), "official": {"type": "array"}}}
 
 
 def files() -> dict[str, str]:

@@ -25,9 +25,9 @@ from core.errors import ConfigError
 from core.model import Circle, Hazard, Level
 from core.reporting import KINDS as REPORTS
 from core.units import PROPERTIES
-from rules.catalogue import FIELDS
 from rules.language import Place, unknown_word
 from rules.packs import Pack
+from rules.row import FIELDS
 from rules.testworld import hours, values
 from rules.yamltext import Document, Problems, load
 

@@ -16,12 +16,11 @@ from core.county import County, Feed, Policy, Station, Town
 from core.errors import ConfigError
 from core.lake.rows import to_table
 from core.model import Circle, FieldReport, Flag, Hazard, Level, Observation, OfficialSignal, Sector, TrackPoint
+from core.units import ACCUMULATED
 from rules.situation import Sources
 
 START = datetime(2021, 7, 25, tzinfo=UTC)
 LAT, LON = 31.9, 121.2
-#: Readings that are amounts over the interval before them.
-ACCUMULATED = ("rain", "snowfall")
 _ITEM = re.compile(r"(?P<first>_|-?\d+(?:\.\d+)?)(?P<step>[+-]\d+(?:\.\d+)?)?(?:x(?P<times>\d{1,4}))?(?P<suspect>\?)?\Z")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d)\Z")
 

@@ -7,20 +7,19 @@ arithmetic between indicators or more than MAX_BOXES ways, nothing is claimed.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise, product
 from math import inf
 from pathlib import Path
 
 from core.errors import ConfigError, ConfigErrors
 from core.model import Level
-from rules.catalogue import Indicator, load_catalogue
+from rules.catalogue import Catalogue, load_catalogue
 from rules.language import Place, RuleError
 from rules.language.nodes import Compare, Logic, Name, Node, Not, Number
-from rules.packs import Pack, Rule, load_pack, load_packs
+from rules.packs import Pack, Rule, load_pack, load_packs, vocabulary
 from rules.yamltext import Document, load
 
 MAX_BOXES = 128
@@ -95,11 +94,25 @@ def _remarks(pack: Pack) -> list[RuleError]:
     words = set(re.findall(r"\w+", " ".join([*causes, *(text for rule in pack.rules for text, _ in rule.conditions.values())])))
     idle = [RuleError(f"参数 {name} 没有用到", f"the parameter {name} is not used", document.key_place("parameters", name), hint="删去，或写进条件 / drop it or use it")
             for name in document.data.get("parameters") or {} if name not in words]
-    return [*idle, *(remark for number, rule in enumerate(pack.rules) for remark in _of_rule(rule, document, number))]
+    return [*_of_words(pack), *idle, *(remark for number, rule in enumerate(pack.rules) for remark in _of_rule(rule, document, number))]
+
+
+def _of_words(pack: Pack) -> Iterator[RuleError]:
+    """Of the indicators that a pack declares: those that no rule names, that are declared anyhow, that people would take for another."""
+    used, shipped = {word.name for rule in pack.rules for word in rule.words}, load_catalogue().indicators
+    for number, word in enumerate(pack.words):
+        place, near = word.place or Place(pack.path), [other for other in (*shipped.values(), *pack.words[:number]) if other.title == word.title]
+        if word.name not in used:
+            yield RuleError(f"指标 {word.name} 没有用到", f"the indicator {word.name} is not used", place, hint="删去，或写进条件 / drop it or use it")
+        if word.name in shipped:
+            yield RuleError(f"指标 {word.name} 随附的 indicators.yaml 里已有同一行", "the very same row is declared already", place, hint="删去 / drop it")
+        elif near:
+            yield RuleError(f"指标 {word.name} 与 {near[0].name} 同名“{word.title}”，看的人分不清", f"its title is that of {near[0].name}", place,
+                            hint="换一个 title / take another title")
 
 
 def _of_rule(rule: Rule, document: Document, number: int) -> list[RuleError]:
-    found = hidden(rule.id, rule.conditions, lambda level: _place(document, number, level.en))
+    found = hidden(rule, rule.conditions, lambda level: _place(document, number, level.en))
     if rule.explained_by and boxes(rule.explained_by.tree) == []:
         found.append(RuleError(f"{rule.id} 的成因自相矛盾，什么也解释不了", "explained_by contradicts itself and explains nothing",
                                document.place("rules", number, "explained_by", "condition"), hint="没有任何数值能同时满足 / no values can fulfil it"))
@@ -110,46 +123,31 @@ def _of_rule(rule: Rule, document: Document, number: int) -> list[RuleError]:
     return found
 
 
-def hidden(rule: str, conditions: Mapping[Level, tuple[str, Node]], place: Callable[[Level], Place]) -> list[RuleError]:
+def hidden(rule: Rule, conditions: Mapping[Level, tuple[str, Node]], place: Callable[[Level], Place]) -> list[RuleError]:
     """Levels that can never show: a condition that contradicts itself, or always brings the next colour with it."""
     ways = {level: boxes(tree) for level, (_, tree) in conditions.items()}
-    ordered = sorted(ways)
+    ordered, known = sorted(ways), vocabulary((rule,))
     found = [
-        RuleError(f"{rule} 的{level.zh}条件自相矛盾，永远达不到", f"{level.en} contradicts itself", place(level),
+        RuleError(f"{rule.id} 的{level.zh}条件自相矛盾，永远达不到", f"{level.en} contradicts itself", place(level),
                   hint="没有任何数值能同时满足 / no values can fulfil it")
         for level in ordered if ways[level] == []
     ]
     for lower, higher in pairwise(ordered):
         low, high = ways[lower], ways[higher]
-        if low and high and all(any(_inside(_widened(box), other) for other in high) for box in low):
-            found.append(RuleError(f"{rule} 的{lower.zh}一成立，{higher.zh}也成立，{lower.zh}永远看不到", f"{lower.en} always brings {higher.en}",
+        if low and high and all(any(_inside(_widened(box, known), other) for other in high) for box in low):
+            found.append(RuleError(f"{rule.id} 的{lower.zh}一成立，{higher.zh}也成立，{lower.zh}永远看不到", f"{lower.en} always brings {higher.en}",
                                    place(lower), hint=f"放宽{lower.zh}或收紧{higher.zh} / widen one or tighten the other"))
     return found
 
 
-def _widened(box: Box) -> Box:
+def _widened(box: Box, known: Catalogue) -> Box:
     """The box with what it says of longer windows: 50 mm in 3 h are at least 50 mm in 6 h."""
     out = dict(box)
     for name, (low, is_open, _, _) in box.items():
-        for longer in _longer(name) if low > -inf else ():
+        for longer in known.longer(name) if low > -inf else ():
             met = _overlap(out.get(longer, ALL), (low, is_open, inf, False))
             out[longer] = met or out[longer]
     return out
-
-
-@functools.lru_cache(maxsize=256)
-def _longer(name: str) -> tuple[str, ...]:
-    """Indicators that are the same but for a longer window or lead, of a kind that grows with it: sums, maxima, the wind to come."""
-    known = load_catalogue().indicators
-    one = known.get(name)
-    if one is None or not ((one.statistic in ("sum", "max") and one.kind in ("station", "forecast")) or one.quantity == "wind") or one.inverted:
-        return ()
-
-    def bare(indicator: Indicator) -> Indicator:
-        """The indicator without its name, its window and its lead: what two of one kind share."""
-        return replace(indicator, name="", title="", title_en="", window_h=0.0, lead_h=0.0, baseline=0.0)
-
-    return tuple(other.name for other in known.values() if other.window_h + other.lead_h > one.window_h + one.lead_h and bare(other) == bare(one))
 
 
 def _place(document: Document, number: int, level: str) -> Place:

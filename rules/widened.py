@@ -16,9 +16,9 @@ from core.county import County
 from core.county.limits import FILE, OwnLimit
 from core.errors import ConfigError, ConfigErrors
 from core.limits import looser
-from rules.catalogue import Indicator, load_catalogue
+from rules.catalogue import Indicator
 from rules.explained import DILUTED
-from rules.packs import Rule
+from rules.packs import Rule, vocabulary
 from rules.roster import Roster
 
 #: Limits on how fast, or how unlike what went before, a reading may move.
@@ -29,7 +29,7 @@ def check(rules: Iterable[Rule], county: County) -> None:
     """ConfigErrors with file:line for every wider limit that no rule holds."""
     wider = [row for row in county.limits if looser(row.limit, row.value, row.observed_property)]
     live = [rule for rule in rules if rule.role == "hazard" and rule.stage == "live"] if wider else []
-    roster, known = Roster(county), load_catalogue().indicators
+    roster, known = Roster(county), vocabulary(live).indicators
     errors = [error for row in wider for rule in live if (error := _refused(row, rule, [known[name] for name in rule.indicators], roster))]
     if errors:
         raise ConfigErrors(errors)

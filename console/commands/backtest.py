@@ -98,19 +98,21 @@ def diff(
 
     from console import trials
     from core.model import Level
-    from rules.compare import KINDS, compare
+    from rules.compare import KINDS, compare, reworded
 
     first, second = _split(sides)
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     with trials.packs_of(first) as a, trials.packs_of(second) as b:
         for ground in trials.grounds(storms=storm or [], usual=["all"], start=start, end=end, step=step, home=home, county=county, cache=cache, say=say):
-            changes = compare(trials.play(ground, a, say), trials.play(ground, b, say, add=add or ()), ground.county)
+            before, after = trials.play(ground, a, say), trials.play(ground, b, say, add=add or ())
+            changes = compare(before, after, ground.county)
             label = Path(ground.name).name
             rows += [{"storm": label, **dataclasses.asdict(c)} for c in changes]
             tally = "，".join(f"{zh} {sum(c.kind == kind for c in changes)}" for kind, zh in KINDS.items())
             heads = {c.town: c.people for c in changes}
-            lines += [f"{label}：{tally}；涉及 {len(heads)} 镇街 {sum(heads.values())} 人", *(f"  {c.text(ground.county.town(c.town).name)}" for c in changes)]
+            lines += [f"{label}：{tally}；涉及 {len(heads)} 镇街 {sum(heads.values())} 人", *(f"  {line}" for line in reworded(before, after)),
+                      *(f"  {c.text(ground.county.town(c.town).name)}" for c in changes)]
     emit(_plain(rows, Level), as_json, "\n".join(lines))
     raise typer.Exit(1 if rows else 0)
 

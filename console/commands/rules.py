@@ -13,6 +13,7 @@ from console.commands.explain import explain
 from console.commands.options import Json, emit, group, prepared
 from console.commands.promote import promote
 from console.commands.sweep import sweep
+from console.commands.words import words
 
 
 def add(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def add(app: typer.Typer) -> None:
     commands.command("promote")(promote)
     commands.command("explain")(explain)
     commands.command("docs")(docs)
+    commands.command("words")(words)
     app.command()(explain)
     app.add_typer(commands, name="rules")
 

@@ -20,7 +20,7 @@ from rules.language.units import UNITS
 MAX_DEPTH = 32
 MAX_NODES = 256
 _COMPARISONS = (">=", "<=", ">", "<", "==", "!=")
-_KEYWORDS = ("and", "or", "not", "min", "max")
+KEYWORDS = ("and", "or", "not", "min", "max")
 
 
 def parse(text: str, place: Place | None = None) -> Node:
@@ -69,7 +69,7 @@ class _Parser:
             hint = "比较只能有一个，用 and 连接 / one comparison at a time, join with and" if self._is(*_COMPARISONS) else ""
             if self._is(","):
                 hint = "数里不用逗号，小数点写 . / no commas within a number, the decimal mark is a point"
-            elif self.now.text.lower() in _KEYWORDS:
+            elif self.now.text.lower() in KEYWORDS:
                 hint = f"写小写 / write {self.now.text.lower()}"
             raise self._fail(f"此处多出“{self.now.text}”", f"unexpected {self.now.text!r}", hint=hint)
 
@@ -153,7 +153,7 @@ class _Parser:
         if self._is("%"):
             self._take()
             return "%"
-        if self.now.kind != "word" or (self.now.text in _KEYWORDS and not self._minutes()):
+        if self.now.kind != "word" or (self.now.text in KEYWORDS and not self._minutes()):
             return ""
         word = self._take()
         longer = self._tokens[self._next : self._next + 2]

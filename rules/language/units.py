@@ -11,7 +11,7 @@ _AT_ONCE = {"%": ("1", 0.01), "min": ("h", 1 / 60), "d": ("h", 24.0), "s": ("h",
 #: Every unit the language knows. "level" (blue..red) and "flag" (yes/no) are never written beside a number.
 UNITS = frozenset({
     "mm", "cm", "m", "km", "in", "ft", "m/s", "km/h", "kt", "Bft", "hPa", "Pa", "h", "min", "d", "s", "deg", "degC", "K", "%", "1", "m3/s",
-    "mm/h",
+    "mm/h", "m3", "V", "MW",
 })
 
 #: Levels as the language writes them.

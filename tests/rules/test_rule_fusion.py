@@ -142,7 +142,7 @@ def found(rows: pd.DataFrame, *, wide: bool = False):
     ticks = [START + timedelta(hours=h) for h in range(WARM, WARM + TICKS)]
     with pytest.MonkeyPatch.context() as patch:
         if wide:
-            patch.setattr(sys.modules["rules.assess"], "load_catalogue", lambda: WIDE)
+            patch.setattr(sys.modules["rules.rule"], "load_catalogue", lambda: WIDE)
         rules = tuple(replace(r, corroborate=None) for r in RULES) if wide else RULES
         return judge(replace(EMPTY, observations=rows), ticks[-1], replace(HAIMEN, things=()) if wide else HAIMEN, rules, ticks)
 

@@ -21,8 +21,8 @@ from core.lake.rows import to_table
 from core.model import Circle, Hazard, Level, TrackPoint
 from core.times import SHANGHAI
 from rules.assess import judge
-from rules.catalogue import DECAY
 from rules.findings import levels
+from rules.indicator import DECAY
 from rules.language import Columns, Interval
 from rules.packs import FOLDER, load_pack
 from rules.scoring import score

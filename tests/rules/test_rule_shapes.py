@@ -30,11 +30,14 @@ valid_from: 2007-06-12
 source: {document: 文件, clause: 第一条}
 verified: false
 parameters: {near: 800 km}
+indicators:
+  rain_2h: {title: 两小时雨量, title_en: rain in two hours, unit: mm, property: rain, statistic: sum, window_h: 2, reach: within, km: 10}
+  fall: {title: 落潮, title_en: fall, unit: m, property: [tide], statistic: fall, window_h: 1}
 rules:
   - id: flood.x
     title: 暴雨
     hazard: [flood]
-    levels: {blue: rain_12h >= 50 mm, yellow: rain_6h >= 50 mm and typhoon_distance <= near}
+    levels: {blue: rain_12h >= 50 mm or rain_2h >= 30 mm and fall > 1 cm, yellow: rain_6h >= 50 mm and typhoon_distance <= near}
     hold: {for: 10 min, keep_for: 2 h}
     optional: [rain_6h]
     corroborate: yellow
@@ -59,18 +62,19 @@ tests:
 """
 INDICATORS = """\
 indicators:
-  rain_1h: {title: a, title_en: b, unit: mm, property: rain, statistic: sum, window_h: 1, reach: within, km: 15, witness_km: 3, worse: high}
+  rain_1h: {title: a, title_en: b, unit: mm, property: rain, statistic: sum, window_h: 1, reach: within, km: 15, witness_km: 20}
+  dry: {title: c, title_en: c, unit: "1", property: soil_moisture, statistic: mean, window_h: 24, worse: low}
   eta: {title: a, title_en: b, unit: h, property: [stage], statistic: hours_to, above: warning_stage, baseline: 3, local: true}
-  wind: {title: a, title_en: b, unit: m/s, kind: track, quantity: wind, lead_h: 6, force: 7}
-  off: {title: a, title_en: b, unit: level, kind: official, events: [暴雨], hazard: flood}
+  wind: {title: a, title_en: b, unit: m/s, kind: track, quantity: wind, lead_h: 6}
+  off: {title: a, title_en: b, unit: level, kind: official, events: [暴雨]}
   low: {title: a, title_en: b, unit: "1", kind: town, field: bank_section, map: {1: 2}}
-  caine: {title: a, title_en: b, unit: "1", property: rain, statistic: intensity_duration, window_h: 24, decay: 0.8, curve: {a: 1, b: 2}, floor: 1}
+  caine: {title: a, title_en: b, unit: "1", property: rain, statistic: intensity_duration, window_h: 24, curve: {a: 1, b: 0.5}}
 official: [{event: 暴雨, hazard: flood, towns: [a]}]
 """
 WRONG = [None, True, 1, -1.5, "x", "", "9" * 40, [], {}, [1], [[]], {"a": 1}, {"a": {}}, {1: "x"}, [{}], "12 h", "blue", "a@b@c", {"rain@M1@x": "1"}]
 
 
-FORM = jsonschema.Draft202012Validator(json.loads(schema.files()["test.schema.json"]))
+FORM, WORDS = (jsonschema.Draft202012Validator(json.loads(schema.files()[f"{name}.schema.json"])) for name in ("test", "indicators"))
 
 
 def loaded(text: str) -> Any:
@@ -142,15 +146,18 @@ def test_tests_of_any_shape_are_laid_out_or_refused_by_name_and_in_form_as_the_s
 @given(at=st.sampled_from(list(places(loaded(INDICATORS)))), value=st.sampled_from(WRONG))
 def test_a_catalogue_of_any_shape_is_read_or_refused_by_name(tmp_path: Path, at: tuple[Any, ...], value: Any) -> None:
     path = tmp_path / "indicators.yaml"
-    path.write_text(dumped(put(INDICATORS, at, value)), encoding="utf-8")
+    data = put(INDICATORS, at, value)
+    path.write_text(dumped(data), encoding="utf-8")
     try:
         load_catalogue.__wrapped__(path)
     except ConfigError as wrong:
         assert told(wrong, "indicators.yaml")
+    else:
+        assert not list(WORDS.iter_errors(json.loads(dumped(data)))), "what the schema refuses the reader refuses too"
 
 
 def test_the_unspoiled_documents_are_good(folder: Path) -> None:
     (folder / "indicators.yaml").write_text(INDICATORS, encoding="utf-8")
-    assert len(load_catalogue.__wrapped__(folder / "indicators.yaml").indicators) == 6
+    assert len(load_catalogue.__wrapped__(folder / "indicators.yaml").indicators) == 7
     (folder / "x.test.yaml").write_text(CASES, encoding="utf-8")
     assert len(laid_out(folder / "x.yaml")) == 1 and not list(FORM.iter_errors(loaded(CASES))) and not validate([folder / "x.yaml"]).errors
