@@ -55,8 +55,8 @@ def draw(name: str, ctx: Context, data: dict[str, Any], live: bool, **more: Any)
     speakers, local = {s.speaker: s.name for s in ctx.county.loudspeakers}, clock_of(data["zone"])
     return _templates().get_template(name).render(
         d=data, local=local, age=age, ago=functools.partial(ago, parse_iso(data["now"]), local), span=span, level=level_badge, state=STATE_ZH,
-        alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, channels=CHANNEL_ZH, reach=words, missed=missed, unanswered=unanswered, speaker=lambda key: speakers.get(key, key), live=live, dead_s=DEAD_S,
-        simulated=ctx.settings.mode == "sandbox", **more,
+        alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, channels=CHANNEL_ZH, reach=words, missed=missed, unanswered=unanswered,
+        speaker=lambda key: speakers.get(key, key), live=live, dead_s=DEAD_S, simulated=ctx.settings.mode == "sandbox", **more,
     )
 
 
