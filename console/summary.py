@@ -35,6 +35,8 @@ def age(seconds: float | None) -> str:
     """An age in words."""
     if seconds is None:
         return "从未"
+    if seconds >= 48 * 3600:
+        return f"{seconds / 86400:.0f} 天"
     return f"{seconds / 3600:.1f} 小时" if seconds >= 5400 else f"{seconds / 60:.0f} 分钟"
 
 

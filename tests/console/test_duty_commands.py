@@ -17,6 +17,7 @@ from command_line import ROOT, Call, one_line
 from console.context import Context
 from console.feedrows import feeds as rows_of
 from console.report import collect, expectations
+from console.summary import age
 from core.county import load_county
 from core.ledger import verify_audit
 from core.model import Level
@@ -140,3 +141,10 @@ def test_what_a_scenario_expects_is_held_against_what_happened(tmp_path: Path, e
     data = {"alerts": [{"alert_id": "A"}, {"alert_id": "A"}], "towns": [town]}
     held = expectations(world(tmp_path), expect, data)
     assert [ok for _, ok in held] == holds and all(sentence for sentence, _ in held)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [
+    (None, "从未"), (0, "0 分钟"), (5399, "90 分钟"), (5400, "1.5 小时"), (172_799, "48.0 小时"), (172_800, "2 天"), (168_338_880, "1948 天"),
+])
+def test_an_age_is_told_in_the_unit_that_people_would_use(seconds: float | None, told: str) -> None:
+    assert age(seconds) == told
