@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from console.context import STALE_S, Context
 from console.dossier import ACTS, facts, markdown
 from console.steps import TickReport, dispatch, issue
 from core import alerts
-from core.errors import AreaError, AuthorityError, LifeCycleError
+from core.errors import AreaError, AuthorityError, LifeCycleError, StaleError
 from core.ledger import tables as t
 from core.model import AlertState
 from core.times import iso, parse_iso, people
@@ -82,8 +81,8 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
 
 
 def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bool:
-    """Sign one answer into the ledger; False when it decides nothing yet: silence, a putting off, or a yes to a warning of the whole county without
-    its area code.
+    """Sign one answer into the ledger; False when it decides nothing yet: silence, a putting off, a yes to a warning of the whole county without
+    its area code, or a signature from before a putting off.
 
     An answer to a version that waits no more (replaced, run out, decided elsewhere) changes nothing and is written into the duty log.
     AuthorityError for a signature that does not hold.
@@ -101,11 +100,11 @@ def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bo
     now = _answered_at(ctx, ref, drafted, turn, answer)
     try:
         _sign(ctx, ref, now, answer)
-    except (LifeCycleError, AreaError) as reason:
-        late = isinstance(reason, LifeCycleError)
+    except (LifeCycleError, AreaError, StaleError) as reason:
+        kind = {AreaError: "area", StaleError: "stale"}.get(type(reason), "too_late")
         with ctx.ledger.begin() as tx:
-            ctx.ledger.duty(tx, now, "too_late" if late else "area", f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
-        return late
+            ctx.ledger.duty(tx, now, kind, f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
+        return kind == "too_late"
     return True
 
 
@@ -249,10 +248,7 @@ def _officer(answer: dict[str, Any]) -> str:
 
 def _given(given: dict[str, Any]) -> alerts.Signature | None:
     """The signature that was pasted into the page, if any; AuthorityError for anything else that stands there."""
-    try:
-        return alerts.Signature(**json.loads(given["signature"])) if given.get("signature") else None
-    except (ValueError, TypeError):
-        raise AuthorityError("签名栏里不是 fengsui alerts sign 打印的一行 / not a line that `fengsui alerts sign` printed") from None
+    return alerts.Signature.read(given["signature"]) if given.get("signature") else None
 
 
 def _demonstration(ctx: Context, officer: str) -> desk.Hand:

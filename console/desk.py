@@ -19,6 +19,7 @@ from core import alerts
 from core.alerts.authority import ROLES, check_role
 from core.alerts.states import in_force, threads, versions
 from core.errors import AuthorityError, LifeCycleError
+from core.keyring import Keyring
 from core.ledger import tables as t
 from core.model import AlertState, Level
 from core.times import iso
@@ -68,8 +69,16 @@ def open_key(ctx: Context, officer: str, passphrase: Callable[[str], str]) -> Ha
         from console.sandbox.officers import key_of
 
         return Hand(officer=officer, private=key_of(officer, ctx.county, ctx.keyring, ctx.settings))
-    ctx.keyring.public(officer)
-    return Hand(officer=officer, private=ctx.keyring.unlock(officer, passphrase(officer)))
+    if ctx.keyring.elsewhere(officer):
+        raise AuthorityError(f"{officer} 的私钥在本人的机器上：fengsui alerts paper 写出签批单，在那里 alerts sign --paper，再 alerts hand-in / "
+                             "the private key is on the officer's own machine")
+    return own_key(ctx.keyring, officer, passphrase)
+
+
+def own_key(keyring: Keyring, officer: str, passphrase: Callable[[str], str]) -> Hand:
+    """The key of a person, opened where it lies; errors as Keyring.unlock."""
+    keyring.public(officer)
+    return Hand(officer=officer, private=keyring.unlock(officer, passphrase(officer)))
 
 
 def in_this_world(ctx: Context, seen: dict[str, Any], *states: AlertState) -> None:
@@ -87,14 +96,19 @@ def signature(now: datetime, hand: Hand, seen: dict[str, Any], role: str, decisi
 
 def sign(now: datetime, ctx: Context, hand: Hand, seen: dict[str, Any], role: str, decision: str, *, area: str = "", note: str = "") -> AlertState:
     """Sign a decision on what was seen and hand it in; the state after it. Errors as alerts.decide."""
-    return alerts.decide(now=now, ref=seen["ref"], officer=hand.officer, role=role, decision=decision, county=ctx.county, ledger=ctx.ledger,
-                         keyring=ctx.keyring, signature=signature(now, hand, seen, role, decision, area), note=note)
+    return hand_in(now, ctx, seen, signature(now, hand, seen, role, decision, area), note)
 
 
-def put_off(now: datetime, ctx: Context, hand: Hand, seen: dict[str, Any], role: str, note: str) -> datetime:
-    """Let the decision clock of what was seen start anew, once; its new deadline. Errors as alerts.put_off."""
-    return alerts.put_off(now=now, ref=seen["ref"], officer=hand.officer, role=role, signature=signature(now, hand, seen, role, "put_off"),
-                          county=ctx.county, ledger=ctx.ledger, keyring=ctx.keyring, note=note)
+def hand_in(now: datetime, ctx: Context, seen: dict[str, Any], given: alerts.Signature, note: str) -> AlertState:
+    """Take a decision that was signed here or elsewhere; the state after it. Errors as alerts.decide."""
+    return alerts.decide(now=now, ref=seen["ref"], officer=given.officer, role=given.role, decision=given.decision, signature=given, county=ctx.county,
+                         ledger=ctx.ledger, keyring=ctx.keyring, note=note)
+
+
+def put_off(now: datetime, ctx: Context, seen: dict[str, Any], given: alerts.Signature, note: str) -> datetime:
+    """Let the decision clock start anew, once, by a signature from here or elsewhere; its new deadline. Errors as alerts.put_off."""
+    return alerts.put_off(now=now, ref=seen["ref"], officer=given.officer, role=given.role, signature=given, county=ctx.county, ledger=ctx.ledger,
+                          keyring=ctx.keyring, note=note)
 
 
 def standing(ctx: Context, alert_id: str) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from core.alerts.states import in_force, versions
 from core.county.cover import TITLES
 from core.errors import AuthorityError, DeliveryError
 from core.model import Level, Status
-from core.times import iso, parse_iso, people
+from core.times import SHANGHAI, iso, parse_iso, people
 from notifiers import render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from console.context import Context
 
 #: A drill and the real thing never look alike.
@@ -33,6 +35,8 @@ ALERT_ZH = {
 ACTS = {"draft": "复核送审", "review": "签发"}
 WAITING = tuple(ACTS)
 MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
+ROLE_ZH = {"author": "拟稿人", "approver": "签发人"}
+DECISION_ZH = {"approve": "同意", "refuse": "退回", "put_off": "延后"}
 
 
 def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = None) -> dict[str, Any]:
@@ -41,32 +45,46 @@ def facts(ctx: Context, ref: alerts.VersionRef | str, now: datetime | None = Non
         row = alerts.find(tx, ref)
         signed, former, delayed = alerts.approvals(tx, ref), in_force(versions(tx, row["alert_id"])), alerts.delayed(tx, ref)
         waits = alerts.waits(tx, row, now, ctx.county) if now is not None and row["state"] in WAITING else None
-    body, audience = json.loads(row["body"]), json.loads(row["audience"])
+    body, told = json.loads(row["body"]), said(row)
     against = str(alerts.VersionRef.of(former)) if former is not None and former["version"] != row["version"] else ""
     return {
-        **{key: row[key] for key in ("alert_id", "version", "msg_type", "state", "drafted_at", "expires", "body_hash")},
-        **{key: body[key] for key in ("status", "hazard", "event", "headline", "why", "cause", "channels")},
-        "zone": ctx.county.zone.key, "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en, "approval_hash": alerts.approval_hash(row),
-        "whole_area": alerts.whole_area(row, ctx.county), "against": against, "audience": {k: v for k, v in audience.items() if k != "hash"},
-        "corroborated": body["corroboration"]["holds"], **silence(ctx, row), "put_off": delayed,
-        "towns": [_town(ctx, body, audience, town) for town in body["towns"]], "not_excluded": _not_excluded(ctx, row, body),
+        **told, **{key: row[key] for key in ("state", "drafted_at", "body_hash")}, "zone": ctx.county.zone.key,
+        "whole_area": alerts.whole_area(row, ctx.county), "against": against, **silence(ctx, row), "put_off": delayed,
+        "towns": [town | _rendered(ctx, body, town["town"]) for town in told["towns"]], "not_excluded": _not_excluded(ctx, row, body),
         "signed": [{"officer": s["officer"], "role": s["role"], "decision": s["decision"], "at": s["at"], "note": s["note"]} for s in signed],
         "clock": clock(ctx, waits, now) if waits is not None and now is not None else None,
     }
 
 
-def _town(ctx: Context, body: dict[str, Any], audience: dict[str, Any], town: dict[str, Any]) -> dict[str, Any]:
-    """One town: level, what it was, how many people, why, and the very words with the parts that an SMS takes."""
-    key, words = town["key"], body["texts"][town["key"]]
+def said(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What a version says, out of the columns that the approval hash covers and nothing else: no county and no store is asked."""
+    body, audience = json.loads(row["body"]), json.loads(row["audience"])
+    return {
+        **{key: row[key] for key in ("alert_id", "version", "msg_type", "expires")},
+        **{key: body[key] for key in ("status", "hazard", "event", "headline", "why", "cause", "channels")},
+        "zone": body.get("zone", SHANGHAI.key), "ref": str(alerts.VersionRef.of(row)), "level": Level(row["level"]).en,
+        "approval_hash": alerts.approval_hash(row), "audience": {k: v for k, v in audience.items() if k != "hash"},
+        "corroborated": body["corroboration"]["holds"], "towns": [_town(body, audience, town) for town in body["towns"]],
+    }
+
+
+def _town(body: dict[str, Any], audience: dict[str, Any], town: dict[str, Any]) -> dict[str, Any]:
+    """One town: level, what it was, how many people, why, and the signed words, without what a carrier takes out."""
+    key, level = town["key"], body["levels"][town["key"]]
+    return {"town": key, "name": town["name"], "level": level, "was": body["changed"].get(key, [level])[0], "people": audience.get("by_town", {}).get(key, 0),
+            "reason": body["reasons"].get(key, ""), **{name: render.clean(body["texts"][key].get(name, "")) for name in ("sms", "broadcast")}}
+
+
+def _rendered(ctx: Context, body: dict[str, Any], town: str) -> dict[str, Any]:
+    """The very words as they go out, with the parts that an SMS takes."""
+    words = body["texts"][town]
     try:
         sms = render.sms(words.get("sms", ""), signature=ctx.county.signature, status=Status(body["status"]), alert_id=body["alert_id"], version=body["version"],
                          words=ctx.county.words)
         broadcast = render.spoken(words.get("broadcast", ""), status=Status(body["status"]), words=ctx.county.words)
     except DeliveryError:
         sms = broadcast = ""
-    level = body["levels"][key]
-    return {"town": key, "name": town["name"], "level": level, "was": body["changed"].get(key, [level])[0], "people": audience.get("by_town", {}).get(key, 0),
-            "reason": body["reasons"].get(key, ""), "sms": sms, "segments": render.segments(sms) if sms else 0, "broadcast": broadcast}
+    return {"sms": sms, "segments": render.segments(sms) if sms else 0, "broadcast": broadcast}
 
 
 def _not_excluded(ctx: Context, row: Any, body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -115,15 +133,39 @@ def markdown(f: dict[str, Any]) -> str:
 
 def text(f: dict[str, Any], *, every: bool) -> str:
     """For the terminal; `every` town's words, or one town's of each level and change."""
-    audience, who = f["audience"], "；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'], f)}" for s in f["signed"])
     lines = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}  {ALERT_ZH[f['state']]}", f["headline"], *_whole(f), *_time(f), *_delay(f),
-             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}；已签 {who or '无'}；哈希 {f['approval_hash'][:16]}",
-             f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；渠道 {'、'.join(f['channels'])}；"
-             f"短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段"]
-    lines += [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
-    if f["against"]:
-        lines.append(f"对照生效中的 {f['against']}：{sum(t['was'] != t['level'] for t in f['towns'])} 个镇街级别改变")
-    return "\n".join([*lines, *_reserve(f), *_excluded(f), *_words(f, every)])
+             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}；{_signed(f)}；哈希 {f['approval_hash'][:16]}",
+             f"{_whom(f)}；短信至多 {max((t['segments'] for t in f['towns']), default=0)} 段", *_towns(f)]
+    return "\n".join([*lines, *_against(f), *_reserve(f), *_excluded(f), *_words(f, every)])
+
+
+def sheet(f: dict[str, Any], look: str, made: str) -> str:
+    """For whoever signs elsewhere: above the line what is signed, wholly; below it how things stood when the paper was `made` (ISO), which no signature
+    covers, and `look`, a message as it will go out. `f` as console.paper reads it."""
+    until = people(parse_iso(f["expires"]), ZoneInfo(f["zone"]))
+    signed = [BANNERS[Status(f["status"])], f"{f['ref']}  {MSG_ZH[f['msg_type']]}", f["headline"], *_whole(f), f"有效至 {until}；哈希 {f['approval_hash']}",
+              _whom(f), *_towns(f), *_reserve(f), *_words(f, every=True)]
+    around = [f"—— 以下是 {people(parse_iso(made), ZoneInfo(f['zone']))} 出单时的情况，不在签名之内 / as it stood, not under the signature ——",
+              f"{ALERT_ZH[f['state']]}；{_signed(f)}", *_time(f, left=False), *_delay(f), *_against(f), *_excluded(f), f"发出的样子，前后加署名与版号：{look}"]
+    return "\n".join([*signed, *around])
+
+
+def _signed(f: dict[str, Any]) -> str:
+    return "已签 " + ("；".join(f"{s['officer']} {s['role']} {s['decision']} {_at(s['at'], f)}" for s in f["signed"]) or "无")
+
+
+def _whom(f: dict[str, Any]) -> str:
+    audience = f["audience"]
+    return (f"对象 {audience.get('count', 0)} 个 {_counts(audience.get('by_channel'))}；人群 {_counts(audience.get('by_group'))}；"
+            f"渠道 {'、'.join(f['channels'])}")
+
+
+def _towns(f: dict[str, Any]) -> list[str]:
+    return [f"  {t['name']} {_change(t)}，{t['people']} 个对象  {t['reason']}".rstrip() for t in f["towns"]]
+
+
+def _against(f: dict[str, Any]) -> list[str]:
+    return [f"对照生效中的 {f['against']}：{sum(t['was'] != t['level'] for t in f['towns'])} 个镇街级别改变"] if f["against"] else []
 
 
 def _whole(f: dict[str, Any]) -> list[str]:
@@ -173,7 +215,8 @@ def _words(f: dict[str, Any], every: bool) -> list[str]:
     out = []
     for town in sorted(shown, key=lambda town: -town["level"]):
         place = f"{Level(town['level']).zh if town['level'] else '解除'}，{town['name']}"
-        out += [f"短信（{place}，{town['segments']} 段）：{town['sms']}", f"喇叭（{place}）：{town['broadcast']}"]
+        parts = f"，{town['segments']} 段" if "segments" in town else ""
+        out += [f"短信（{place}{parts}）：{town['sms']}", f"喇叭（{place}）：{town['broadcast']}"]
     return out
 
 

@@ -7,7 +7,8 @@ FengsuiError
 |   `-- ParseError     the bytes are not what the feed's format says
 |-- LifeCycleError     an alert may not go from this state to that one
 |-- AuthorityError     a signature, an approval or a key does not hold
-|   `-- AreaError      a yes to a warning of the whole county does not name its area code
+|   |-- AreaError      a yes to a warning of the whole county does not name its area code
+|   `-- StaleError     a signature is older than a putting off: it may be signed again
 |-- DeliveryError      a channel refused, or its outcome is unknown
 `-- StoreError         lake or ledger cannot be read or written
 
@@ -78,6 +79,10 @@ class AuthorityError(FengsuiError):
 
 class AreaError(AuthorityError):
     """A yes to a warning of the whole county that does not name its area code; nothing was signed, it may be said again with the code."""
+
+
+class StaleError(AuthorityError):
+    """A signature from before somebody put the version off to look closer; nothing was decided, it may be signed again."""
 
 
 class DeliveryError(FengsuiError):

@@ -1,4 +1,5 @@
-"""Key pairs of officers and issuers: one JSON file a name, readable by the owner only. A person's private half is sealed under their passphrase."""
+"""Key pairs of officers and issuers: one JSON file a name, readable by the owner only. A person's private half is sealed under their passphrase, or is not
+here at all: who signs on a machine of their own has only the public half in the house."""
 
 from __future__ import annotations
 
@@ -34,6 +35,17 @@ class Keyring:
         if not self._put(name, {"sealed": seal(private, passphrase, name), "public": public}):
             raise AuthorityError(f"{name} 已有密钥，先收回 / has a key already: revoke it first")
         return public
+
+    def accept(self, name: str, public: str) -> None:
+        """Keep the public half of a person whose private half is elsewhere; AuthorityError when `name` has a key already, or somebody else this one."""
+        if owner := next((other for other in self.names() if other != name and self.public(other) == public), ""):
+            raise AuthorityError(f"这把密钥已是 {owner} 的 / is the key of {owner}: two people need two")
+        if not self._put(name, {"public": public}):
+            raise AuthorityError(f"{name} 已有密钥，先收回 / has a key already: revoke it first")
+
+    def elsewhere(self, name: str) -> bool:
+        """Whether `name` signs on a machine of their own: the public half is here and no private one. AuthorityError when there is no key."""
+        return not {"sealed", "private"} & self._load(name).keys()
 
     def unlock(self, name: str, passphrase: str) -> str:
         """The private key of a person as base64; AuthorityError for a wrong passphrase, and for a key that no passphrase keeps."""
@@ -83,9 +95,15 @@ class Keyring:
         return self.folder / f"{name}.json"
 
     def _read(self, name: str, half: str) -> str:
+        if half not in (content := self._load(name, half)):
+            raise AuthorityError(f"没有密钥 / no {half} key for {name!r}")
+        return str(content[half])
+
+    def _load(self, name: str, half: str = "public") -> dict[str, str]:
+        """Both halves of a name, as far as they are here; AuthorityError, which speaks of `half`, when there is no file or none that can be read."""
         try:
-            return str(json.loads(self._path(name).read_text(encoding="utf-8"))[half])
-        except (FileNotFoundError, KeyError):
+            return dict(json.loads(self._path(name).read_text(encoding="utf-8")))
+        except FileNotFoundError:
             raise AuthorityError(f"没有密钥 / no {half} key for {name!r}") from None
         except (ValueError, TypeError, OSError):
             raise AuthorityError(f"密钥文件读不出来 / key file of {name!r} cannot be read") from None

@@ -44,4 +44,4 @@ def verify(public: str, message: str, signature: str) -> None:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public, validate=True))
         key.verify(base64.b64decode(signature, validate=True), message.encode())
     except (InvalidSignature, ValueError) as error:
-        raise AuthorityError("signature does not hold") from error
+        raise AuthorityError("签名不成立 / signature does not hold") from error

@@ -42,9 +42,14 @@ def segments(text: str) -> int:
     return parts
 
 
+def visible(text: str) -> str:
+    """`text` without line ends and the control, bidirectional and zero-width characters that make it look other than it is."""
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+
+
 def clean(text: str) -> str:
     """`text` without control, bidirectional and zero-width characters, web addresses and telephone numbers."""
-    kept = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+    kept = visible(text)
     while (shorter := _PHONE.sub("", _LINK.sub("", kept))) != kept:  # what is left over may close up into a new one
         kept = shorter
     return kept.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from console.context import Context
     from console.desk import Hand
+    from core.alerts import Signature
 
 Version = Annotated[str, typer.Argument(help="预警版本，如 320614FS-flood-20210725040000.v1 / the version")]
 Who = Annotated[str, typer.Option("--officer", help="值班名单上的代号，用本人的口令 / an officer of the county's list, with that person's passphrase")]
@@ -23,7 +25,7 @@ def add(app: typer.Typer) -> None:
     """Hang the group onto `app`."""
     group = typer.Typer(help="预警：等谁签、复核、签发、退回、延后、解除，不经 Airflow / alerts: what waits, and every decision, without Airflow.", rich_markup_mode=None)
     group.callback(invoke_without_command=True)(alerts)
-    for command in (show, review, approve, refuse, delay, cancel, sign):
+    for command in (show, review, approve, refuse, delay, cancel, paper, sign, hand_in):
         group.command()(command)
     app.add_typer(group, name="alerts")
 
@@ -77,14 +79,12 @@ def refuse(version: Version, officer: Who, reason: Reason, now: Now = "", as_jso
 
 def delay(version: Version, officer: Who, reason: Reason, now: Now = "", as_json: Json = False) -> None:
     """延后：时钟重新开始，一版只一次；延后不等于退回，时限一到仍按政策 / let the decision clock start anew, once; then policy acts."""
-    from console.desk import open_key, put_off, role_of
-    from core.times import people
+    from console.desk import open_key, role_of, signature
 
     ctx, seen = _see(version, now, "draft", "review")
     role = role_of(ctx, officer, seen, "put_off")
     hand = open_key(ctx, officer, _passphrase)
-    deadline = put_off(_moment(ctx, now), ctx, hand, seen, role, _said(reason))
-    emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {people(deadline, ctx.county.zone)} / put off")
+    _put_off(ctx, seen, signature(_moment(ctx, now), hand, seen, role, "put_off"), _said(reason), now, as_json)
 
 
 def cancel(
@@ -127,29 +127,107 @@ def _confirm_recall(ctx: Context, seen: dict[str, Any], author: Hand, act: str, 
         raise
 
 
+def paper(
+    version: Version, out: Annotated[Path | None, typer.Option("--out", help="写到哪个文件，不写则打印 / the file to write; default: print it")] = None, now: Now = "",
+) -> None:
+    """写出签批单：签字要看的一切，一个文件，不含号码；在本人的机器上 sign --paper / all that is to be signed as one file, for the officer's own machine."""
+    import json
+
+    from console.context import Context
+    from console.paper import make
+
+    ctx = Context.load()
+    made = make(ctx, version, _moment(ctx, now))
+    text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+    if out is None:
+        return typer.echo(text, nl=False)
+    out.write_text(text, encoding="utf-8")
+    typer.echo(f"{out}  哈希 / hash {made['hash']}", err=True)
+
+
 def sign(
-    version: Version, officer: Who, refuse: Annotated[bool, typer.Option("--refuse", help="签“退回、驳回” / sign a refusal")] = False,
+    officer: Who, version: Annotated[str, typer.Argument(help="预警版本；签批单不用写 / the version; none with a paper")] = "",
+    paper: Annotated[Path | None, typer.Option("--paper", help="签批单，密钥在本机时用，不连服务器 / a paper, where the key is on this machine; no server")] = None,
+    refuse: Annotated[bool, typer.Option("--refuse", help="签“退回、驳回” / sign a refusal")] = False,
     delay: Annotated[bool, typer.Option("--delay", help="签“延后” / sign a putting off")] = False, now: Now = "",
 ) -> None:
-    """打印一行签名，贴进 Airflow 页面的“签名”栏；不改变任何状态 / print a signature for the page's field; changes nothing."""
-    import json
-    from dataclasses import asdict
-
+    """打印一行签名，贴进 Airflow 页面的“签名”栏或交 hand-in；不改变任何状态 / print a signature for the page's field or for hand-in; changes nothing."""
     from console.asking import confirm
     from console.desk import open_key, role_of, signature
 
-    ctx, seen = _see(version, now, "draft", "review")
     if refuse and delay:
         raise ValueError("--refuse 与 --delay 只能选一个 / one of the two")
+    if bool(version) == bool(paper):
+        raise ValueError("写版本或 --paper 签批单，二者之一 / a version or --paper, one of the two")
     decision = "refuse" if refuse else "put_off" if delay else "approve"
+    if paper is not None:
+        return typer.echo(_sign_paper(paper, officer, decision, now))
+    ctx, seen = _see(version, now, "draft", "review")
     role = role_of(ctx, officer, seen, decision)
     hand = open_key(ctx, officer, _passphrase)
     area = confirm(seen, "签名") if decision == "approve" else ""
-    typer.echo(json.dumps(asdict(signature(_moment(ctx, now), hand, seen, role, decision, area))))
+    typer.echo(signature(_moment(ctx, now), hand, seen, role, decision, area).line())
+
+
+def hand_in(
+    version: Version, line: Annotated[str, typer.Argument(help="sign 打印的一行，不写则在提示后粘贴 / the line that `sign` printed; else it is asked for")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="退回、延后的理由，记入台账 / why it is refused or put off")] = "", now: Now = "", as_json: Json = False,
+) -> None:
+    """交回在别处签好的一行：与 review、approve、refuse、delay 同办 / hand in what was signed elsewhere; it does what those four do."""
+    from console.asking import line as ask
+    from console.desk import hand_in as take
+    from core.alerts import Signature
+
+    ctx, seen = _look(version, now, "draft", "review", "approved", "issued")
+    given = Signature.read(line or ask("签名 / signature"))
+    why = reason.strip() if given.decision == "approve" else _said(reason)
+    if given.decision == "put_off":
+        return _put_off(ctx, seen, given, why, now, as_json)
+    state = str(take(_moment(ctx, now), ctx, seen, given, why))
+    if (given.role, given.decision) == ("approver", "approve"):
+        return _out(ctx, seen, now, as_json)
+    emit({"ref": seen["ref"], "state": state}, as_json, f"{seen['ref']} {'已退回' if state == 'refused' else '已送审，等另一位签发'} / {state}")
+
+
+def _sign_paper(file: Path, officer: str, decision: str, now: str) -> str:
+    """The line for a paper: by the key on this machine, over what the paper says and no more."""
+    from console.asking import confirm
+    from console.desk import own_key, signature
+    from console.dossier import DECISION_ZH, ROLE_ZH
+    from console.paper import read
+    from core.keyring import Keyring
+    from core.settings import Settings
+
+    found = read(file)
+    _at_the_terminal(found.seen)
+    typer.echo(found.text, err=True)
+    at = _clock(found.seen["status"], now)
+    role = found.role(officer, decision, at)
+    act = f"{officer} 以{ROLE_ZH[role]}身份签“{DECISION_ZH[decision]}”"
+    typer.echo(act, err=True)
+    hand = own_key(Keyring(Settings.load().home / "keys"), officer, _passphrase)
+    area = confirm(found.seen, act) if decision == "approve" else ""
+    return signature(at, hand, found.seen, role, decision, area).line()
+
+
+def _put_off(ctx: Context, seen: dict[str, Any], given: Signature, reason: str, now: str, as_json: bool) -> None:
+    """Let the clock start anew, and tell until when."""
+    from console.desk import put_off
+    from core.times import people
+
+    deadline = put_off(_moment(ctx, now), ctx, seen, given, reason)
+    emit({"ref": seen["ref"], "deadline": deadline.isoformat()}, as_json, f"{seen['ref']} 延后到 {people(deadline, ctx.county.zone)} / put off")
 
 
 def _see(version: str, now: str, *states: str) -> tuple[Context, dict[str, Any]]:
-    """The version, shown; refused where it may not be decided from here."""
+    """The version, shown to whoever is about to sign it; refused where it may not be decided from here."""
+    ctx, seen = _look(version, now, *states)
+    _at_the_terminal(seen)
+    return ctx, seen
+
+
+def _look(version: str, now: str, *states: str) -> tuple[Context, dict[str, Any]]:
+    """The version, shown; refused where it does not wait for this."""
     from console.context import Context
     from console.desk import in_this_world
     from console.dossier import facts, text
@@ -158,7 +236,6 @@ def _see(version: str, now: str, *states: str) -> tuple[Context, dict[str, Any]]
     ctx = Context.load()
     seen = facts(ctx, version, _moment(ctx, now))
     in_this_world(ctx, seen, *map(AlertState, states))
-    _at_the_terminal(seen)
     typer.echo(text(seen, every=False), err=True)
     return ctx, seen
 
@@ -189,11 +266,16 @@ def _out(ctx: Context, seen: dict[str, Any], now: str, as_json: bool) -> None:
 
 
 def _moment(ctx: Context, now: str) -> datetime:
+    """The time of a decision in this installation."""
+    return _clock(ctx.settings.status, now)
+
+
+def _clock(status: str, now: str) -> datetime:
     """The time of a decision: the wall clock; another one only where nothing is real."""
     from console.context import edge_now
     from core.model import Status
 
-    if now and ctx.settings.status == Status.ACTUAL:
+    if now and status == Status.ACTUAL:
         raise ValueError("--now 不能用于真实预警 / Actual has the wall clock alone")
     return edge_now(now or None)
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from core.county import County
 from core.errors import AreaError, AuthorityError
 from core.keyring import Keyring
 from core.model import Level, MsgType, Status
 from core.signing import canonical, digest, sign, verify
-from core.times import iso
+from core.times import iso, parse_iso
 
 #: The county's standing order (policy.yaml, on_silence: issue) signs with its own key; who made the key gave the order beforehand.
 STANDING_ORDER = "standing-order"
@@ -46,6 +46,21 @@ class Signature:
     at: str
     signature: str
     area: str = ""
+
+    def line(self) -> str:
+        """The signature as one line, to be carried to the page's field or to `fengsui alerts hand-in`."""
+        return canonical(asdict(self))
+
+    @classmethod
+    def read(cls, line: str) -> Self:
+        """The signature that a line carries, not verified yet; AuthorityError for any other text."""
+        try:
+            found = cls(**json.loads(line))
+            if all(isinstance(value, str) for value in asdict(found).values()) and iso(parse_iso(found.at)) == found.at:
+                return found
+        except (ValueError, TypeError, RecursionError):
+            pass
+        raise AuthorityError("不是 fengsui alerts sign 打印的一行 / not a line that `fengsui alerts sign` printed")
 
 
 def approval_hash(version_row: Row) -> str:

@@ -14,7 +14,7 @@ from core.alerts import authority
 from core.alerts.authority import Signature
 from core.alerts.states import S, VersionRef, body_of, changing, find, move, versions
 from core.county import County
-from core.errors import AuthorityError, LifeCycleError
+from core.errors import AuthorityError, LifeCycleError, StaleError
 from core.keyring import Keyring
 from core.ledger import Ledger
 from core.ledger import tables as t
@@ -72,8 +72,8 @@ def decide(
 ) -> AlertState:
     """Take one officer's signed decision; returns the state after it. The same decision twice changes nothing.
 
-    AuthorityError when the signature, the role or the person does not fit; LifeCycleError when the version cannot take it
-    (wrong state, run out, no audience snapshot yet).
+    AuthorityError when the signature, the role or the person does not fit, StaleError when it is from before a putting off; LifeCycleError when
+    the version cannot take it (wrong state, run out, no audience snapshot yet).
     """
     with changing(ledger) as tx:
         row = find(tx, ref)
@@ -88,13 +88,20 @@ def decide(
         authority.check_signature(signature, keyring)
         if signature.hash != authority.approval_hash(row):
             raise AuthorityError(f"{officer} 签的不是这份内容 / signed something else")
+        if signature.at < (_put_off_at(tx, ref) or ""):
+            raise StaleError(f"{officer} 签在延后之前，看过再签一次 / signed before it was put off: look again, sign again")
         _check_author(signed, officer, keyring)
         state = leads_to(row, now, role, decision)
         keep_signature(tx, row, signature, note)
         move(tx, row, state, **({} if state is S.REVIEW else {"decided_at": iso(now)}))
         ledger.audit(tx, now, officer, f"alert.{decision}", str(ref),
-                     {"role": role, "state": str(state), "hash": signature.hash, "note": note})
+                     {"role": role, "state": str(state), "hash": signature.hash, "note": note, **_where(officer, keyring)})
         return state
+
+
+def _where(officer: str, keyring: Keyring) -> dict[str, str]:
+    """For the audit: that a decision was signed on the officer's own machine, where the house has no private half of the key."""
+    return {"signed": "elsewhere"} if keyring.elsewhere(officer) else {}
 
 
 def leads_to(row: RowMapping, now: datetime, role: str, decision: str) -> AlertState:
@@ -206,7 +213,8 @@ def put_off(
             raise LifeCycleError(f"{ref}: 延后须写理由 / say why it is put off")
         if not ledger.duty(tx, now, "put_off", f"{ref} 由 {officer} 延后一次：{note}", str(ref)):
             raise LifeCycleError(f"{ref}: 已延后过一次，不能再延 / was put off once, no more")
-        ledger.audit(tx, now, officer, "alert.put_off", str(ref), {"role": role, "hash": signature.hash, "signature": signature.signature, "note": note})
+        ledger.audit(tx, now, officer, "alert.put_off", str(ref), {"role": role, "hash": signature.hash, "signature": signature.signature, "note": note,
+                                                              **_where(officer, keyring)})
         deadline = waits(tx, row, now, county).deadline
         if deadline >= parse_iso(row["expires"]):
             raise LifeCycleError(f"{ref}: 延后会越过有效期，不能延 / would run out before its new deadline")

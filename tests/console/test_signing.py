@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from command_line import Call, one_line
-from night_desk import WORDS, Night, begin, prepare, said
+from command_line import one_line
+from night_desk import WORDS, Night, said
 from sqlalchemy import select, update
 
 from console import decide, desk
@@ -25,21 +23,6 @@ from core.model import Status
 from core.times import iso
 
 D = t.delivery.c
-
-
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("before")
-    with pytest.MonkeyPatch.context() as patch:
-        prepare(home, patch)
-    return home
-
-
-@pytest.fixture
-def night(before: Path, tmp_path: Path, fengsui: Call, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
-    made = begin(before, tmp_path, fengsui, monkeypatch)
-    yield made
-    made.gateway.stop()
 
 
 def context(night: Night, monkeypatch: pytest.MonkeyPatch) -> Context:
