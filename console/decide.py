@@ -82,7 +82,7 @@ def ask(partition_key: str, role: str, turn: int) -> Asked | None:
 
 def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bool:
     """Sign one answer into the ledger; False when it decides nothing yet: silence, a putting off, a yes to a warning of the whole county without
-    its area code, or a signature from before a putting off.
+    its area code, or a signature whose time does not fit.
 
     An answer to a version that waits no more (replaced, run out, decided elsewhere) changes nothing and is written into the duty log.
     AuthorityError for a signature that does not hold.
@@ -101,7 +101,7 @@ def take(partition_key: str, role: str, turn: int, answer: dict[str, Any]) -> bo
     try:
         _sign(ctx, ref, now, answer)
     except (LifeCycleError, AreaError, StaleError) as reason:
-        kind = {AreaError: "area", StaleError: "stale"}.get(type(reason), "too_late")
+        kind = "area" if isinstance(reason, AreaError) else "stale" if isinstance(reason, StaleError) else "too_late"
         with ctx.ledger.begin() as tx:
             ctx.ledger.duty(tx, now, kind, f"{ref} 的答复“{chosen}”未生效：{reason}", ref=f"{ref}/{role}/{turn}/late")
         return kind == "too_late"

@@ -8,7 +8,7 @@ FengsuiError
 |-- LifeCycleError     an alert may not go from this state to that one
 |-- AuthorityError     a signature, an approval or a key does not hold
 |   |-- AreaError      a yes to a warning of the whole county does not name its area code
-|   `-- StaleError     a signature is older than a putting off: it may be signed again
+|   `-- StaleError     the time of a signature does not fit: it may be signed again
 |-- DeliveryError      a channel refused, or its outcome is unknown
 `-- StoreError         lake or ledger cannot be read or written
 
@@ -82,7 +82,7 @@ class AreaError(AuthorityError):
 
 
 class StaleError(AuthorityError):
-    """A signature from before somebody put the version off to look closer; nothing was decided, it may be signed again."""
+    """A signature from before somebody put the version off to look closer, or from the future; nothing was decided, it may be signed again."""
 
 
 class DeliveryError(FengsuiError):

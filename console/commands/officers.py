@@ -33,7 +33,7 @@ def officers(context: typer.Context, as_json: Json = False) -> None:
 def key(
     name: Annotated[str, typer.Argument(help="名单上的代号；standing-order 为预先授权的机器密钥 / an officer, or standing-order for the machine's key")],
     revoke: Annotated[bool, typer.Option("--revoke", help="收回密钥：此人签过而未发完的随即停发 / take it back: what it signed and is not out stops")] = False,
-    own: Annotated[bool, typer.Option("--own", help="在本人的机器上：做密钥，打印公钥一行；不连服务器 / on the officer's own machine: print the public line")] = False,
+    own: Annotated[bool, typer.Option("--own", help="在本人的机器上做密钥，打印公钥一行，不连服务器；加 --revoke 删去 / on one's own machine")] = False,
     public: Annotated[Path | None, typer.Option("--public", help="在服务器上：登记 --own 打印的一行，私钥不来 / on the server: enrol the line in this file")] = None,
 ) -> None:
     """为一个人做一次签名密钥，用本人输入的口令封存，公钥登记入审计 / make an officer's key once, sealed by their passphrase, and enrol it."""
@@ -41,10 +41,10 @@ def key(
     from console.context import Context, edge_now
     from console.enrolment import enrol, enrol_public, withdraw
 
-    if own + revoke + (public is not None) > 1:
-        raise ValueError("--own、--public、--revoke 只能选一个 / one of the three")
+    if public is not None and (own or revoke):
+        raise ValueError("--public 单独用 / --public stands alone")
     if own:
-        return typer.echo(_own(name))
+        return typer.echo(_own(name, revoke))
     ctx, now = Context.load(), edge_now(None)
     if revoke:
         withdraw(ctx, now, name)
@@ -53,8 +53,9 @@ def key(
     typer.echo(f"{name} 的密钥已登记，指纹 / fingerprint {made}")
 
 
-def _own(name: str) -> str:
-    """The public line of who signs on this machine; the fingerprint goes to the screen, to be told to the desk by telephone."""
+def _own(name: str, revoke: bool) -> str:
+    """The public line of who signs on this machine; the fingerprint goes to the screen, to be told to the desk by telephone. With `revoke` the key is
+    deleted here, for a passphrase that was forgotten."""
     import json
 
     from console.asking import new_passphrase, passphrase
@@ -65,6 +66,9 @@ def _own(name: str) -> str:
     settings = Settings.load()
     if settings.founded:
         raise ValueError(f"{settings.home} 是服务器的状态文件夹，--own 在本人的机器上做 / is the server's; --own belongs on the officer's own machine")
-    line = own(Keyring(settings.home / "keys"), name, lambda: new_passphrase(name), lambda: passphrase(name))
+    ring = Keyring(settings.home / "keys")
+    if revoke:
+        return f"本机{'已删去' if ring.retire(name) else '没有'} {name} 的密钥；服务器上另须 --revoke / deleted here; the server's own --revoke is still needed"
+    line = own(ring, name, lambda: new_passphrase(name), lambda: passphrase(name))
     typer.echo(f"{name} 的密钥在本机，指纹 / fingerprint {fingerprint(json.loads(line)['public'])}", err=True)
     return line

@@ -29,6 +29,8 @@ STEPS = {
     ("author", "refuse"): ((S.DRAFT,), S.REFUSED),
     ("approver", "refuse"): ((S.DRAFT, S.REVIEW), S.REFUSED),
 }
+#: How far the clock of an officer's own machine may run ahead of the house's, s (own choice): one that runs farther hides what came before a putting off.
+AHEAD_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ def decide(
 ) -> AlertState:
     """Take one officer's signed decision; returns the state after it. The same decision twice changes nothing.
 
-    AuthorityError when the signature, the role or the person does not fit, StaleError when it is from before a putting off; LifeCycleError when
-    the version cannot take it (wrong state, run out, no audience snapshot yet).
+    AuthorityError when the signature, the role or the person does not fit, StaleError when its time does not; LifeCycleError when the version
+    cannot take it (wrong state, run out, no audience snapshot yet).
     """
     with changing(ledger) as tx:
         row = find(tx, ref)
@@ -88,8 +90,7 @@ def decide(
         authority.check_signature(signature, keyring)
         if signature.hash != authority.approval_hash(row):
             raise AuthorityError(f"{officer} 签的不是这份内容 / signed something else")
-        if signature.at < (_put_off_at(tx, ref) or ""):
-            raise StaleError(f"{officer} 签在延后之前，看过再签一次 / signed before it was put off: look again, sign again")
+        _check_time(signature, now, _put_off_at(tx, ref) or "")
         _check_author(signed, officer, keyring)
         state = leads_to(row, now, role, decision)
         keep_signature(tx, row, signature, note)
@@ -97,6 +98,14 @@ def decide(
         ledger.audit(tx, now, officer, f"alert.{decision}", str(ref),
                      {"role": role, "state": str(state), "hash": signature.hash, "note": note, **_where(officer, keyring)})
         return state
+
+
+def _check_time(signature: Signature, now: datetime, put_off_at: str) -> None:
+    """Return if a signature is of the time after a putting off; StaleError otherwise, and where the clock that it was made by runs too far ahead to tell."""
+    if signature.at < put_off_at:
+        raise StaleError(f"{signature.officer} 签于 {signature.at}，在 {put_off_at} 延后之前：看过再签一次 / signed before it was put off: look, sign again")
+    if parse_iso(signature.at) > now + timedelta(seconds=AHEAD_S):
+        raise StaleError(f"{signature.officer} 签于 {signature.at}，还没有到：校准那台机器的时钟再签 / from the future: set that machine's clock, sign again")
 
 
 def _where(officer: str, keyring: Keyring) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,10 +217,14 @@ def test_a_line_says_one_thing_of_one_version_by_one_key(night: Night, own: Call
     later = night.draft(haimen=3)
     assert "signed something else" in why_not(night, later, line), "another version"
     assert hand_in(night, ref, line).returncode == 2 and night.signed(ref) == night.signed(later) == [], "what was replaced"
+    night.place.later(minutes=10)
+    early = author.sign(paper_of(night, later)).stdout
+    night.place.later(minutes=-10)
+    assert "set that machine's clock" in why_not(night, later, early), "a clock that runs ahead"
     fresh = author.sign(paper_of(night, later)).stdout
     assert night.call("officers", "key", "duty-1", "--revoke").returncode == 0
     assert "no public key" in why_not(night, later, fresh)
-    shutil.rmtree(author.home / "keys")
+    assert author.call("officers", "key", "duty-1", "--own", "--revoke").returncode == 0 and not list((author.home / "keys").iterdir())
     assert night.call("officers", "key", "duty-1", "--public", author.key()).returncode == 0
     assert "does not hold" in why_not(night, later, fresh), "another key, the same name"
 
