@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +102,7 @@ def read(
     first = since or now
     asking = rules_of(county, now) if rules is None else rules
     moon = any(rule.explained_by and rule.explained_by.tide_margin is not None for rule in asking)
-    back = timedelta(hours=max(back_hours(vocabulary(asking), asked_names(asking)), foretold.BACK_H + 1.0 if moon else 0.0))
+    back = timedelta(hours=max(back_hours(county, vocabulary(asking), asked_names(asking)), foretold.BACK_H + 1.0 if moon else 0.0))
     observations = lake.observations(start=first - back, end=now, as_of=now)
     forecasts = lake.observations(start=first - timedelta(hours=foretold.AROUND_H), end=now + LOOK_AHEAD, as_of=now, forecasts=True)
     tracks = lake.tracks(start=first - TRACK_BACK, end=now + LOOK_AHEAD, as_of=now)
@@ -159,13 +158,9 @@ def hold_all(judged: Judged, former: dict[tuple[str, str], HoldState], now: date
         told = zip(*(column[tick].tolist() for column in (finding.proved, finding.ceiling, finding.heading, finding.age_s)), strict=True)
         for town, (proved, ceiling, heading, age_s) in zip(judged.situation.county.towns, told, strict=True):
             key = (town.key, finding.rule.id)
-            out[key] = next_state(former.get(key), proved=proved, ceiling=ceiling, heading=heading, now=now, hold=finding.rule.hold, seen=seen_at(now, age_s))
+            seen = now - timedelta(seconds=age_s)
+            out[key] = next_state(former.get(key), proved=proved, ceiling=ceiling, heading=heading, now=now, hold=finding.rule.hold, seen=seen)
     return out
-
-
-def seen_at(now: datetime, age_s: float) -> datetime:
-    """Time of readings of that age; without any reading nothing is disproved, so it matters not."""
-    return now - timedelta(seconds=age_s) if isfinite(age_s) else now
 
 
 def counts(rule: Rule) -> bool:

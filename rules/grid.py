@@ -28,6 +28,9 @@ Bools = NDArray[np.bool_]
 STEP_S = 300
 #: Slots that may be as long where everything keeps to tens of minutes (Readings.grid).
 WIDE_S = 600
+#: A station may be lost, and can contradict others, so long after its last reading that counts; then it is as one that was never heard (own choice,
+#: unverified). A feed whose readings stay good for longer is heard for as long as they do.
+LOST_H = 24.0
 #: So many times more slots are looked at for a station's newest reading when it is not among those looked at before.
 _FURTHER = 8
 #: Rows of a log that are laid out at once.
@@ -252,8 +255,8 @@ def _where(keep: Bools, *columns: Any) -> tuple[Any, ...]:
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where each station stood at each tick. `newest`, `known` (T, S): slot of the newest reading and of the newest that counts
-    (-1: none); `known_age_s`: its age at the tick in seconds (inf: none); `fresh`, `told`: whether they are not older than may be;
-    `end`: where a window ends, at the newest reading while it is fresh (the next one is not due yet), by the clock once it is stale;
+    (-1: none, or none that is heard of still: LOST_H); `known_age_s`: its age at the tick in seconds (inf: none); `fresh`, `told`: whether they are not
+    older than may be; `end`: where a window ends, at the newest reading while it is fresh (the next one is not due yet), by the clock once it is stale;
     `lost`: fallen silent after having been heard."""
 
     tick: Ints
@@ -273,12 +276,14 @@ class Position:
 def position(grid: Grid, tick: Ints, max_age_s: Floats) -> Position:
     """Positions at the given slots (T,); `max_age_s` (S,) of the stations' feeds."""
     known, newest = (_last(values, counts, tick) for values, counts in ((grid.value, np.isfinite), (grid.row, lambda rows: rows >= 0)))
-    at, longest = tick.astype(np.int32)[:, None], np.minimum(max_age_s // grid.step_s, grid.ticks).astype(np.int32)
-    past, known_past, heard = at - newest, at - known, known >= 0
+    at = tick.astype(np.int32)[:, None]
+    longest, last_heard = (np.minimum(age_s // grid.step_s, grid.ticks).astype(np.int32) for age_s in (max_age_s, np.maximum(max_age_s, LOST_H * 3600)))
+    past, known_past = at - newest, at - known
+    heard = (known_past <= last_heard) & (known >= 0)
     fresh, told = ((back <= longest) & there for back, there in ((past, newest >= 0), (known_past, heard)))
     known_age_s: Floats = known_past * np.float64(grid.step_s)
     if not heard.all():
-        known_age_s[~heard] = np.inf
+        known, known_age_s[~heard] = np.where(heard, known, np.int32(-1)), np.inf
     return Position(tick, newest, known, known_age_s, fresh, told, newest if fresh.all() else np.where(fresh, newest, at), ~fresh & heard)
 
 

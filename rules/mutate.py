@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.model import Level
-from rules.assess import counts, seen_at
+from rules.assess import counts
 from rules.equivalent import same
 from rules.explained import Without, weigh, without_each
 from rules.findings import Finding, find
@@ -123,7 +123,7 @@ def _held(finding: Finding, bench: Bench) -> NDArray[np.int64]:
         state: HoldState | None = None
         for row, tick in enumerate(ticks, start=first):
             state = next_state(state, proved=int(finding.proved[row, 0]), ceiling=int(finding.ceiling[row, 0]), heading=int(finding.heading[row, 0]),
-                               now=tick, hold=finding.rule.hold, seen=seen_at(tick, float(finding.age_s[row, 0])))
+                               now=tick, hold=finding.rule.hold, seen=tick - timedelta(seconds=float(finding.age_s[row, 0])))
             held[row] = state.level
     return held
 

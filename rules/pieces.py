@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.county import County
 from rules.assess import judge
 from rules.findings import Finding
-from rules.grid import Floats, Ints, microseconds
+from rules.grid import Ints, microseconds
 from rules.packs import Rule
 from rules.situation import Sources
 
@@ -78,9 +78,4 @@ def piece(findings: Iterable[Finding], ticks: list[datetime], floor: dict[str, L
     found = {f.rule.id: f for f in findings}
     proved, ceiling, heading = ({name: getattr(f, side).astype(np.int8) for name, f in found.items()} for side in ("proved", "ceiling", "heading"))
     tick_us = np.array([microseconds(tick) for tick in ticks], dtype=np.int64)
-    return Piece(tick_us, proved, ceiling, heading, {name: _whole(f.age_s) for name, f in found.items()}, floor)
-
-
-def _whole(age_s: Floats) -> Seconds:
-    """Ages are multiples of a grid's step; without any reading nothing is disproved, so it matters not."""
-    return np.rint(np.where(np.isfinite(age_s), age_s, 0.0)).astype(np.int32)
+    return Piece(tick_us, proved, ceiling, heading, {name: np.rint(f.age_s).astype(np.int32) for name, f in found.items()}, floor)

@@ -20,7 +20,7 @@ from core.model import Hazard, Level
 from rules import marks, official, reports, track
 from rules.catalogue import Catalogue, Indicator
 from rules.forecast import forecast_towns
-from rules.grid import Bools, Floats, Ints
+from rules.grid import LOST_H, Bools, Floats, Ints
 from rules.language import Columns, Interval
 from rules.listings import Listing, in_force_over
 from rules.paths import Paths, paths_at
@@ -30,8 +30,8 @@ from rules.sites import path_names
 from rules.spatial import distance_km
 from rules.towns import TownValues
 
-#: A station that was heard within this time may be lost; longer ago it says nothing.
-LOST_H = 24.0
+#: What a lost station's rise before its loss is read from, and a little, hours.
+BEFORE_H = 4.0
 #: So much further off than an indicator reaches its stations are looked for: chords and arcs differ in the last digit.
 MARGIN_KM = 1.0
 TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
@@ -78,9 +78,11 @@ class Table:
         )
 
 
-def back_hours(catalogue: Catalogue, names: tuple[str, ...]) -> float:
-    """How far back readings are needed for the named indicators, hours: the longest window, at least a day for lost stations, and a margin."""
-    return max([LOST_H, *(catalogue.indicators[name].back_h for name in names)]) + 4.0
+def back_hours(county: County, catalogue: Catalogue, names: tuple[str, ...]) -> float:
+    """How far back readings are needed for the named indicators, hours: the longest window before whatever is heard of still, so that no station looks
+    otherwise where another rule or a longer run of ticks reads further."""
+    heard = max([LOST_H, *(-(-feed.max_age_s // 3600) for feed in county.feeds if feed.enabled and feed.age_from == "reading")])
+    return heard + max((catalogue.indicators[name].back_h for name in names), default=0.0) + BEFORE_H
 
 
 class Situation:
@@ -93,7 +95,7 @@ class Situation:
         self.lat, self.lon = (np.array([getattr(t, name) for t in county.towns], dtype=np.float64) for name in ("lat", "lon"))
         self.shape = (len(ticks), len(county.towns))
         seconds = np.array([int((self.now - tick).total_seconds()) for tick in ticks], dtype=np.int64)
-        hours = back_hours(catalogue, names) + float(seconds.max()) / 3600
+        hours = back_hours(county, catalogue, names) + float(seconds.max()) / 3600
         self.readings = Readings(county, sources.observations, now=self.now, hours=hours, ticks_s=seconds, silent=sources.silent)
         self.track_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.connector in TRACK_CONNECTORS)
         self.official_feeds = tuple(f.feed for f in county.feeds if f.enabled and f.sector == "official")
@@ -110,7 +112,7 @@ class Situation:
         made.ticks = [self.ticks[row] for row in rows]
         made.now, made.shape = made.ticks[-1], (len(rows), len(towns))
         seconds = np.array([int((made.now - tick).total_seconds()) for tick in made.ticks], dtype=np.int64)
-        hours = back_hours(self.catalogue, names) + float(seconds.max()) / 3600
+        hours = back_hours(self.county, self.catalogue, names) + float(seconds.max()) / 3600
         made.readings = Readings(made.county, self.readings.log, now=made.now, hours=hours, ticks_s=seconds, silent=self.sources.silent,
                                  roster=Roster(made.county))
         return made

@@ -31,7 +31,7 @@ FEW_SHARE = 0.1
 class TownValues:
     """One indicator over T ticks and N towns. `absent` (N,): no station can tell; `single` (N,): only one path can;
     `corroborated` (T, N): the part of lo that a second path supports; `heading` (T, N); `feeds`: whose silence shows here; `age_s` (T, N):
-    age of the newest reading that counts, 0 for what needs none. `second`, `backed` and the same of the heading (T, N): what is left without
+    age of the newest reading that counts, 0 for what needs none or has none. `second`, `backed` and the same of the heading (T, N): what is left without
     the path that gives the value, None where nothing is. `sinking`: all of it stands upside down, because small values are the worst."""
 
     lo: Floats
@@ -151,7 +151,8 @@ def _two_paths(values: Floats, stations: Side) -> tuple[Floats, Floats, Bools]:
 
 
 def youngest(values: StationValues, found: Reach) -> Floats:
-    """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for.
+    """(T, N): age of the newest reading among a town's core stations; 0 where there is none to wait for, or none heard of still (grid.LOST_H): what one
+    indicator never hears must not hide how late another's readings are.
 
     At one tick nearly every station was heard at the newest time of all, and nothing is younger: only towns whose nearest was not look at the others.
     """
@@ -161,10 +162,12 @@ def youngest(values: StationValues, found: Reach) -> Floats:
     newest = ages.min(axis=1)[:, None]
     older = np.flatnonzero(np.take((ages > newest).any(axis=0), found.nearest, mode="clip") & present)
     if len(older) > len(present) * FEW_SHARE:
-        return np.where(present, turned(found.cores.joined(turned(ages), np.minimum, np.inf)), 0.0)
-    age = np.where(present, newest, 0.0)
-    told = np.take(ages, found.member[:, older], axis=1, mode="clip")  # (T, L, older)
-    age[:, older] = np.where(found.core[:, older], told, np.inf).min(axis=1)
+        age = np.where(present, turned(found.cores.joined(turned(ages), np.minimum, np.inf)), 0.0)
+    else:
+        age = np.where(present, newest, 0.0)
+        told = np.take(ages, found.member[:, older], axis=1, mode="clip")  # (T, L, older)
+        age[:, older] = np.where(found.core[:, older], told, np.inf).min(axis=1)
+    age[np.isinf(age)] = 0.0
     return age
 
 
