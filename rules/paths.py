@@ -170,12 +170,12 @@ def _storm(name: str, rows: pd.DataFrame) -> _Storm:
 
 
 def _ended(rows: pd.DataFrame) -> int:
-    """When the last of the storm's feeds was without it; frames that do not come from the lake do not say: then at once."""
+    """When the last of the storm's feeds was without it, by whatever name that feed had it last; frames that do not come from the lake do not say: then
+    at once."""
     if "ended_at" not in rows:
         return 0
-    feed, ended = rows["feed"].to_numpy(dtype=object), rows["ended_at"].to_numpy(dtype="datetime64[us]")
-    told = np.where(np.isnat(ended), ALWAYS, ended.astype(np.int64))
-    return max(int(told[feed == one].min()) for one in set(feed))
+    ended = rows["ended_at"].to_numpy(dtype="datetime64[us]")
+    return int(np.where(np.isnat(ended), ALWAYS, ended.astype(np.int64)).max())
 
 
 def _once(points: _Points) -> _Points:

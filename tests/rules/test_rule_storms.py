@@ -95,3 +95,11 @@ def test_of_one_analysis_told_twice_the_worse_of_both_counts() -> None:
     circles = {name: 300.0 for name in _RADII if name.startswith("r7")}
     found = paths([seen("nmc", "202406", wind=30.0, pressure=980.0, **circles), seen("zj", "202406", wind=45.0, pressure=np.nan, lat=28.1)])
     assert (len(found.tick), found.wind[0, 0], found.pressure[0, 0], found.lat[0, 0]) == (1, 45.0, 980.0, 28.1) and found.radii[0, 0].tolist() == [300.0] * 4
+
+
+def test_a_feed_that_stands_still_after_it_numbered_a_storm_has_not_said_that_it_is_over() -> None:
+    """The depression's own name ends on the day of its number; the storm does not."""
+    before = [seen("nmc", "3285913", at=-30.0 + h, ended=-18.0) for h in (0, 6, 10)]
+    after = [seen("nmc", "202406", at=-30.0 + h) for h in (0, 6, 10, 16)]
+    assert paths([*before, *after]).outdated.all()
+    assert not paths([*before, *(row | {"ended": -1.0} for row in after)]).outdated.any(), "now it has"
