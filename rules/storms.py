@@ -1,4 +1,4 @@
-"""Which storms of several feeds are one: by the international number where both have it, else by where they were at the same time.
+"""Which storms of several feeds are one: by where they were at the same time, and by the international number where both have it.
 
 A depression has no number before it has a name, goes by its feed's own, and changes it on the day that it is numbered; it must not be two storms because
 two feeds tell of it, nor on that day. Two different numbers are never one storm, however near they come to each other.
@@ -42,14 +42,15 @@ class _Told:
         return np.interp([time], self.time, self.lat), np.interp([time], self.time, lon)
 
     def is_with(self, other: _Told) -> bool:
-        """Whether both are one storm."""
-        if self.numbered() and other.numbered():
-            return self.storm == other.storm
-        if not len(self.time) or not len(other.time):
+        """Whether both are one storm. One number in two places is two: nobody knows which is right, and the wrong one must not take the other away."""
+        numbered = self.numbered() and other.numbered()
+        if numbered and self.storm != other.storm:
             return False
+        if not len(self.time) or not len(other.time):
+            return numbered
         last = min(int(self.time[-1]), int(other.time[-1]))
         together = last >= max(int(self.time[0]), int(other.time[0]))
-        return together and float(distance_km(*self.at(last), *other.at(last))[0]) <= NEAR_KM
+        return float(distance_km(*self.at(last), *other.at(last))[0]) <= NEAR_KM if together else numbered
 
 
 def storms(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

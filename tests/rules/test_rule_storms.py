@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rules import track
 from rules.catalogue import load_catalogue
@@ -103,3 +105,71 @@ def test_a_feed_that_stands_still_after_it_numbered_a_storm_has_not_said_that_it
     after = [seen("nmc", "202406", at=-30.0 + h) for h in (0, 6, 10, 16)]
     assert paths([*before, *after]).outdated.all()
     assert not paths([*before, *(row | {"ended": -1.0} for row in after)]).outdated.any(), "now it has"
+
+
+@pytest.mark.parametrize("wrong", [{"lat": 18.0, "wind": 60.0}, {"lon": -124.0, "wind": 60.0}, {"lat": 18.0, "at": 0.0}])
+def test_a_feed_that_has_a_storm_in_the_wrong_place_does_not_take_it_away(wrong: dict[str, float]) -> None:
+    """One number, two places: nobody knows which is right, so both stand."""
+    right = [seen("nmc", "202406", at=h, **HERE) for h in (-7.0, -1.0)]
+    assert near(right) < 20.0
+    assert near([*right, *(seen("zj", "202406", at=h, **HERE) | wrong | {"at": h + wrong.get("at", -1.0) + 1} for h in (-7.0, -1.0))]) < 20.0
+
+
+STATED = tuple(load_catalogue().indicators[name] for name in ("typhoon_distance", "r7_eta", "r10_eta", "typhoon_wind_now", "typhoon_wind_24h"))
+SPELT = {"中国": "BABJ", "日本": "RJTD", "美国": "JTWC"}
+
+
+def near(rows: list[dict[str, Any]]) -> float:
+    """Km that the storm is at most off."""
+    return float(track.intervals([STATED[0]], paths(rows), *TOWN, silent=False)[STATED[0].name].hi[0, 0])
+
+
+def danger(rows: list[dict[str, Any]]) -> list[float]:
+    """Both ends of every indicator, the more the worse."""
+    found = track.intervals(list(STATED), paths(rows), *TOWN, silent=False) if rows else {}
+    return [float(getattr(found[i.name], end)[0, 0]) * (1 if i.quantity == "wind" else -1) for i in STATED for end in ("lo", "hi")] if rows else [-np.inf] * 2 * len(STATED)
+
+
+def whole(rng: np.random.Generator, feed: str, storm: str, lat: float, lon: float) -> list[dict[str, Any]]:
+    """A storm that moves and veers, seen every six hours, with the forecasts of three agencies."""
+    move, wind, rows = rng.normal(0, 0.15, 2), float(rng.integers(18, 55)), []
+    circles = {name: float(rng.integers(100, 400)) for name in _RADII if name.startswith("r7")} if rng.random() < 0.5 else {}
+    for h in (-19.0, -13.0, -7.0, -1.0):
+        rows.append(seen(feed, storm, at=h, lat=lat + move[0] * h, lon=lon + move[1] * h, wind=wind, **circles))
+    for agency in SPELT:
+        veer = rng.normal(0, 0.1, 2)
+        for issued in (-7.0, -1.0):
+            rows += [row for lead in (6, 12, 18, 24, 36) for row in ahead(
+                feed, storm, agency, {"lat": lat + (move + veer)[0] * (issued + lead), "lon": lon + (move + veer)[1] * (issued + lead)}, issued=issued, leads=(lead,), wind=wind)]
+    return rows
+
+
+def less(rng: np.random.Generator, rows: list[dict[str, Any]], storm: str) -> list[dict[str, Any]]:
+    """The same storm as a feed has it that knows less: late, fewer agencies by other names, fewer times, no wind, no circles, no number, or without it already."""
+    late, gone = rng.choice((-1.0, -7.0, -13.0)), rng.choice((np.nan, -0.5))
+    without = {name for name in SPELT if rng.random() < 0.4}
+    told = [row | {"feed": "zj", "storm": storm, "agency": SPELT.get(row["agency"], "")} for row in rows
+            if (row["at"] if row["issued"] is None else row["issued"]) <= late and row["agency"] not in without and (row["issued"] is None or rng.random() < 0.8)]
+    bare = {name: np.nan for name in (*_RADII, *(("wind",) if rng.random() < 0.3 else ())) if rng.random() < 0.5}
+    return [row | bare | {"ended": None if gone != gone else float(gone)} for row in told]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(("202406", "9", "3285913")), st.sampled_from((1, -1)))
+def test_a_feed_that_knows_less_takes_nothing_from_one_that_knows_more(seed: int, storm: str, order: int) -> None:
+    rng = np.random.default_rng(seed)
+    more = whole(rng, "nmc", "202406", 31.0 + rng.normal(0, 2), 122.0 + rng.normal(0, 3))
+    both = [more, less(rng, more, storm)][::order]
+    assert all(joined >= alone for joined, alone in zip(danger([*both[0], *both[1]]), danger(more), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from((("202406", "202407"), ("202406", "9"), ("8", "9"), ("202406", "202406"))))
+def test_two_storms_are_as_bad_as_the_worse_of_them(seed: int, names: tuple[str, str]) -> None:
+    """By different numbers, or far from each other whatever they are called."""
+    rng = np.random.default_rng(seed)
+    off = 0.2 if names[1] == "202407" else 6.0
+    one = whole(rng, "nmc", names[0], 31.0, 122.0)
+    other = [row | {"lat": row["lat"] + off} for row in one] if rng.random() < 0.5 else whole(rng, "zj", names[1], 31.0 + off, 122.0 + 4 * off)
+    other = [row | {"feed": "zj", "storm": names[1], "ended": -0.5 if rng.random() < 0.3 else None} for row in other]
+    assert danger([*one, *other]) == [max(pair) for pair in zip(danger(one), danger(other), strict=True)]
