@@ -137,8 +137,8 @@ def whole(rng: np.random.Generator, feed: str, storm: str, lat: float, lon: floa
     for h in (-19.0, -13.0, -7.0, -1.0):
         rows.append(seen(feed, storm, at=h, lat=lat + move[0] * h, lon=lon + move[1] * h, wind=wind, **circles))
     for agency in SPELT:
-        veer = rng.normal(0, 0.1, 2)
         for issued in (-7.0, -1.0):
+            veer = rng.normal(0, 0.1, 2)
             rows += [row for lead in (6, 12, 18, 24, 36) for row in ahead(
                 feed, storm, agency, {"lat": lat + (move + veer)[0] * (issued + lead), "lon": lon + (move + veer)[1] * (issued + lead)}, issued=issued, leads=(lead,), wind=wind)]
     return rows
