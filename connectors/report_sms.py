@@ -1,7 +1,7 @@
 """The compact Chinese form of a report by SMS, as a person types it: `报 包场 积水 40厘米 0726 1530`.
 
 报, then in any order: the town (short name will do; left out it is the officer's own), the kind, a measured value with its unit, the time (MMDD HHMM, or
-HHMM or 15:30 for today, left out it is now; Beijing clock), and last 备注 with free words. Blanks and commas may be left out, full-width signs are
+HHMM or 15:30 for today, left out it is now; the county's clock), and last 备注 with free words. Blanks and commas may be left out, full-width signs are
 read as plain ones. What cannot be read is refused with the words that were not understood; nothing is guessed.
 """
 

@@ -39,6 +39,11 @@ def iso(value: datetime) -> str:
     return utc(value).isoformat(timespec="seconds")
 
 
+def clock_name(zone: ZoneInfo) -> str:
+    """What a clock is called to people: 北京时间, elsewhere by its IANA name."""
+    return "北京时间" if zone.key == SHANGHAI.key else f"{zone.key} 时间"
+
+
 def people(value: datetime, zone: tzinfo = SHANGHAI) -> str:
     """What people read, on the clock of their county: '07-25 21:08'."""
     return utc(value).astimezone(zone).strftime("%m-%d %H:%M")

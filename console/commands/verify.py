@@ -32,6 +32,7 @@ def verify(
     county: County = None, now: Now = "", as_json: Json = False,
 ) -> None:
     """检验预警：命中、险中、漏报、空报、提前量与置信区间；旁有同名 .json 说明时段的只检验该时段 / POD, FAR, CSI, bias, lead time, within the period told beside."""
+    from core.times import SHANGHAI
     from rules.verify.by_rule import is_by_rule
     from rules.verify.events import read_spans
     from rules.verify.period import covered
@@ -46,13 +47,13 @@ def verify(
     if record:
         raise ConfigError("--record 要逐规则的时段 / --record needs spans by rule", path=warned, hint="fengsui backtest --out 写出的 .rules.csv")
     place = _county(county)
-    towns = _towns(place, warned, happened)
+    towns, zone = _towns(place, warned, happened), place.zone if place else SHANGHAI
     said, seen = read_spans(warned, towns), read_spans(happened, towns)
     found = run(said, seen, seed=seed, period=_period((warned, said), (happened, seen)))
     if out is not None:
         names = {town.key: town.name for town in place.towns} if place and towns else {}
-        out.write_text(html(named(found, names), f"检验：{warned.stem} 对 {happened.stem}"), encoding="utf-8")
-    emit(found.as_json(), as_json, "\n".join([covered(found.period), *lines(found), *([f"报告 report: {out}"] if out else [])]))
+        out.write_text(html(named(found, names), f"检验：{warned.stem} 对 {happened.stem}", zone), encoding="utf-8")
+    emit(found.as_json(), as_json, "\n".join([covered(found.period, zone), *lines(found), *([f"报告 report: {out}"] if out else [])]))
 
 
 def _county(folder: Path | None) -> Place | None:
@@ -99,7 +100,7 @@ def _by_rule(warned: Path, happened: Path, seed: int, who: str, folder: Path | N
     if who:
         _keep(found, {name: rules[name].pack_hash for name in found}, (warned, happened), period, who, now)
     text = [line for name, one in found.items() for line in (f"■ {name} {rules[name].title}", *lines(one))]
-    emit({name: one.as_json() for name, one in found.items()}, as_json, "\n".join([covered(period), *text, *(["已记入审计链 / in the audit chain"] if who else [])]))
+    emit({name: one.as_json() for name, one in found.items()}, as_json, "\n".join([covered(period, county.zone), *text, *(["已记入审计链 / in the audit chain"] if who else [])]))
 
 
 def _keep(found: dict[str, Verification], hashes: dict[str, str], files: tuple[Path, Path], period: Period | None, who: str, now: str) -> None:

@@ -2,7 +2,7 @@
 
 A threshold is looked at one at a time: at "orange or more", spans of at least orange are joined over gaps up to JOIN (a warning that is
 repeated within half an hour counts once), and each event is a hit, a near miss or a miss, each warning without event a false alarm. Where it is known
-what time was looked at (rules.verify.period), an event that began outside it is out, and a warning that was new at its end is open: neither counts.
+what time was looked at (rules.verify.period), an event that began outside it is out, and a warning of which nobody saw whether it came true is open: neither counts.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def _hours(outcomes: Iterable[Outcome]) -> tuple[float, ...]:
 
 def reliability(warned: Sequence[Span], happened: Sequence[Span], period: Period | None = None) -> list[Bin]:
     """Warnings that gave a chance, in five bins: one came true when its town had at least its level of the hazard while it stood or within EARLY
-    of its end, the reach that matching uses; one that was new at the period's end is left out. Bins without a case are left out."""
+    of its end, the reach that matching uses; one of which the period does not tell is left out. Bins without a case are left out."""
     told = [(w, _came(w, happened)) for w in warned if w.chance is not None]
     cases = [(w.chance, came) for w, came in told if came or period is None or not period.leaves_open(w.start, w.end, NEW)]
     chances, came = np.array([c for c, _ in cases]), np.array([h for _, h in cases], dtype=bool)

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from core.errors import ConfigError
-from core.times import SHANGHAI, iso, parse_iso
+from core.times import SHANGHAI, clock_name, iso, parse_iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +29,18 @@ class Period:
         return self.start <= begun and begun + late <= self.end
 
     def leaves_open(self, start: datetime, end: datetime, reach: timedelta) -> bool:
-        """Whether a warning that still stood at the end was so new, begun within and no longer than `reach` before, that what it spoke of may yet come."""
-        return self.start < start and self.end - start < reach and end >= self.end
+        """Whether nobody saw if what a warning spoke of came: it still stood at the end and was new, begun within and less than `reach` before; or it had
+        begun before the start and stood for less than `reach` after it, so that it may have come unseen."""
+        new = self.start < start and self.end - start < reach and end >= self.end
+        return new or (start < self.start and end - self.start < reach)
 
     def as_json(self) -> dict[str, str]:
         """ISO UTC."""
         return {"start": iso(self.start), "end": iso(self.end)}
 
-    def text(self) -> str:
-        """For the reader, Beijing time."""
-        return f"{_day(self.start)} 至 {_day(self.end)}（北京时间）"
+    def text(self, zone: ZoneInfo = SHANGHAI) -> str:
+        """For the reader, on the clock of the county."""
+        return f"{_day(self.start, zone)} 至 {_day(self.end, zone)}（{clock_name(zone)}）"
 
 
 def period_of(path: Path, spans: Iterable[tuple[datetime, datetime]]) -> Period | None:
@@ -71,12 +74,12 @@ def common(one: Period | None, other: Period | None) -> Period | None:
     return both
 
 
-def covered(period: Period | None) -> str:
+def covered(period: Period | None, zone: ZoneInfo = SHANGHAI) -> str:
     """For the head of a report."""
     if period is None:
         return "没有给出时段（CSV 旁的同名 .json）：所有实况都计入，时段外的也算漏报 / no period beside the CSV: every event counts, also those outside it"
-    return f"检验时段 period {period.text()}"
+    return f"检验时段 period {period.text(zone)}"
 
 
-def _day(at: datetime) -> str:
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+def _day(at: datetime, zone: ZoneInfo = SHANGHAI) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")

@@ -6,12 +6,12 @@ Every picture has a title for readers of the screen, numbers beside colours, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from html import escape
 from statistics import median
 
 from core.model import Level
-from core.times import people
+from core.times import SHANGHAI, people
 from rules.verify.events import Outcome, Span
 
 WIDTH, HEIGHT, MARGIN = 460, 400, 56
@@ -74,7 +74,7 @@ def reliability(bins: Sequence[tuple[float, float, int]]) -> str:
     return svg(WIDTH, HEIGHT, "可靠性", parts)
 
 
-def timeline(warned: Sequence[Span], happened: Sequence[Span], outcomes: Sequence[Outcome]) -> str:
+def timeline(warned: Sequence[Span], happened: Sequence[Span], outcomes: Sequence[Outcome], zone: tzinfo = SHANGHAI) -> str:
     """One row a town: what happened above, what was warned of below, marks for hit, near miss, miss and false alarm."""
     towns = sorted({s.town for s in (*warned, *happened)})
     spans = [*warned, *happened]
@@ -87,7 +87,7 @@ def timeline(warned: Sequence[Span], happened: Sequence[Span], outcomes: Sequenc
         """px from the left of a moment."""
         return left + width * (at - start) / (end - start)
 
-    parts = [text(left, 18, people(start)), text(left + width, 18, people(end), anchor="end")]
+    parts = [text(left, 18, people(start, zone)), text(left + width, 18, people(end, zone), anchor="end")]
     for number, town in enumerate(towns):
         top = 30 + number * row
         parts += [text(left - 8, top + 18, town, anchor="end"), line(left, top + row - 4, left + width, top + row - 4)]
@@ -95,7 +95,7 @@ def timeline(warned: Sequence[Span], happened: Sequence[Span], outcomes: Sequenc
             for span in group:
                 if span.town == town:
                     parts.append(f"<rect x='{x(span.start):.1f}' y='{height}' width='{max(2.0, x(span.end) - x(span.start)):.1f}' height='10' "
-                                 f"fill='{COLOUR[span.level]}' opacity='{faint}'><title>{span.level.zh} {people(span.start)}</title></rect>")
+                                 f"fill='{COLOUR[span.level]}' opacity='{faint}'><title>{span.level.zh} {people(span.start, zone)}</title></rect>")
         for outcome in outcomes:
             if outcome.town == town:
                 sign, fill, _ = MARK[outcome.kind]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from core.model import Hazard, Level
-from core.times import iso, people
+from core.times import SHANGHAI, iso, people
 from rules.verify import pictures
 from rules.verify.events import Outcome, Span, match
 from rules.verify.measures import COLOURS, leads, reliability, sensitivity
@@ -48,7 +49,7 @@ class Verification:
         return sensitivity(*self.of(hazard), self.period)
 
     def left_out(self) -> tuple[int, int]:
-        """Events that began outside the period, and warnings new at its end of which nobody knows whether something came; of any level, each once."""
+        """Events that began outside the period, and warnings at its ends of which nobody knows whether something came; of any level, each once."""
         lowest = {hazard: min(lv for h, lv in self.outcomes if h is hazard) for hazard in self.hazards}
         kinds = [o.kind for key in lowest.items() for o in self.outcomes[key]]
         return kinds.count("out"), kinds.count("open")
@@ -93,8 +94,8 @@ def _towns_of(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _left_out(found: Verification) -> list[str]:
     events, warnings = found.left_out()
-    told = [f"时段外开始的实况 {events} 次" if events else "", f"时段末才发、尚无下文的预警 {warnings} 次" if warnings else ""]
-    return [f"未计入 left out：{'，'.join(filter(None, told))} / {events} events outside the period, {warnings} warnings still open at its end"] if any(told) else []
+    told = [f"时段外开始的实况 {events} 次" if events else "", f"时段两端看不到下文的预警 {warnings} 次" if warnings else ""]
+    return [f"未计入 left out：{'，'.join(filter(None, told))} / {events} events outside the period, {warnings} warnings whose outcome lies beyond its ends"] if any(told) else []
 
 
 def lines(found: Verification) -> list[str]:
@@ -110,11 +111,11 @@ def lines(found: Verification) -> list[str]:
     return [*out, *_left_out(found)]
 
 
-def html(found: Verification, title: str) -> str:
-    """The whole page."""
+def html(found: Verification, title: str, zone: ZoneInfo = SHANGHAI) -> str:
+    """The whole page, on the clock of the county."""
     parts = [f"<!doctype html><html lang='zh-CN'><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
              f"<style>{STYLE}</style><h1>{escape(title)}</h1>",
-             *(f"<p>{line}</p>" for line in (covered(found.period), *_left_out(found)))]
+             *(f"<p>{line}</p>" for line in (covered(found.period, zone), *_left_out(found)))]
     if not found.skills:
         return "".join([*parts, f"<p>{NOTHING}</p></html>\n"])
     parts.append(_table(found))
@@ -123,7 +124,7 @@ def html(found: Verification, title: str) -> str:
     names = [lv.zh for lv in COLOURS]
     for hazard in found.hazards:
         level = min(lv for h, lv in found.outcomes if h is hazard)
-        parts.append(f"<h2>{hazard.zh}（{level.zh}以上）时间线 timeline</h2>" + pictures.timeline(*found.of(hazard), found.outcomes[hazard, level]))
+        parts.append(f"<h2>{hazard.zh}（{level.zh}以上）时间线 timeline</h2>" + pictures.timeline(*found.of(hazard), found.outcomes[hazard, level], zone))
         parts.append(f"<h2>{hazard.zh} 门槛敏感性 sensitivity</h2>" + pictures.heat_map(
             names, names, found.sensitivity(hazard), (f"{hazard.zh}：预警与实况各按几级算，CSI", "预警达到", "实况达到")))
     parts += ["<h2>按镇街 by town</h2>", *_towns(found)]
@@ -131,7 +132,7 @@ def html(found: Verification, title: str) -> str:
     for (hazard, level), group in found.outcomes.items():
         for o in group:
             lead = "—" if o.lead_s is None else f"{o.lead_s / 3600:.1f}"
-            parts.append(f"<tr><td>{hazard.zh}<td>{level.zh}以上<td>{escape(o.town)}<td>{people(o.at)}<td>{pictures.MARK[o.kind][2]}<td>{lead}</tr>")
+            parts.append(f"<tr><td>{hazard.zh}<td>{level.zh}以上<td>{escape(o.town)}<td>{people(o.at, zone)}<td>{pictures.MARK[o.kind][2]}<td>{lead}</tr>")
     return "".join([*parts, "</table></html>\n"])
 
 

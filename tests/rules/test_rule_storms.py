@@ -26,7 +26,7 @@ def seen(feed: str, storm: str, *, at: float = -1.0, lat: float = 28.0, lon: flo
     return {"feed": feed, "storm": storm, "agency": "", "at": at, "issued": None, "ended": ended, "lat": lat, "lon": lon, "wind": 40.0, "pressure": 955.0, **more}
 
 
-def ahead(feed: str, storm: str, agency: str, place: dict[str, float], *, issued: float = -1.0, leads: tuple[int, ...] = (24,), **more: Any) -> list[dict[str, Any]]:
+def ahead(feed: str, storm: str, agency: str, place: dict[str, float], *, issued: float = -1.0, leads: tuple[float, ...] = (24,), **more: Any) -> list[dict[str, Any]]:
     return [seen(feed, storm, at=issued + lead, **place) | {"agency": agency, "issued": issued} | more for lead in leads]
 
 
@@ -126,8 +126,8 @@ def near(rows: list[dict[str, Any]]) -> float:
 
 def danger(rows: list[dict[str, Any]]) -> list[float]:
     """Both ends of every indicator, the more the worse."""
-    found = track.intervals(list(STATED), paths(rows), *TOWN, silent=False) if rows else {}
-    return [float(getattr(found[i.name], end)[0, 0]) * (1 if i.quantity == "wind" else -1) for i in STATED for end in ("lo", "hi")] if rows else [-np.inf] * 2 * len(STATED)
+    found = track.intervals(list(STATED), paths(rows), *TOWN, silent=False)
+    return [float(getattr(found[i.name], end)[0, 0]) * (1 if i.quantity == "wind" else -1) for i in STATED for end in ("lo", "hi")]
 
 
 def whole(rng: np.random.Generator, feed: str, storm: str, lat: float, lon: float) -> list[dict[str, Any]]:
@@ -138,9 +138,9 @@ def whole(rng: np.random.Generator, feed: str, storm: str, lat: float, lon: floa
         rows.append(seen(feed, storm, at=h, lat=lat + move[0] * h, lon=lon + move[1] * h, wind=wind, **circles))
     for agency in SPELT:
         for issued in (-7.0, -1.0):
-            veer = rng.normal(0, 0.1, 2)
-            rows += [row for lead in (6, 12, 18, 24, 36) for row in ahead(
-                feed, storm, agency, {"lat": lat + (move + veer)[0] * (issued + lead), "lon": lon + (move + veer)[1] * (issued + lead)}, issued=issued, leads=(lead,), wind=wind)]
+            north, east = move + rng.normal(0, 0.1, 2)
+            for at in (issued + lead for lead in (6, 12, 18, 24, 36)):
+                rows += ahead(feed, storm, agency, {"lat": lat + north * at, "lon": lon + east * at}, issued=issued, leads=(at - issued,), wind=wind)
     return rows
 
 

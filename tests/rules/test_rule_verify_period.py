@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -135,3 +136,22 @@ def test_the_last_span_of_a_back_test_ends_where_its_period_does() -> None:
     ticks = [T0 + n * HOUR for n in range(5)]
     (found,) = spans(ticks, ["a"], {"flood": np.array([[0], [0], [2], [2], [2]], dtype=np.int8)})
     assert found.end == period(ticks).end == T0 + 5 * HOUR and period(ticks[:1]).end > T0
+
+
+@pytest.mark.parametrize(("warned", "kind"), [
+    ((2, 5), "open"),                            # before anybody looked at what happens
+    ((20, 25), "open"),                          # what it spoke of may have come before
+    ((20, 30), "false"), ((24, 30), "false"),    # it stood and stood, and nothing came
+    ((60, 65), "open"),                          # after the looking
+])
+def test_a_warning_at_the_edge_of_what_was_seen_to_happen_is_no_false_alarm(warned: tuple[float, float], kind: str) -> None:
+    """A year of warnings against one day of events: of the rest of the year nobody knows."""
+    day = Period(start=T0 + 24 * HOUR, end=T0 + 48 * HOUR)
+    assert [o.kind for o in match([span(*warned)], [], Level.ORANGE, period=day)] == [kind]
+
+
+def test_a_county_abroad_reads_its_own_clock() -> None:
+    sitka = ZoneInfo("America/Sitka")
+    assert DAYS.text(sitka) == "2021-07-25 16:00 至 2021-07-27 16:00（America/Sitka 时间）"
+    page = html(verify([span(2, 5)], [span(3, 4)], period=DAYS), "x", sitka)
+    assert "07-25 19:00" in page and "北京" not in page and "07-26 11:00" not in page
