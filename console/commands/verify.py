@@ -100,7 +100,8 @@ def _by_rule(warned: Path, happened: Path, seed: int, who: str, folder: Path | N
     if who:
         _keep(found, {name: rules[name].pack_hash for name in found}, (warned, happened), period, who, now)
     text = [line for name, one in found.items() for line in (f"■ {name} {rules[name].title}", *lines(one))]
-    emit({name: one.as_json() for name, one in found.items()}, as_json, "\n".join([covered(period, county.zone), *text, *(["已记入审计链 / in the audit chain"] if who else [])]))
+    kept = ["已记入审计链 / in the audit chain"] if who else []
+    emit({name: one.as_json() for name, one in found.items()}, as_json, "\n".join([covered(period, county.zone), *text, *kept]))
 
 
 def _keep(found: dict[str, Verification], hashes: dict[str, str], files: tuple[Path, Path], period: Period | None, who: str, now: str) -> None:

@@ -95,7 +95,7 @@ def _towns_of(outcomes: Sequence[Outcome]) -> list[str]:
 def _left_out(found: Verification) -> list[str]:
     events, warnings = found.left_out()
     told = [f"时段外开始的实况 {events} 次" if events else "", f"时段两端看不到下文的预警 {warnings} 次" if warnings else ""]
-    return [f"未计入 left out：{'，'.join(filter(None, told))} / {events} events outside the period, {warnings} warnings whose outcome lies beyond its ends"] if any(told) else []
+    return [f"未计入 left out：{'，'.join(filter(None, told))} / {events} events outside the period, {warnings} warnings whose end nobody saw"] if any(told) else []
 
 
 def lines(found: Verification) -> list[str]:
