@@ -82,7 +82,8 @@ def play(ground: Ground, packs: Path | None, say: Say, block: timedelta | None =
         tried(packs, ground.county, say)
     rules = rules_of(ground.county, ground.start, packs or FOLDER)
     ticks = backtest.steps(ground.start, ground.end, ground.step)
-    idle = [p.pack for p in load_packs(find(ground.county.packs, ground.county.root, packs or FOLDER)) if not p.valid_on(ground.start.date())]
+    day = ground.start.astimezone(ground.county.zone).date()
+    idle = [p.pack for p in load_packs(find(ground.county.packs, ground.county.root, packs or FOLDER)) if not p.valid_on(day)]
     if idle:
         say(f"在这一时段之初不在有效期，没有用 / not in force when the period begins, not used: {'、'.join(idle)}")
     source = backtest.stored(ground.county, ground.lake, ground.ledger, rules)

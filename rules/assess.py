@@ -118,13 +118,13 @@ def read(
 
 
 def rules_of(county: County, now: datetime, folder: Path = FOLDER) -> tuple[Rule, ...]:
-    """The county's rules that are in force on the day of `now` and not off, with the county's own numbers in them, sorted by id.
+    """The county's rules that are in force on its day at `now` and not off, with the county's own numbers in them, sorted by id.
 
     `folder`: packs on trial instead of the shipped ones. ConfigErrors for a pack or an override that does not fit.
     """
-    packs = load_packs(find_packs(county.packs, county.root, folder))
-    rules = overrides.apply((r for p in packs for r in p.rules), county, now.date())
-    there = {r.id for p in packs if p.valid_on(now.date()) for r in p.rules if r.stage != "off"}
+    packs, day = load_packs(find_packs(county.packs, county.root, folder)), now.astimezone(county.zone).date()
+    rules = overrides.apply((r for p in packs for r in p.rules), county, day)
+    there = {r.id for p in packs if p.valid_on(day) for r in p.rules if r.stage != "off"}
     return tuple(sorted((r for r in rules if r.id in there), key=lambda r: r.id))
 
 

@@ -76,7 +76,7 @@ def _points(ground: Ground, variants: list[Variant], colour: Level, happened: Pa
     from rules.sweep import sweep as run
     from rules.verify.events import read_spans
 
-    mine = [in_county(variant, ground.county, ground.start.date()) for variant in variants]
+    mine = [in_county(variant, ground.county, ground.start.astimezone(ground.county.zone).date()) for variant in variants]
     ticks = backtest.steps(ground.start, ground.end, ground.step)
     sources = backtest.stored(ground.county, ground.lake, ground.ledger, tuple(v.rule for v in mine))(ticks)
     return run(mine, colour, ticks=ticks, county=ground.county, sources=sources, happened=read_spans(happened, ground.county.town_keys))

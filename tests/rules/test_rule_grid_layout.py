@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_rule_dead import LAST, SHORT, station_rules, told
 
 from core.lake.rows import to_table
+from core.ledger import score_to_json
 from core.model import Flag, Observation
 from rules import grid as g
+from rules import readings
+from rules.assess import hold_all, judge, score_one
 from rules.catalogue import Indicator, load_catalogue
 from rules.statistics import STATISTICS, StationValues, negated, window
 
@@ -117,3 +121,23 @@ def test_one_reading_between_tens_of_minutes_gives_slots_of_five(odd: dict[str, 
     made = (g.build(g.Log.of(to_table("observations", [Observation(**usual), Observation(**usual | {"station": "b"} | of)]).to_pandas(ignore_metadata=True)),
                     "rain", NAMES, now=NOW, hours=2, step_s=g.WIDE_S) for of in ({}, odd))
     assert [grid.step_s for grid in made] == [600, 300]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 7), st.tuples(*[st.sampled_from((0, 1, 3, 25))] * 4), st.sampled_from((0, 600, 1_200, 300)))
+def test_the_whole_chain_says_the_same_by_slots_of_ten_minutes_and_of_five(seed: int, dead: tuple[int, ...], late_s: int) -> None:
+    """Rules, scores with their evidence, and what would be said if the doubted readings were believed; the world's readings are hourly."""
+    county, found = told(dead, seed)
+    now = LAST + timedelta(seconds=late_s)
+    ticks, heard, steps = [now - timedelta(minutes=30 * n) for n in (7, 3, 1, 0)], [], []
+    for wide in (g.STEP_S, g.WIDE_S):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(readings, "WIDE_S", wide)
+            judged = judge(found, now, county, station_rules(), ticks)
+            steps.append({grid.step_s for grid, _ in judged.situation.readings._grids.values()})
+            scores = [score_to_json(score_one(judged, hold_all(judged, {}, now), hazard, 0)) for hazard in sorted(county.hazards)]
+            doubted = np.flatnonzero(judged.situation.readings.log.flag == Flag.SUSPECT)
+            believed = judged.situation.believing(doubted).table(SHORT)
+        levels = [getattr(f, name).tolist() for f in judged.findings for name in ("proved", "ceiling", "heading", "claimed", "others", "age_s", "unexplained")]
+        heard.append((levels, scores, [(v.lo.tolist(), v.hi.tolist()) for side in (believed.plain, believed.heading) for v in side.values.values()]))
+    assert heard[0] == heard[1] and steps[0] == {300} and 600 in steps[1]

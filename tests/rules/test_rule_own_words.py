@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import own_words
@@ -21,6 +22,7 @@ from core.county import load_county
 from core.model import Hazard, Level, Status
 from core.settings import Settings
 from core.times import iso
+from rules.assess import rules_of
 from rules.packs import load_pack
 
 SHOWN = "两小时雨量"
@@ -82,3 +84,13 @@ def warns(folder: Path, world: World, sha: str) -> None:
     with world.ledger.begin() as tx:
         message = cap.build(json.loads(alerts.find(tx, flood)["body"])).decode()
     assert f"<value>{score.reason}</value>" in message and "blue; rain_2h=6 mm" in message and f"hm.creek sha256:{sha}" in message
+
+
+def test_a_pack_comes_into_force_at_midnight_of_its_county(tmp_path: Path) -> None:
+    pack = own_words.county(tmp_path / "county")
+    pack.write_text(own_words.PACK.replace("valid_from: 2020-01-01", "valid_from: 2021-07-01"), encoding="utf-8")
+    county = load_county(tmp_path / "county")
+    midnight = datetime(2021, 7, 1, tzinfo=county.zone)
+    for now, there in ((midnight - timedelta(minutes=5), False), (midnight, True)):
+        assert ("hm.rain_2h" in {rule.id for rule in rules_of(county, now)}) is there
+        assert ("hm.rain_2h" in {rule.id for rule in rules_of(county, now.astimezone(UTC))}) is there
