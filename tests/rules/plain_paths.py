@@ -49,7 +49,7 @@ def at(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[list[One], bool]:
         if analysed.empty:
             continue
         age = (now - analysed["time"].iloc[-1]) / pd.Timedelta(hours=1)
-        ended = [of["ended_at"].dropna().min() for _, of in rows.groupby("feed")]
+        ended = [of["ended_at"].dropna().min() for _, of in rows.groupby(["feed", "storm"])]
         if age > 80 or (age > 12 and all(end == end and now >= end for end in ended)):
             continue
         outdated |= age > 6
@@ -81,13 +81,13 @@ def counting(told: pd.DataFrame, now: pd.Timestamp) -> list[pd.DataFrame]:
 
 
 def together(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Every storm with the rows of all its feeds: those of one number of six digits, and those without that were at one place."""
+    """Every storm with the rows of all its feeds: those that were at one place, or nowhere at one time but of one number of six digits."""
     groups: list[list[tuple[str, str]]] = []
     keys = sorted(set(zip(frame["feed"], frame["storm"], strict=True)), key=lambda key: (len(key[1]) != 6, key))
     parts = {key: frame[(frame["feed"] == key[0]) & (frame["storm"] == key[1])] for key in keys}
     for key in keys:
         numbers = [{s for _, s in [*group, key] if len(s) == 6} for group in groups]
-        fits = [len(n) < 2 and any(near(parts[key], parts[k]) or (len(n) == 1 and k[1] == key[1]) for k in g) for n, g in zip(numbers, groups, strict=True)]
+        fits = [len(n) < 2 and any(near(parts[key], parts[k], len(key[1]) == 6 and k[1] == key[1]) for k in g) for n, g in zip(numbers, groups, strict=True)]
         if any(fits):
             groups[fits.index(True)].append(key)
         else:
@@ -96,11 +96,11 @@ def together(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(name, rows) for _, name, rows in sorted(named, key=lambda one: one[0])]
 
 
-def near(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    """Whether two tracks were within 50 km at the last time that both tell."""
+def near(a: pd.DataFrame, b: pd.DataFrame, otherwise: bool) -> bool:
+    """Whether two tracks were within 50 km at the last time that both tell; `otherwise` where there is none."""
     a, b = (of[of["issued"].isna()].sort_values("time") for of in (a, b))
     if a.empty or b.empty or min(a["time"].max(), b["time"].max()) < max(a["time"].min(), b["time"].min()):
-        return False
+        return otherwise
     last = min(a["time"].max(), b["time"].max())
     places = [[float(np.interp(0.0, (of["time"] - last) / pd.Timedelta(hours=1), of[name])) for name in ("lat", "lon")] for of in (a, b)]
     return bool(distance_km(*(np.array(x) for x in (*places[0], *places[1]))) <= 50)
