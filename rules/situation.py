@@ -28,10 +28,11 @@ from rules.readings import Readings
 from rules.roster import Roster
 from rules.sites import path_names
 from rules.spatial import distance_km
+from rules.statistics import BEFORE_LOSS, CARRY_H
 from rules.towns import TownValues
 
-#: What a lost station's rise before its loss is read from, and a little, hours.
-BEFORE_H = 4.0
+#: A window that holds both its ends is a slot longer.
+MARGIN_H = 1.0
 #: So much further off than an indicator reaches its stations are looked for: chords and arcs differ in the last digit.
 MARGIN_KM = 1.0
 TRACK_CONNECTORS = ("zj_typhoon", "nmc_typhoon")
@@ -79,10 +80,12 @@ class Table:
 
 
 def back_hours(county: County, catalogue: Catalogue, names: tuple[str, ...]) -> float:
-    """How far back readings are needed for the named indicators, hours: the longest window before whatever is heard of still, so that no station looks
-    otherwise where another rule or a longer run of ticks reads further."""
-    heard = max([LOST_H, *(-(-feed.max_age_s // 3600) for feed in county.feeds if feed.enabled and feed.age_from == "reading")])
-    return heard + max((catalogue.indicators[name].back_h for name in names), default=0.0) + BEFORE_H
+    """How far back readings are needed for the named indicators, hours, so that no station looks otherwise where another rule or a longer run of ticks
+    reads further: the windows that end at readings good still, or at the last before a loss, and the rise before it."""
+    good = max([0, *(-(-feed.max_age_s // 3600) for feed in county.feeds if feed.enabled and feed.age_from == "reading")])
+    heard = max(LOST_H, good)
+    ends = ((i.back_h, heard if i.statistic in BEFORE_LOSS else good) for i in map(catalogue.indicators.__getitem__, names))
+    return max([heard + CARRY_H, *(window + end for window, end in ends)]) + MARGIN_H
 
 
 class Situation:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rules.statistics import basic, deformation, heat, rain, stage
+from rules.statistics.basic import CARRY_H
 from rules.statistics.window import StationValues, Window, negated, opened, window
 
 if TYPE_CHECKING:
@@ -23,5 +24,7 @@ STATISTICS: dict[str, Callable[[Window, Indicator], StationValues]] = {
 FALLING = frozenset({"min", "hours_to", "failure_eta"})
 #: How far back a statistic looks, as a multiple of its window.
 REACH_BACK = {"mean_drop": 2.0, "tangent_angle": deformation.STEADY + 1.0, "min_drop": 2.0}
+#: Statistics of which a lost station is asked what it was heading for in the window before its loss.
+BEFORE_LOSS = frozenset({"sum", "max", "min", "antecedent", "intensity_duration", "hours_above"})
 
-__all__ = ["FALLING", "REACH_BACK", "STATISTICS", "StationValues", "Window", "negated", "opened", "window"]
+__all__ = ["BEFORE_LOSS", "CARRY_H", "FALLING", "REACH_BACK", "STATISTICS", "StationValues", "Window", "negated", "opened", "window"]
