@@ -51,11 +51,13 @@ REQUIRED = ("title", "sector", "connector", "cron", "interval_s", "max_age_s", "
 OPTIONAL = ("address", "sandbox", "secret", "age_from", "options", "enabled", "table")
 _POINT = r"[A-Za-z0-9_-]+@-?[0-9]{1,2}(\.[0-9]+)?,-?[0-9]{1,3}(\.[0-9]+)?"
 _HAZARD = "|".join(Hazard)
+#: Blanks alone would be in every event.
+_WORD = r"\s*[^=,\s][^=,]*"
 #: Options that are written in a way of their own: the pattern, and what to write.
 PATTERNS = {
     "points": (rf"\s*{_POINT}(\s+{_POINT})*\s*", "写成 \"站号@纬度,经度 站号@纬度,经度\"，站号取自 stations.csv / write \"STATION@lat,lon STATION@lat,lon\""),
     "renamed": (r"[0-9A-Za-z_.-]{2,20}=[0-9]{2,12}(,[0-9A-Za-z_.-]{2,20}=[0-9]{2,12})*", "写成 \"旧码=新码,旧码=新码\" / write \"old=new,old=new\""),
-    "events": (rf"[^=,]+=({_HAZARD})(,[^=,]+=({_HAZARD}))*", f"写成 \"词=灾种,词=灾种\" / write \"word=hazard,word=hazard\"; {_HAZARD.replace('|', ', ')}"),
+    "events": (rf"{_WORD}=({_HAZARD})(,{_WORD}=({_HAZARD}))*", f"写成 \"词=灾种,词=灾种\" / write \"word=hazard,word=hazard\"; {_HAZARD.replace('|', ', ')}"),
 }
 #: Lowest and highest value of the five fields of a cron line.
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))

@@ -186,6 +186,8 @@ def test_a_cap_warning_of_another_country_is_a_floor(sitka: Path, event: str, sc
     assert (signal.hazard, signal.level) == (hazard, Level.ORANGE) and county.concerns(county.towns[0], signal.areas)
 
 
-def test_an_event_for_a_hazard_that_is_none_is_refused(sitka: Path) -> None:
-    edit(sitka / "feeds.yaml", "connector: table", "connector: cap_feed\n  options: {events: \"洪水=water\"}")
+@pytest.mark.parametrize("events", ["洪水=water", "洪水", "=flood", " =flood", "洪水=flood, =flood"])
+def test_an_event_for_a_hazard_that_is_none_or_without_a_word_is_refused(sitka: Path, events: str) -> None:
+    """A blank would be in every event, and every warning a floor."""
+    edit(sitka / "feeds.yaml", "connector: table", f"connector: cap_feed\n  options: {{events: \"{events}\"}}")
     assert "word=hazard" in refused(sitka)
