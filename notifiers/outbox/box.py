@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, or_, select, tuple_, update
 
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.ledger.editions import hold_still
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers.history import RESERVE
@@ -49,6 +50,7 @@ class Outbox:
             going = self.sight.look(tx, versions, now)
             if not going:
                 return []
+            hold_still(tx)  # what is read of a resident here and what is written of him below is of one register
             query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.due(now))
             if any(version.ref[1] > 1 for version in going):
                 query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(d.channel == self.channel, d.state == D.SENDING)))
