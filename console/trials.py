@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.times import parse_iso, people
+from core.times import parse_iso
 
 if TYPE_CHECKING:
     from console.storms import Ground
@@ -58,7 +58,7 @@ def grounds(
         raise ConfigError("请给出 --storm 或 --from 与 --to / give --storm, or --from and --to", hint=f"现有情景 / storms: {', '.join(known) or '-'}")
     first, last = parse_iso(start), parse_iso(end)
     if last < first:
-        raise ConfigError(f"--to {people(last)} 早于 --from {people(first)} / the period ends before it begins")
+        raise ConfigError(f"--to {end} 早于 --from {start} / the period ends before it begins")
     here = settings.model_copy(update={"home": home, "lake_url": "", "ledger_url": ""}) if home else settings
     return [s.stored(here, folder, first, last, span(step or "30 min"))]
 

@@ -39,6 +39,11 @@ def iso(value: datetime) -> str:
     return utc(value).isoformat(timespec="seconds")
 
 
+def clock_name(zone: ZoneInfo) -> str:
+    """What people call the clock of a county: 北京时间, elsewhere its IANA name."""
+    return "北京时间" if zone.key == SHANGHAI.key else zone.key
+
+
 def people(value: datetime, zone: tzinfo = SHANGHAI) -> str:
     """What people read, on the clock of their county: '07-25 21:08'."""
     return utc(value).astimezone(zone).strftime("%m-%d %H:%M")

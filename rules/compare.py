@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import groupby
 
 from core.county import County
 from core.errors import ConfigError
 from core.model import Level
-from core.times import people
+from core.times import SHANGHAI, people
 from rules.backtest import Run, Warned, public
 from rules.catalogue import Indicator
 
@@ -39,9 +39,9 @@ class Difference:
     after: Episode | None
     people: int
 
-    def text(self, name: str) -> str:
-        """One line for people."""
-        sides = " → ".join(f"{people(e.start)}–{people(e.end)} 最高{e.peak.zh}" if e else "无" for e in (self.before, self.after))
+    def text(self, name: str, zone: tzinfo = SHANGHAI) -> str:
+        """One line for people, on the clock of their county."""
+        sides = " → ".join(f"{people(e.start, zone)}–{people(e.end, zone)} 最高{e.peak.zh}" if e else "无" for e in (self.before, self.after))
         return f"{KINDS[self.kind]} {name} {self.hazard}（{self.people} 人）：{sides}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -54,7 +55,7 @@ def backtest(
     for (_, run), fact in zip(results, facts, strict=True):
         if out is not None:
             write(out, fact, csv_text(public(run)), run)
-    emit(facts, as_json, "\n".join(_line(fact) for fact in facts))
+    emit(facts, as_json, "\n".join(_line(fact, ground.county.zone) for (ground, _), fact in zip(results, facts, strict=True)))
 
 
 def _facts(ground: Any, run: Any) -> dict[str, Any]:
@@ -70,12 +71,12 @@ def _facts(ground: Any, run: Any) -> dict[str, Any]:
     }
 
 
-def _line(fact: dict[str, Any]) -> str:
+def _line(fact: dict[str, Any], zone: ZoneInfo) -> str:
     from core.model import Level
-    from core.times import parse_iso, people
+    from core.times import clock_name, parse_iso, people
 
-    start, end = (people(parse_iso(fact[side])) for side in ("start", "end"))
-    return (f"{fact['name']}：{start} 至 {end}（北京时间），{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
+    start, end = (people(parse_iso(fact[side]), zone) for side in ("start", "end"))
+    return (f"{fact['name']}：{start} 至 {end}（{clock_name(zone)}），{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
             f"{fact['spans']} 段预警，最高 {Level[fact['highest'].upper()].zh}，结果 {fact['hash'][:16]}")
 
 
@@ -112,7 +113,7 @@ def diff(
             tally = "，".join(f"{zh} {sum(c.kind == kind for c in changes)}" for kind, zh in KINDS.items())
             heads = {c.town: c.people for c in changes}
             lines += [f"{label}：{tally}；涉及 {len(heads)} 镇街 {sum(heads.values())} 人", *(f"  {line}" for line in reworded(before, after)),
-                      *(f"  {c.text(ground.county.town(c.town).name)}" for c in changes)]
+                      *(f"  {c.text(ground.county.town(c.town).name, ground.county.zone)}" for c in changes)]
     emit(_plain(rows, Level), as_json, "\n".join(lines))
     raise typer.Exit(1 if rows else 0)
 

@@ -27,13 +27,13 @@ def docs(
     from console.rulebook import book, page
     from core.county import load_county
     from core.settings import Settings
-    from core.times import SHANGHAI
 
     if out is not None and out.suffix not in FORMS:
         raise ConfigError("文件名应以 .html 或 .md 结尾 / .html or .md is expected", path=out)
     prepared(out.parent if out else None)
     settings = Settings.load()
-    data = book(load_county(county or settings.county), edge_now(now or None).astimezone(SHANGHAI).date(), _ledger(settings))
+    found = load_county(county or settings.county)
+    data = book(found, edge_now(now or None).astimezone(found.zone).date(), _ledger(settings))
     if out is not None:
         part = out.with_name(out.name + ".part")
         part.write_text(page(data, FORMS[out.suffix]), encoding="utf-8")
