@@ -40,7 +40,7 @@ def span(text: str) -> timedelta:
 
 
 def grounds(
-    *, storms: list[str], start: str, end: str, step: str, home: Path | None, county: Path | None, cache: Path, say: Say, usual: list[str] | None = None,
+    *, storms: list[str], start: str, end: str, step: str, home: Path | None, county: Path | None, cache: Path | None, say: Say, usual: list[str] | None = None,
 ) -> list[Ground]:
     """The recorded storms named ("all" for every one), or one period of an installation; `usual` where neither is named. ConfigError for a call that
     says neither, or both: one of them would be passed over in silence."""
@@ -53,7 +53,7 @@ def grounds(
         raise ConfigError("--storm 与 --from、--to 只能写一种 / give --storm, or --from and --to, not both")
     named = storms or ([] if start or end else usual or [])
     if wanted := known if named == ["all"] else named:
-        return [s.storm(folder, name, cache, span(step) if step else None, say) for name in wanted]
+        return [s.storm(folder, name, cache or settings.home / "storms", span(step) if step else None, say) for name in wanted]
     if not start or not end:
         raise ConfigError("请给出 --storm 或 --from 与 --to / give --storm, or --from and --to", hint=f"现有情景 / storms: {', '.join(known) or '-'}")
     first, last = parse_iso(start), parse_iso(end)
