@@ -63,9 +63,10 @@ class Outbox:
             attempts: dict[int, int] = dict(tx.execute(won).tuples().all())
         return [r.item(row, iso(now), attempts[row["delivery_id"]]) for row in found if row["delivery_id"] in attempts]
 
-    def sending(self) -> list[Item]:
-        """Rows whose outcome is not known: a process died, or the provider did not say."""
+    def sending(self, versions: Mapping[Ref, Version]) -> list[Item]:
+        """Rows whose outcome is not known: a process died, or the provider did not say. `sight` has looked which of `versions` may go on."""
         with self.ledger.read() as tx:
+            self.sight.look(tx, versions, self.ticker.now())
             query = r.with_resident().where(self._mine, d.state == D.SENDING)
             return [r.item(row, row["claimed_at"], row["attempt"]) for row in tx.execute(query).mappings()]
 
