@@ -6,11 +6,11 @@ Whoever signs on a page and whoever signs at a terminal read the same facts: nob
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from console import plain
 from core import alerts
 from core.alerts.authority import check_standing_order
 from core.alerts.body import agreed
@@ -35,8 +35,6 @@ ALERT_ZH = {
 #: What is asked of people in each state in which a version waits for them.
 ACTS = {"draft": "复核送审", "review": "签发"}
 WAITING = tuple(ACTS)
-#: What would be more than a letter in Markdown.
-_MARKS = re.compile(r"[\\|\[\]<>`]")
 MSG_ZH = {"Alert": "首发", "Update": "更新", "Cancel": "解除"}
 ROLE_ZH = {"author": "拟稿人", "approver": "签发人"}
 DECISION_ZH = {"approve": "同意", "refuse": "退回", "put_off": "延后"}
@@ -125,18 +123,9 @@ def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
     return (f"{first['name']}等{more + 1}个镇街", f"{first['town']}+{more}") if more else (first["name"], first["town"])
 
 
-def _plain(value: Any) -> Any:
-    """The same facts with every text as Markdown that says just that: what a feed or an officer wrote makes no column, link, picture or line of its own."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return _MARKS.sub(r"\\\g<0>", " ".join(value.split())) if isinstance(value, str) else value
-
-
 def markdown(f: dict[str, Any]) -> str:
     """For the page: what, where, why, whom, by when and what if not, and the words of every level and change."""
-    f = _plain(f)
+    f = plain.each(f, plain.markdown)
     head = [f"**{BANNERS[Status(f['status'])]}**", f"**{f['headline']}**", *_whole(f), *_time(f, left=False), *_delay(f), *_may_delay(f),
             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}，对象 {f['audience'].get('count', 0)} 个"]
     towns = [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]

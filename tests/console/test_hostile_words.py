@@ -19,12 +19,16 @@ import notify_world as nw
 
 from console import desk
 from console.board import render
-from console.dossier import facts, markdown
-from console.handover import page
+from console.commands.options import emit
+from console.dossier import facts, markdown, text
+from console.handover import handover, page
+from console.handover import text as handed
 from console.pages import HEADERS, application
+from console.report import collect
+from console.summary import print_summary
 from core.model import RiskScore
 
-EVIL = "<img src=x onerror=alert(1)>|橙色|99999|](x)\n\n# 解除 ![p](y) `z` \\| </script><script>alert(2)</script>"
+EVIL = "<img src=x onerror=alert(1)>|橙色|99999|](x)\n\n# 解除 ![p](y) `z` \\| </script><script>alert(2)</script> [/b] \x1b[2K\x9b2K\r\u202e[red]"
 
 
 class Hostile(nw.Place):
@@ -58,11 +62,11 @@ def test_no_page_takes_words_for_marks(place: tuple[Hostile, Any]) -> None:
 
 
 def test_what_the_officer_reads_before_signing_has_no_column_line_or_picture_of_a_strangers(place: tuple[Hostile, Any]) -> None:
-    text = markdown(facts(place[0].context(), place[1], place[0].now))
-    rows = [line for line in text.splitlines() if line.startswith("| ") and "镇街 |" not in line]
+    shown = markdown(facts(place[0].context(), place[1], place[0].now))
+    rows = [line for line in shown.splitlines() if line.startswith("| ") and "镇街 |" not in line]
     assert len(rows) == 2 and all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows), "a town, its level, how many, why"
-    assert not re.search(r"(?m)^# ", text) and not re.search(r"(?<!\\)[<>`]|!\[|(?<!\\)\]\(", text.replace("\\\\", "")), "no heading, no picture, no link, no tag"
-    assert "\\<img src=x onerror=alert(1)\\>" in text, "and it can still be read"
+    assert not re.search(r"(?m)^# ", shown) and not re.search(r"(?<!\\)[<>`]|!\[|(?<!\\)\]\(", shown.replace("\\\\", "")), "no heading, no picture, no link, no tag"
+    assert "\\<img src=x onerror=alert(1)\\>" in shown, "and it can still be read"
 
 
 def test_every_answer_has_the_policy_and_gives_its_connections_back(place: tuple[Hostile, Any]) -> None:
@@ -83,3 +87,12 @@ def test_every_answer_has_the_policy_and_gives_its_connections_back(place: tuple
         gc.enable()
 
 
+
+
+def test_a_terminal_shows_words_and_obeys_none(place: tuple[Hostile, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    ctx, now = place[0].context(), place[0].now
+    print_summary(collect(ctx, now), {})
+    emit({}, False, text(facts(ctx, place[1], now), every=True))
+    emit({}, False, handed(handover(ctx, now)))
+    out = capsys.readouterr().out
+    assert out.count("[red]") >= 3 and "[/b]" in out and not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", out)
