@@ -49,7 +49,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hos
     with place.ledger.begin() as tx:
         place.ledger.duty(tx, place.now, "note", EVIL)
     ctx = place.context()
-    desk.put_off(place.now, ctx, desk.open_key(ctx, "duty-1", str), facts(ctx, ref), "author", EVIL)
+    seen = facts(ctx, ref)
+    desk.put_off(place.now, ctx, seen, desk.signature(place.now, desk.open_key(ctx, "duty-1", str), seen, "author", "put_off"), EVIL)
     yield place, ref
     place.ledger.close()
 
