@@ -22,7 +22,7 @@ from console.reach import missed, words
 from console.report import collect
 from console.summary import LAYER_ZH, STATE_ZH, STEP_ZH, Clock, age, clock_of
 from core.model import Level
-from core.times import parse_iso
+from core.times import clock_name, parse_iso
 from rules.explain import LABELS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def draw(name: str, ctx: Context, data: dict[str, Any], live: bool, **more: Any)
     speakers, local = {s.speaker: s.name for s in ctx.county.loudspeakers}, clock_of(data["zone"])
     return _templates().get_template(name).render(
         d=data, local=local, age=age, ago=functools.partial(ago, parse_iso(data["now"]), local), span=span, level=level_badge, state=STATE_ZH,
-        alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, channels=CHANNEL_ZH, reach=words, missed=missed, unanswered=unanswered,
+        clock=clock_name(ctx.county.zone), alert_zh=ALERT_ZH, msg_zh=MSG_ZH, open=OPEN, channels=CHANNEL_ZH, reach=words, missed=missed, unanswered=unanswered,
         speaker=lambda key: speakers.get(key, key), live=live, dead_s=DEAD_S, simulated=ctx.settings.mode == "sandbox", **more,
     )
 

@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 from console import desk
 from console.context import STALE_S, Context
 from console.dossier import ACTS, facts, markdown
-from console.steps import TickReport, dispatch, issue
+from console.steps import TickReport, dispatch, expire, issue
 from core import alerts
-from core.errors import AreaError, AuthorityError, LifeCycleError, StaleError
+from core.errors import AreaError, AuthorityError, FengsuiError, LifeCycleError, StaleError
 from core.ledger import tables as t
 from core.model import AlertState
 from core.times import iso, parse_iso, people
@@ -169,6 +169,17 @@ def finish(now: datetime, ctx: Context, ref: alerts.VersionRef | str) -> Finishe
     return Finished(state=str(alerts.state(ref=ref, ledger=ctx.ledger)), dispatch=report.dispatch)
 
 
+def net(now: datetime, ctx: Context) -> TickReport:
+    """What has run out is ended, what stands still is carried on, what is issued is handed over: the last also where something before it fails."""
+    report = TickReport(at=now)
+    expire(now, ctx, report)
+    try:
+        carry_on(now, ctx)
+    finally:
+        dispatch(now, ctx, report)
+    return report
+
+
 def carry_on(now: datetime, ctx: Context) -> list[str]:
     """The net under the issue runs, for when a bell was lost, a task failed or Airflow is down: past its deadline the policy's default acts, and
     what is approved is issued. One version that cannot go on costs the others nothing. The versions issued."""
@@ -198,9 +209,9 @@ def _try(ctx: Context, now: datetime, ref: alerts.VersionRef, act: Callable[[ale
     """Do it; where it cannot be done the desk is told, once an hour."""
     try:
         act(ref)
-    except (LifeCycleError, AuthorityError, OSError) as error:  # also a folder that takes no CAP file
+    except (FengsuiError, OSError, ValueError, KeyError, TypeError) as error:  # also a folder that takes no CAP file, and a body spoilt in the ledger
         with ctx.ledger.begin() as tx:
-            ctx.ledger.duty(tx, now, "stuck", f"{ref} 停在半路，请处理：{error}", ref=f"{ref}/{iso(now)[:13]}")
+            ctx.ledger.duty(tx, now, "stuck", f"{ref} 停在半路，请处理：{type(error).__name__} {error}", ref=f"{ref}/{iso(now)[:13]}")
         return False
     return True
 

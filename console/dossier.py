@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from console import plain
 from core import alerts
 from core.alerts.authority import check_standing_order
 from core.alerts.body import agreed
@@ -124,6 +125,7 @@ def towns_word(facts: dict[str, Any]) -> tuple[str, str]:
 
 def markdown(f: dict[str, Any]) -> str:
     """For the page: what, where, why, whom, by when and what if not, and the words of every level and change."""
+    f = plain.each(f, plain.markdown)
     head = [f"**{BANNERS[Status(f['status'])]}**", f"**{f['headline']}**", *_whole(f), *_time(f, left=False), *_delay(f), *_may_delay(f),
             f"有效至 {people(parse_iso(f['expires']), ZoneInfo(f['zone']))}，对象 {f['audience'].get('count', 0)} 个"]
     towns = [f"| {town['name']} | {Level(town['level']).zh} | {town['people']} | {town['reason']} |" for town in f["towns"]]

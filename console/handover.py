@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from sqlalchemy import case, func, select, tuple_
 
 from console.board import CHANNEL_ZH, WAITING, ago, draw, overview
 from console.dossier import ALERT_ZH, MSG_ZH, unanswered
-from console.reach import MISSED, missed, reach, words
+from console.reach import KIND, MISSED, missed, words
 from console.report import collect
 from console.summary import STATE_ZH, Clock, age, clock_of
 from core import alerts
@@ -81,15 +80,23 @@ def _pulls(tx: Connection, ctx: Context, since: str, now: str) -> list[dict[str,
 
 
 def _unreached(tx: Connection, ctx: Context, versions: list[tuple[str, int]]) -> dict[str, Any]:
-    """Of these versions: people by town whom no SMS is known to have reached, the most first, and the loudspeakers that did not answer."""
+    """Of these versions: people by town whom no SMS is known to have reached, the most first, and the loudspeakers that did not answer. Each counts once, by
+    what became of the last version of an alert that spoke to him."""
+    from notifiers.history import NOTHING, RESERVE
+
     d, names, speakers = t.delivery.c, {town.key: town.name for town in ctx.county.towns}, {s.speaker: s.name for s in ctx.county.loudspeakers}
-    mine, people = tuple_(d.alert_id, d.version).in_(versions), dict[str, Counter[str]]()
-    for channels in reach(tx, mine).values():
-        for town, counts in channels.get("sms", {}).items():
-            people.setdefault(names.get(town, town), Counter()).update({kind: counts[kind] for kind in (*MISSED, "waiting") if counts[kind]})
-    mute = select(d.recipient).where(mine, d.channel == "broadcast", d.state.in_((D.UNDELIVERED, D.REFUSED, D.UNKNOWN))).distinct()
-    return {"people": {name: dict(n) for name, n in sorted(people.items(), key=lambda item: -missed(item[1])) if n},
-            "speakers": sorted(speakers.get(key, key) for key in tx.execute(mute).scalars())}
+    newest = func.row_number().over(partition_by=(d.alert_id, d.channel, d.recipient), order_by=d.version.desc()).label("newest")
+    spoke = tuple_(d.alert_id, d.version).in_(versions), d.code.not_in((NOTHING, RESERVE))
+    last = select(d.channel, d.town, d.recipient, d.state, newest).where(*spoke).subquery().c
+    open_states = [state for state, kind in KIND.items() if kind in (*MISSED, "waiting")]
+    people, mute = dict[str, dict[str, set[str]]](), set[str]()
+    for channel, town, who, state in tx.execute(select(last.channel, last.town, last.recipient, last.state).where(last.newest == 1, last.state.in_(open_states))):
+        if channel == "sms":
+            people.setdefault(names.get(town, town), {}).setdefault(KIND[D(state)], set()).add(who)
+        elif KIND[D(state)] in MISSED:
+            mute.add(speakers.get(who, who))
+    counts = {name: {kind: len(found) for kind, found in kinds.items()} for name, kinds in people.items()}
+    return {"people": dict(sorted(counts.items(), key=lambda item: -missed(item[1]))), "speakers": sorted(mute)}
 
 
 def _log(tx: Connection, since: str, now: str) -> list[dict[str, Any]]:

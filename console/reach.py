@@ -13,12 +13,13 @@ from core.model import DeliveryState as D
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
-#: In the order in which they are told. What is on its way has been handed over and not confirmed; what was dropped ran out or gave way to a newer version.
-KINDS = {"delivered": "送达", "held": "已有同文", "on_way": "在途未回执", "failed": "未达", "unknown": "不明", "waiting": "还没发", "dropped": "不再发"}
+#: In the order in which they are told. What is on its way has been handed over and not confirmed; what was dropped gave way to a newer version.
+KINDS = {"delivered": "送达", "held": "已有同文", "on_way": "在途未回执", "failed": "未达", "unknown": "不明", "expired": "到期未发", "waiting": "还没发",
+         "dropped": "不再发"}
 #: Nobody can say that these people know.
-MISSED = ("failed", "unknown")
-_KIND = {D.DELIVERED: "delivered", D.ACCEPTED: "on_way", D.SENT: "on_way", D.UNDELIVERED: "failed", D.REFUSED: "failed", D.UNKNOWN: "unknown",
-         D.PLANNED: "waiting", D.PENDING: "waiting", D.SENDING: "waiting", D.EXPIRED: "dropped", D.CANCELLED: "dropped"}
+MISSED = ("failed", "unknown", "expired")
+KIND = {D.DELIVERED: "delivered", D.ACCEPTED: "on_way", D.SENT: "on_way", D.UNDELIVERED: "failed", D.REFUSED: "failed", D.UNKNOWN: "unknown",
+         D.PLANNED: "waiting", D.PENDING: "waiting", D.SENDING: "waiting", D.EXPIRED: "expired", D.CANCELLED: "dropped"}
 
 #: By version, channel and town: how many of each kind.
 Reach = dict[tuple[str, int], dict[str, dict[str, Counter[str]]]]
@@ -34,7 +35,7 @@ def reach(tx: Connection, which: ColumnElement[bool]) -> Reach:
     query = select(*columns, func.count().label("n")).where(which, d.code.not_in((NOTHING, RESERVE))).group_by(*columns)
     for row in tx.execute(query):
         towns = out.setdefault((row.alert_id, row.version), {}).setdefault(row.channel, {})
-        towns.setdefault(row.town, Counter())["held" if row.held else _KIND[D(row.state)]] += row.n
+        towns.setdefault(row.town, Counter())["held" if row.held else KIND[D(row.state)]] += row.n
     return out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,20 +36,20 @@ class Past:
     skill_at: str = ""
 
 
-def past(ledger: Ledger | None, entries: Iterable[Entry]) -> dict[str, Past]:
-    """The past by rule id; without a ledger only the files speak, and that is said."""
+def past(ledger: Ledger | None, entries: Iterable[Entry], zone: tzinfo = SHANGHAI) -> dict[str, Past]:
+    """The past by rule id, on the clock `zone`; without a ledger only the files speak, and that is said."""
     if ledger is None:
-        return {e.rule.id: Past(change=_file(e)) for e in entries}
+        return {e.rule.id: Past(change=_file(e, zone)) for e in entries}
     with ledger.read() as tx:
-        used = {pack: _first_used(tx, pack, text) for pack, text in {(e.pack.pack, e.pack.hash) for e in entries}}  # once a pack: each looks through years
-        return {e.rule.id: _past(tx, e, used[e.pack.pack]) for e in entries}
+        used = {pack: _first_used(tx, pack, text, zone) for pack, text in {(e.pack.pack, e.pack.hash) for e in entries}}  # once a pack: each looks through years
+        return {e.rule.id: _past(tx, e, used[e.pack.pack], zone) for e in entries}
 
 
-def _past(tx: Connection, entry: Entry, used: str) -> Past:
+def _past(tx: Connection, entry: Entry, used: str, zone: tzinfo) -> Past:
     promoted, skilled = (_newest(tx, action, entry.rule.id) for action in ("promote_rule", "rule_skill"))
-    change = f"{_when(promoted)} 由 {promoted.actor} 转正：{json.loads(promoted.payload).get('why', '')}" if promoted else ""
+    change = f"{_when(promoted, zone)} 由 {promoted.actor} 转正：{json.loads(promoted.payload).get('why', '')}" if promoted else ""
     text = "；".join(part for part in (change, used) if part)
-    return Past(change=text or _file(entry), skill=json.loads(skilled.payload) if skilled else None, skill_at=_when(skilled) if skilled else "")
+    return Past(change=text or _file(entry, zone), skill=json.loads(skilled.payload) if skilled else None, skill_at=_when(skilled, zone) if skilled else "")
 
 
 def _newest(tx: Connection, action: str, subject: str) -> Any:
@@ -57,7 +57,7 @@ def _newest(tx: Connection, action: str, subject: str) -> Any:
     return tx.execute(select(t.audit).where(a.action == action, a.subject == subject).order_by(a.seq.desc()).limit(1)).first()
 
 
-def _first_used(tx: Connection, pack: str, text: str) -> str:
+def _first_used(tx: Connection, pack: str, text: str, zone: tzinfo) -> str:
     """When a pack's present text (by its hash) was first used for an assessment, and whether another text was used before; "" when never."""
     a = t.audit.c
     used = select(t.audit).where(a.action == "assess", a.payload.contains(f'"{pack}":"{text}"', autoescape=True)).order_by(a.seq).limit(1)
@@ -67,26 +67,26 @@ def _first_used(tx: Connection, pack: str, text: str) -> str:
     before = tx.execute(select(a.payload).where(a.action == "assess", a.seq < first.seq, a.payload.contains(f'"{pack}":"', autoescape=True))
                         .order_by(a.seq.desc()).limit(1)).scalar()
     former = json.loads(before)["packs"].get(pack, "") if before else ""
-    return f"现文本 {_when(first)} 起用于研判" + (f"，此前为 sha256:{former[:12]}" if former else "，此前没有用过别的文本")
+    return f"现文本 {_when(first, zone)} 起用于研判" + (f"，此前为 sha256:{former[:12]}" if former else "，此前没有用过别的文本")
 
 
-def _file(entry: Entry) -> str:
+def _file(entry: Entry, zone: tzinfo) -> str:
     at = datetime.fromtimestamp(int(entry.pack.path.stat().st_mtime), UTC)
-    return f"台账没有记录；包文件的时间 {_day(at)}（可能只是安装的时刻）"
+    return f"台账没有记录；包文件的时间 {_day(at, zone)}（可能只是安装的时刻）"
 
 
-def _when(row: Any) -> str:
-    return _day(parse_iso(row.at))
+def _when(row: Any, zone: tzinfo) -> str:
+    return _day(parse_iso(row.at), zone)
 
 
-def _day(at: datetime) -> str:
-    return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+def _day(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def book(county: County, day: date, ledger: Ledger | None) -> dict[str, Any]:
     """The whole rule book as data: what --json prints and both pages show."""
     entries = collect(county, day)
-    known = past(ledger, entries)
+    known = past(ledger, entries, county.zone)
     return {"county": county.name, "county_en": county.name_en, "version": county.version, "day": day.isoformat(),
             "rules": [_row(entry, known[entry.rule.id]) for entry in entries]}
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
+from console import plain
 from core.model import Level
 from core.times import parse_iso, people
 
@@ -47,7 +48,7 @@ def clock_of(zone: str) -> Clock:
 
 def print_summary(data: dict[str, Any], paths: dict[str, str], console: Console | None = None) -> None:
     """Print what console.report.collect returned, then where to look."""
-    out = console or Console(width=160)
+    out, data, paths = console or Console(width=160), plain.each(data, plain.rich), plain.each(paths, plain.rich)
     drill = " [b]【演练 EXERCISE】[/]" if data["status"] != "Actual" else ""
     out.rule(f"{data['county']} {data['county_en']} · {clock_of(data['zone'])(data['now'])}{drill}")
     for part in (_feeds, _towns, _alerts, _audience, _sms, _broadcast, _lost, _canary):

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.times import parse_iso, people
+from core.times import parse_iso
 
 if TYPE_CHECKING:
     from console.storms import Ground
@@ -40,7 +40,7 @@ def span(text: str) -> timedelta:
 
 
 def grounds(
-    *, storms: list[str], start: str, end: str, step: str, home: Path | None, county: Path | None, cache: Path, say: Say, usual: list[str] | None = None,
+    *, storms: list[str], start: str, end: str, step: str, home: Path | None, county: Path | None, cache: Path | None, say: Say, usual: list[str] | None = None,
 ) -> list[Ground]:
     """The recorded storms named ("all" for every one), or one period of an installation; `usual` where neither is named. ConfigError for a call that
     says neither, or both: one of them would be passed over in silence."""
@@ -53,12 +53,12 @@ def grounds(
         raise ConfigError("--storm 与 --from、--to 只能写一种 / give --storm, or --from and --to, not both")
     named = storms or ([] if start or end else usual or [])
     if wanted := known if named == ["all"] else named:
-        return [s.storm(folder, name, cache, span(step) if step else None, say) for name in wanted]
+        return [s.storm(folder, name, cache or settings.home / "storms", span(step) if step else None, say) for name in wanted]
     if not start or not end:
         raise ConfigError("请给出 --storm 或 --from 与 --to / give --storm, or --from and --to", hint=f"现有情景 / storms: {', '.join(known) or '-'}")
     first, last = parse_iso(start), parse_iso(end)
     if last < first:
-        raise ConfigError(f"--to {people(last)} 早于 --from {people(first)} / the period ends before it begins")
+        raise ConfigError(f"--to {end} 早于 --from {start} / the period ends before it begins")
     here = settings.model_copy(update={"home": home, "lake_url": "", "ledger_url": ""}) if home else settings
     return [s.stored(here, folder, first, last, span(step or "30 min"))]
 

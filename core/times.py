@@ -40,7 +40,7 @@ def iso(value: datetime) -> str:
 
 
 def clock_name(zone: ZoneInfo) -> str:
-    """What a clock is called to people: 北京时间, elsewhere by its IANA name."""
+    """What people call the clock of a county: 北京时间, elsewhere by its IANA name."""
     return "北京时间" if zone.key == SHANGHAI.key else f"{zone.key} 时间"
 
 

@@ -21,16 +21,9 @@ def dispatch_dag() -> None:
     def hand_over(dag_run=None) -> int:
         """Send what is due in the outbox; the number of outcomes, 0 in a backfill."""
         from console.context import Context
-        from console.decide import carry_on
-        from console.steps import TickReport, dispatch, expire
+        from console.decide import net
 
-        if not publishes(dag_run):
-            return 0
-        report, ctx = TickReport(at=run_now(dag_run)), Context.load()
-        expire(report.at, ctx, report)
-        carry_on(report.at, ctx)
-        dispatch(report.at, ctx, report)
-        return sum(report.dispatch.outcomes.values())
+        return sum(net(run_now(dag_run), Context.load()).dispatch.outcomes.values()) if publishes(dag_run) else 0
 
     @task(task_display_name="链路自检随行")
     def carry_canary(dag_run=None) -> bool:

@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy import insert
 
 from core import alerts
+from core.alerts.states import changing
 from core.county import County
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.ledger.editions import hold_still
 from core.settings import Settings
 from notifiers.audience import plan
 from notifiers.register import ensure_register
@@ -20,7 +22,8 @@ from notifiers.snapshot import AudienceReport, snapshot, told
 def address(*, now: datetime, ref: alerts.VersionRef | str, county: County, ledger: Ledger, settings: Settings | None = None) -> AudienceReport:
     """Plan the deliveries of a draft and record the snapshot; a repeat changes nothing. `now` aware. LifeCycleError for an unknown version."""
     residents = ensure_register(county, ledger, settings or Settings.load(), now=now)
-    with ledger.begin() as tx:
+    with changing(ledger) as tx:  # a draft without an audience is anybody's to address
+        hold_still(tx)
         version = alerts.find(tx, ref)
         known = json.loads(version["audience"] or "{}")
         if "hash" in known:

@@ -18,6 +18,7 @@ from notifiers.job import Job
 from notifiers.outbox import Again
 from notifiers.outbox.rows import among, d, of
 
+#: Such a receipt says that a message had failed and was sent again: its late callbacks are about a message that no longer counts.
 MARK = "again."
 
 

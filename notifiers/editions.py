@@ -1,56 +1,31 @@
-"""Editions of the register: a list is written beside what is in force, in transactions so short that no dispatch waits for one, and comes into force whole,
-with one number. Whoever dies half way leaves the former edition in force, and rows that the next import or erasure removes.
-
-What else changes the register meanwhile (a wish, an erasure) touches it; an import that finds it touched begins anew, so that no list undoes a wish.
+"""Editions of the register: a list is written beside what is in force, in transactions so short that no dispatch waits for one, and comes into force whole
+(core.ledger.editions has the numbers). Whoever dies half way leaves the former edition in force, and rows that the next import or erasure removes.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Update, delete, insert, literal, select, tuple_, update
 
 from core.ledger import Ledger
 from core.ledger import tables as t
-from core.ledger.counters import next_value
+from core.ledger.editions import current
+from core.ledger.turns import Change, executing, in_turn, parts
 from notifiers.lock import only_one
 
 w = t.resident_row.c
-#: Rows a transaction: some tens of milliseconds on a slow disk.
-BATCH = 400
-TOUCHED, IMPORTING = f"{t.REGISTER}.touched", f"{t.REGISTER}-import"
-Change = Callable[[Connection], None]
-T = TypeVar("T")
-
-
-def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`items` in transactions' worth."""
-    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
-
-
-def touch(tx: Connection) -> int:
-    """Say, first of all in a transaction, that it changes the register; it runs alone with others that do. How many did by now."""
-    return next_value(tx, TOUCHED)
-
-
-def touches(tx: Connection) -> int:
-    """How often the register was touched."""
-    return int(tx.execute(select(t.sequence.c.value).where(t.sequence.c.name == TOUCHED)).scalar() or 0)
-
-
-def current(tx: Connection) -> int:
-    """The number of the edition in force."""
-    return int(tx.execute(select(t.edition)).scalar_one())
+IMPORTING = f"{t.REGISTER}-import"
 
 
 def add(edition: int, rows: Sequence[dict[str, Any]]) -> Change:
     """`rows` whole, instead of what their residents have in the edition in force."""
 
     def change(tx: Connection) -> None:
-        _end(tx, edition, [row["resident_id"] for row in rows])
+        """First what they had ends, then the rows."""
+        tx.execute(_end(edition, [row["resident_id"] for row in rows]))
         tx.execute(insert(t.resident_row), [row | {"since": edition, "until": None} for row in rows])
 
     return change
@@ -58,33 +33,13 @@ def add(edition: int, rows: Sequence[dict[str, Any]]) -> Change:
 
 def leave(edition: int, residents: Sequence[str], erase_at: str) -> Change:
     """Residents who leave the list and may be erased from `erase_at` (ISO UTC) on."""
-
-    def change(tx: Connection) -> None:
-        taken = {column.name: column for column in t.resident.c} | {"erase_at": literal(erase_at), "since": literal(edition)}
-        tx.execute(insert(t.resident_row).from_select(list(taken), select(*taken.values()).where(t.resident.c.resident_id.in_(residents))))
-        _end(tx, edition, residents)
-
-    return change
+    taken = {column.name: column for column in t.resident.c} | {"erase_at": literal(erase_at), "since": literal(edition)}
+    gone = select(*taken.values()).where(t.resident.c.resident_id.in_(residents))
+    return executing(insert(t.resident_row).from_select(list(taken), gone), _end(edition, residents))
 
 
-def _end(tx: Connection, edition: int, residents: Sequence[str]) -> None:
-    tx.execute(update(t.resident_row).where(w.resident_id.in_(residents), w.since < edition, w.until.is_(None)).values(until=edition))
-
-
-def in_turn(ledger: Ledger, changes: Iterable[Change]) -> None:
-    """Each change in a transaction of its own, and after each a pause as long as it held the ledger: others get their turn."""
-    for change in changes:
-        with ledger.begin() as tx:
-            began = time.monotonic()
-            change(tx)
-        time.sleep(time.monotonic() - began)
-
-
-def come_into_force(tx: Connection, edition: int, seen: int) -> bool:
-    """Put a whole edition in force, unless the register was touched since it was `seen`."""
-    if touch(tx) != seen + 1:
-        return False
-    return next_value(tx, t.REGISTER, edition) == edition
+def _end(edition: int, residents: Sequence[str]) -> Update:
+    return update(t.resident_row).where(w.resident_id.in_(residents), w.since < edition, w.until.is_(None)).values(until=edition)
 
 
 def sweep(ledger: Ledger) -> None:
@@ -101,7 +56,7 @@ def sweep_unfinished(ledger: Ledger) -> None:
         ended = list(tx.execute(select(w.resident_id).where(w.since <= now, w.until > now)).scalars())
     in_turn(ledger, _deleting(ledger, w.since > now))
     again = update(t.resident_row).where(w.since <= now, w.until > now).values(until=None)
-    in_turn(ledger, (_executing(again.where(w.resident_id.in_(part))) for part in parts(ended)))
+    in_turn(ledger, (executing(again.where(w.resident_id.in_(part))) for part in parts(ended)))
 
 
 def tidy(ledger: Ledger, home: Path) -> None:
@@ -116,11 +71,4 @@ def _deleting(ledger: Ledger, which: ColumnElement[bool]) -> Iterator[Change]:
     with ledger.read() as tx:
         keys = tx.execute(select(w.resident_id, w.since).where(which)).tuples().all()
     for part in parts(keys):
-        yield _executing(delete(t.resident_row).where(tuple_(w.resident_id, w.since).in_(part)))
-
-
-def _executing(statement: Any) -> Change:
-    def change(tx: Connection) -> None:
-        tx.execute(statement)
-
-    return change
+        yield executing(delete(t.resident_row).where(tuple_(w.resident_id, w.since).in_(part)))

@@ -1,38 +1,35 @@
 """The step of retention: personal data that nobody needs any more goes, and the proof stays.
 
-Erased are residents who left the list, and, of alerts that are over, who each message went to: once the policy's days have passed, or at once where that resident is
-gone. A delivery keeps its row, town, groups, times and outcome, so that every count stays; in place of the resident stands `~` and the row's number. Before that the
-recipients are held against the hash that officers signed, and the audit chain keeps what was found. Nothing is done while a warning is in force. Never touched: an
-alert that is open or has not run out, a message that waits, and one whose outcome nobody knows before the policy's `unknown_days` have passed: that it is
-not known is final then, and stays its outcome for ever. So nothing that decides who is told reads an erased row, and nobody is
-told twice because of one.
+Erased are residents who left the list, and, of alerts that are over, who each message went to: once the policy's days have passed, or at once where that
+resident is gone. A delivery keeps its row, town, groups, times and outcome, so that every count stays; in place of the resident stands `~` and the row's number
+(notifiers.proof). Nothing is done while a warning is in force. Never touched: an alert that is open or has not run out, a message that waits, and one whose
+outcome nobody knows before the policy's `unknown_days` have passed: that it is not known is final then, and stays its outcome for ever. So nothing that decides
+who is told reads an erased row, and nobody is told twice because of one.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, cast, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select
 
 from core.county import County
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.ledger.editions import touch
+from core.ledger.turns import parts
 from core.model import DeliveryState as D
 from core.times import iso
-from notifiers import editions
-from notifiers.snapshot import audience_hash
+from notifiers.editions import tidy
+from notifiers.proof import ERASED, erase_recipients
 from notifiers.versions import in_force, over
 
-#: Stands before the row's number in place of a resident; no id of a resident begins so.
-ERASED = "~"
 #: Where the ledger keeps that something was erased whose traces are still in the files.
 TRACES = ("erase", "traces")
 WAITING = (D.PLANNED, D.PENDING, D.SENDING)
-d, r, v, a = t.delivery.c, t.resident.c, t.alert_version.c, t.alert.c
+d, r, a = t.delivery.c, t.resident.c, t.alert.c
 _PERSONAL: ColumnElement[bool] = (d.channel == "sms") & d.recipient.not_like(f"{ERASED}%") & d.state.not_in(WAITING)
 _KNOWN, _UNKNOWN = _PERSONAL & (d.state != D.UNKNOWN), _PERSONAL & (d.state == D.UNKNOWN)
 _GONE: ColumnElement[bool] = d.recipient.not_in(select(r.resident_id))
@@ -59,7 +56,7 @@ def erase(*, now: datetime, county: County, ledger: Ledger, home: Path | None = 
     with ledger.begin() as tx:
         if in_force(tx, now):
             return ErasureReport(postponed=True)
-        editions.touch(tx)
+        touch(tx)
         if residents := _departed(tx, now):
             ledger.audit(tx, now, "notifiers", "register.erase", "register", {"residents": residents})
             ledger.save_watermark(tx, *TRACES, "left")
@@ -68,10 +65,10 @@ def erase(*, now: datetime, county: County, ledger: Ledger, home: Path | None = 
                 work[alert_id] = work[alert_id] | due if alert_id in work else due
     for alert_id, due in sorted(work.items()):
         with ledger.begin() as tx:
-            recipients += _recipients(ledger, tx, now, alert_id, due)
+            recipients += erase_recipients(ledger, tx, now, alert_id, due)
             ledger.save_watermark(tx, *TRACES, "left")
     if home is not None:
-        editions.tidy(ledger, home)
+        tidy(ledger, home)
     if ledger.watermark(*TRACES) == "left":  # also by a process that died before it came so far
         ledger.scour()
         with ledger.begin() as tx:
@@ -84,21 +81,6 @@ def _departed(tx: Connection, now: datetime) -> int:
     opened = select(d.recipient).where(d.channel == "sms", d.alert_id.in_(select(a.alert_id).where(a.closed_at.is_(None))))
     waiting = select(d.recipient).where(d.state.in_(WAITING), d.channel == "sms")
     due = list(tx.execute(select(r.resident_id).where(r.erase_at <= iso(now), r.resident_id.not_in(opened), r.resident_id.not_in(waiting))).scalars())
-    for part in editions.parts(due):  # in every edition
+    for part in parts(due):  # in every edition
         tx.execute(delete(t.resident_row).where(t.resident_row.c.resident_id.in_(part)))
     return len(due)
-
-
-def _recipients(ledger: Ledger, tx: Connection, now: datetime, alert_id: str, due: ColumnElement[bool]) -> int:
-    """Erase who the messages of one alert went to, and keep in the audit chain how many they were and whether they were still those that officers signed."""
-    mine, proof = due & (d.alert_id == alert_id), dict[str, Any]()
-    for version, n in tx.execute(select(d.version, func.count()).where(mine).group_by(d.version)).tuples().all():
-        rows = tx.execute(select(d.channel, d.recipient, d.town).where(d.alert_id == alert_id, d.version == version)).tuples().all()
-        signed = json.loads(tx.execute(select(v.audience).where(v.alert_id == alert_id, v.version == version)).scalar() or "{}").get("hash", "")
-        partly = any(recipient.startswith(ERASED) for _, recipient, _ in rows)
-        unknown = tx.execute(select(func.count()).where(mine, d.version == version, d.state == D.UNKNOWN)).scalar_one()
-        proof[str(version)] = {**({"unknown": unknown} if unknown else {}), "erased": n, "of": len(rows), "audience": signed,
-                               "recipients": "partly_erased" if partly else "held" if audience_hash(tuple(row) for row in rows) == signed else "differ"}
-    tx.execute(update(t.delivery).where(mine).values(recipient=literal(ERASED) + cast(d.delivery_id, String), provider_id="", number=None))
-    ledger.audit(tx, now, "notifiers", "register.erase", alert_id, proof)
-    return sum(int(part["erased"]) for part in proof.values())

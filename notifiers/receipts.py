@@ -15,21 +15,16 @@ from core.ledger import tables as t
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers import stops
+from notifiers.again import MARK
 from notifiers.beats import hear
-from notifiers.erase import ERASED
 from notifiers.outbox.rows import among, in_order
+from notifiers.proof import ERASED
+from notifiers.sms.codes import FILTERED, STATES
 
 d = t.delivery.c
-#: Twilio's status -> our state; a status that is not here is kept as a receipt and moves nothing.
-STATES = {"accepted": D.ACCEPTED, "scheduled": D.ACCEPTED, "queued": D.ACCEPTED, "sending": D.ACCEPTED, "sent": D.SENT, "delivered": D.DELIVERED,
-          "read": D.DELIVERED, "undelivered": D.UNDELIVERED, "failed": D.UNDELIVERED}
 #: From which states a callback may move a row.
 FROM = {D.ACCEPTED: (D.SENDING, D.UNKNOWN), D.SENT: (D.SENDING, D.UNKNOWN, D.ACCEPTED),
         D.DELIVERED: (D.SENDING, D.UNKNOWN, D.ACCEPTED, D.SENT), D.UNDELIVERED: (D.SENDING, D.UNKNOWN, D.ACCEPTED, D.SENT)}
-#: The carrier filters the text (sms.codes.FILTERED).
-FILTERED = "30007"
-#: Kind of the receipt of a message that had failed and was sent again; its late callbacks are about a message that no longer counts.
-AGAIN = "again."
 
 
 class Callback(NamedTuple):
@@ -86,7 +81,7 @@ def _resolve(tx: Connection, callbacks: list[Callback]) -> Iterable[dict[str, An
     by_sid = {row.provider_id: row for row in tx.execute(select(*columns).where(d.provider_id.in_(lost)))} if lost else {}
     r = t.receipt.c
     behind = [c.delivery_id for c in callbacks if c.attempt and c.delivery_id in known and c.attempt < known[c.delivery_id].attempt]
-    retried = set(tx.execute(select(r.delivery_id).where(r.delivery_id.in_(behind), r.kind.startswith(AGAIN))).scalars()) if behind else set()
+    retried = set(tx.execute(select(r.delivery_id).where(r.delivery_id.in_(behind), r.kind.startswith(MARK))).scalars()) if behind else set()
     for c, sid in zip(callbacks, sids, strict=True):
         found = known.get(c.delivery_id or -1) or by_sid.get(sid)
         if sid and found is not None and not found.recipient.startswith(ERASED):

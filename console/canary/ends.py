@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
@@ -24,10 +25,15 @@ from notifiers import frames
 #: Seconds to wait for the broker, seconds of silence after which it has handed over what it kept, and for how long it keeps.
 CONNECT_S, SILENCE_S, SESSION_S = 5.0, 0.5, 86_400
 #: What a beat says, and how its time is read out of it again.
-TEXT = "链路自检 {0:%Y-%m-%d %H:%M}，不是预警，无须行动"
-_SAYS = re.compile(r"链路自检 (\d{4}-\d\d-\d\d \d\d:\d\d)")
+TEXT = "链路自检 {}，不是预警，无须行动"
+_SAYS = re.compile(r"链路自检 (\d{4}-\d\d-\d\d \d\d:\d\d)([+-]\d{4})?")
 _OPENED = re.compile(r"-(\d{14})(?:-\d+)?$")
 Note = Callable[[str, datetime], None]
+
+
+def said(beat: datetime, zone: ZoneInfo) -> str:
+    """What a beat says, on the clock of the county; elsewhere than in China with its offset, because an hour may come twice there."""
+    return TEXT.format(beat.astimezone(zone).strftime("%Y-%m-%d %H:%M" if zone == SHANGHAI else "%Y-%m-%d %H:%M%z"))
 
 
 def received(inbox: Path) -> Iterator[datetime]:
@@ -37,7 +43,7 @@ def received(inbox: Path) -> Iterator[datetime]:
             data = path.read_bytes()
             text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
             if found := _SAYS.search(text):
-                yield datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI).astimezone(UTC)
+                yield datetime.strptime(found[1] + (found[2] or "+0800"), "%Y-%m-%d %H:%M%z").astimezone(UTC)
 
 
 class Answers:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, insert
 
-from console.canary.ends import TEXT
+from console.canary.ends import said
 from console.canary.log import folder
 from console.context import Context
 from core.alerts import issuer_key
@@ -29,7 +29,6 @@ from core.model import Hazard, Level, Sector, Status
 from core.pii import Vault
 from core.settings import Settings, secret
 from core.signing import canonical
-from core.times import SHANGHAI
 from notifiers.beats import NAME, address
 from notifiers.register.synthetic import number
 
@@ -88,7 +87,7 @@ def county_of(county: County, plan: Canary, beat: datetime) -> County:
     station = Station(station=STATION, name="链路自检", feed=FEED, lat=town.lat, lon=town.lon, town=TOWN, properties=PROPERTIES, datum=county.datum,
                       warning_stage=None, guaranteed_stage=None, levels_verified=False, path=FEED, synthetic=True)
     rule = ApprovalRule(author_roles=(), approver_roles=(), deadline_s=1, on_silence="issue")  # nobody is asked: the standing order of these keys signs
-    text = TEXT.format(beat.astimezone(SHANGHAI))
+    text = said(beat, county.zone)
     levels = (QUIET, LOUD)
     policy = replace(
         county.policy, reserve={}, approvals=dict.fromkeys(levels, rule), validity_s=dict.fromkeys(levels, plan.every_s + plan.late_after_s), quiet=None,

@@ -6,7 +6,7 @@ Who watches shares nothing with the way: no Airflow, no ledger, no lake. The sta
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -16,7 +16,7 @@ from console.canary.log import Log, folder, inbox
 from core.county import Canary, County
 from core.keyring import Keyring
 from core.settings import Settings
-from core.times import iso, parse_iso, people
+from core.times import SHANGHAI, iso, parse_iso, people
 
 #: The stages in order, as people know them; the last one is the channel's own. "" is a beat that nobody saw anywhere, "?" that this machine has no log of them.
 STAGES = {"?": "何处不详，本机没有各步的记录 unknown here", "": "没有放出，补发网没有在跑 never set off", "beat": "放出 set off", "feed": "入湖 feed and lake",
@@ -38,17 +38,14 @@ class End:
     late: bool
     ill: bool
 
-    def line(self) -> str:
-        """One line for people."""
+    def line(self, zone: tzinfo = SHANGHAI) -> str:
+        """One line for people, on the clock of their county."""
+        last = people(parse_iso(self.last), zone) if self.last else "-"
         if not self.ill:
-            return f"{self.end} 正常，最近一次 {self._at(self.last)} / fresh"
+            return f"{self.end} 正常，最近一次 {last} / fresh"
         what = "迟到 late" if self.late else "时断时续 intermittent"
-        since = f"最近一次 {self._at(self.last)}，{self.age_s / 60:.0f} 分钟前" if self.age_s is not None else "从未收到 never"
-        return f"{self.end} {what}：{since}；缺 {len(self.missed)} 次，最近缺的 {self._at(self.missed[0])} 最后见于 {STAGES[self.stage]}"
-
-    @staticmethod
-    def _at(text: str | None) -> str:
-        return people(parse_iso(text)) if text else "-"
+        since = f"最近一次 {last}，{self.age_s / 60:.0f} 分钟前" if self.age_s is not None else "从未收到 never"
+        return f"{self.end} {what}：{since}；缺 {len(self.missed)} 次，最近缺的 {people(parse_iso(self.missed[0]), zone)} 最后见于 {STAGES[self.stage]}"
 
 
 def look(now: datetime, county: County, settings: Settings, inboxes: Path | None = None) -> list[str]:
@@ -103,5 +100,5 @@ def state(now: datetime, county: County, settings: Settings) -> dict[str, Any] |
     seen = Log(folder(settings) / "seen.json").seen
     arrived = seen | {RECEIPTS: stages.get("receipt", {})}
     last = max(set.intersection(*(set(arrived.get(end.end, {})) for end in ends)), default=None)
-    return {"ends": [asdict(end) | {"line": end.line()} for end in ends], "ill": any(end.ill for end in ends), "last": last,
+    return {"ends": [asdict(end) | {"line": end.line(county.zone)} for end in ends], "ill": any(end.ill for end in ends), "last": last,
             "ran": bool(seen or stages), "age_s": (now - parse_iso(last)).total_seconds() if last else None}

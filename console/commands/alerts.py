@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from console.commands.options import Json, Now, emit
+from console.plain import terminal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +104,7 @@ def cancel(
     _at_the_terminal(held)
     hands = [open_key(ctx, name, _passphrase) for name in pair(ctx, held, officer, second)]
     seen = recall(_moment(ctx, now), ctx, alert, officer, _said(reason), mistaken=mistake)
-    typer.echo(text(seen, every=False), err=True)
+    typer.echo(terminal(text(seen, every=False)), err=True)
     _confirm_recall(ctx, seen, hands[0], "更正" if mistake else "解除", now)
     for hand, role in zip(hands, ("author", "approver"), strict=False):
         if role == "approver" or seen["state"] == "draft":
@@ -236,7 +237,7 @@ def _look(version: str, now: str, *states: str) -> tuple[Context, dict[str, Any]
     ctx = Context.load()
     seen = facts(ctx, version, _moment(ctx, now))
     in_this_world(ctx, seen, *map(AlertState, states))
-    typer.echo(text(seen, every=False), err=True)
+    typer.echo(terminal(text(seen, every=False)), err=True)
     return ctx, seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -17,10 +18,9 @@ To = Annotated[str, typer.Option("--to", help="止 / end")]
 Step = Annotated[str, typer.Option(help="步长，如 30 min / step")]
 Home = Annotated[Path | None, typer.Option(help="数据所在的状态文件夹 / state folder with the readings")]
 County = Annotated[Path | None, typer.Option(help="县域文件夹 / county folder")]
-Cache = Annotated[Path, typer.Option(help="情景取数后的存放处 / where fetched storms are kept")]
+Cache = Annotated[Path | None, typer.Option(help="情景取数后的存放处，缺省在状态文件夹的 storms 里 / where fetched storms are kept; default: storms in the state folder")]
 Add = Annotated[list[str] | None, typer.Option("--add", help="试着加用本县还没有选用的规则包，如 cn/ponding，可重复；diff 只加在 B 边 / "
                                                              "a pack the county does not select yet, may be repeated; diff adds it to side B")]
-STORMS = Path(".fengsui/storms")
 
 
 def say(line: str) -> None:
@@ -34,7 +34,7 @@ def add(app: typer.Typer) -> None:
 
 
 def backtest(
-    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
+    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = None,
     packs: Annotated[str, typer.Option(help="试用的规则包文件夹或 git 版本 / folder or git revision of packs on trial")] = "",
     block: Annotated[str, typer.Option(help="一次读入多长，如 7 d；越长越快，迟到数据与静默按块末所知；缺省一步，时段超过 7 天则 28 天，大县更短 / "
                                             "read this much at once: faster, late data as known at its end; one step by default, 28 d at most over 7 d")] = "",
@@ -54,7 +54,7 @@ def backtest(
     for (_, run), fact in zip(results, facts, strict=True):
         if out is not None:
             write(out, fact, csv_text(public(run)), run)
-    emit(facts, as_json, "\n".join(_line(ground.county, fact) for (ground, _), fact in zip(results, facts, strict=True)))
+    emit(facts, as_json, "\n".join(_line(fact, ground.county.zone) for (ground, _), fact in zip(results, facts, strict=True)))
 
 
 def _facts(ground: Any, run: Any) -> dict[str, Any]:
@@ -70,12 +70,12 @@ def _facts(ground: Any, run: Any) -> dict[str, Any]:
     }
 
 
-def _line(county: Any, fact: dict[str, Any]) -> str:
+def _line(fact: dict[str, Any], zone: ZoneInfo) -> str:
     from core.model import Level
     from core.times import clock_name, parse_iso, people
 
-    start, end = (people(parse_iso(fact[side]), county.zone) for side in ("start", "end"))
-    return (f"{fact['name']}：{start} 至 {end}（{clock_name(county.zone)}），{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
+    start, end = (people(parse_iso(fact[side]), zone) for side in ("start", "end"))
+    return (f"{fact['name']}：{start} 至 {end}（{clock_name(zone)}），{fact['steps']} 步 × {fact['towns']} 镇街 × {fact['rules']} 条规则，"
             f"{fact['spans']} 段预警，最高 {Level[fact['highest'].upper()].zh}，结果 {fact['hash'][:16]}")
 
 
@@ -90,7 +90,7 @@ def write(out: Path, fact: dict[str, Any], warned: str, run: Any) -> None:
 
 def diff(
     sides: Annotated[str, typer.Argument(help="A..B：规则包文件夹或 git 版本，B 空为现在的 / two folders or git revisions, B empty: the present packs")],
-    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
+    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = None,
     add: Add = None, as_json: Json = False,
 ) -> None:
     """改规则会多出、少掉、改变哪些预警，涉及多少人；有变化时退出码 1 / which warnings a change of rules makes, takes or alters; exit 1 if any."""

@@ -32,8 +32,8 @@ def docs(
         raise ConfigError("文件名应以 .html 或 .md 结尾 / .html or .md is expected", path=out)
     prepared(out.parent if out else None)
     settings = Settings.load()
-    place = load_county(county or settings.county)
-    data = book(place, edge_now(now or None).astimezone(place.zone).date(), _ledger(settings))
+    found = load_county(county or settings.county)
+    data = book(found, edge_now(now or None).astimezone(found.zone).date(), _ledger(settings))
     if out is not None:
         part = out.with_name(out.name + ".part")
         part.write_text(page(data, FORMS[out.suffix]), encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from console.plain import terminal
 from core.errors import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="机器可读 / machine-readable")]
@@ -33,5 +34,5 @@ def prepared(folder: Path | None) -> None:
 
 
 def emit(value: Any, as_json: bool, text: str) -> None:
-    """Print `value` as JSON or `text` for people."""
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
+    """Print `value` as JSON or `text` for people, what a terminal would obey left out."""
+    typer.echo(terminal(json.dumps(value, ensure_ascii=False, default=str) if as_json else text))

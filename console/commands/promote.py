@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.commands.backtest import STORMS, Cache, County, From, Home, Step, Storm, To, say
+from console.commands.backtest import Cache, County, From, Home, Step, Storm, To, say
 from console.commands.options import Json, Now, emit
 from core.errors import ConfigError, LifeCycleError
 
@@ -21,7 +21,7 @@ def promote(
     rule: Annotated[str, typer.Argument(help="影子规则的编号 / id of a shadow rule")],
     pack: Annotated[Path, typer.Argument(help="规则所在的包文件，位于 文件夹/辖区/名.yaml / the pack file, in folder/jurisdiction/name.yaml")],
     by: Annotated[str, typer.Option(help="谁 / who")], why: Annotated[str, typer.Option(help="为什么 / why")],
-    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS, now: Now = "",
+    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = None, now: Now = "",
     as_json: Json = False,
 ) -> None:
     """影子规则转正：检查、测试、对比、回测都过才改，并记入审计链；不过则不改文件，退出码 2 / shadow to live through the gate; refused: exit 2."""

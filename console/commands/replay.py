@@ -21,7 +21,7 @@ def add(app: typer.Typer) -> None:
 
 def replay(
     name: Annotated[str, typer.Argument(help="情景名 / scenario")],
-    home: Annotated[Path, typer.Option(help="状态文件夹 / state folder")] = Path(".fengsui/replay"),
+    home: Annotated[Path | None, typer.Option(help="重放写到哪个文件夹，缺省在状态文件夹的 replay 里 / where it is played; default: replay in the state folder")] = None,
     county: Annotated[Path | None, typer.Option(help="县域文件夹，缺省为 FENGSUI_COUNTY / county folder, by default FENGSUI_COUNTY")] = None,
     speed: Annotated[float, typer.Option(help="倍速，0 为尽快 / times real time, 0 for as fast as it goes")] = 0.0,
     as_json: Json = False,
@@ -37,7 +37,8 @@ def replay(
     from core.errors import ConfigError
     from core.settings import Settings
 
-    county = county or Settings.load().county
+    settings = Settings.load()
+    county, home = county or settings.county, home or settings.home / "replay"
     scenario = r.find_scenario(county, name)
     if home.is_dir() and any(home.iterdir()) and not (home / MARK).exists():
         raise ConfigError("这个文件夹不是重放留下的，重放会清空它 / not a replay's folder, a replay empties it", path=home, hint="换一个 --home / another --home")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.commands.backtest import STORMS, Cache, County, From, Home, Step, Storm, To, say
+from console.commands.backtest import Cache, County, From, Home, Step, Storm, To, say
 from console.commands.options import Json, emit, prepared
 from core.errors import ConfigError
 
@@ -23,7 +23,7 @@ def sweep(
     level: Annotated[str, typer.Option(help="blue | yellow | orange | red")], indicator: Annotated[str, typer.Option(help="指标，如 rain_3h / indicator")],
     values: Annotated[str, typer.Option(help="值，如 30,40,50,60，单位同包里 / values in the pack's unit")] = "",
     happened: Annotated[Path | None, typer.Option(help="实况时段 CSV / spans of what happened")] = None,
-    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = STORMS,
+    storm: Storm = None, start: From = "", end: To = "", step: Step = "", home: Home = None, county: County = None, cache: Cache = None,
     out: Annotated[Path | None, typer.Option(help="写出 CSV 与热力图的文件夹 / folder for CSV and heat map")] = None,
     apply: Annotated[float | None, typer.Option(help="把这个值写进包文件，注释保留 / write this value into the pack, comments kept")] = None,
     as_json: Json = False,

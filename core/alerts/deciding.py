@@ -175,10 +175,13 @@ def waits(tx: Connection, row: RowMapping, now: datetime, county: County) -> Wai
 def _asked_since(tx: Connection, row: RowMapping) -> str:
     """When people were first asked for what this version asks, ISO UTC: a storm that spreads replaces an unsigned draft by a larger one again
     and again, and that must not start the clock anew (R10). It reaches back while some town that is raised here has stood at this colour."""
-    body = body_of(row)
-    raised = [town for town, (_, new) in body["changed"].items() if new >= row["level"]]
     a, start = t.assessment.c, str(row["drafted_at"])
-    stood = a.hazard == body["hazard"], a.town.in_(raised), a.at <= start
+    try:
+        body = body_of(row)
+        hazard, raised = str(body["hazard"]), [town for town, (_, new) in body["changed"].items() if new >= row["level"]]
+    except (ValueError, KeyError, TypeError, AttributeError):  # spoilt in the ledger: nobody can sign it, and what waits beside it has its own clock
+        hazard, raised = "", []
+    stood = a.hazard == hazard, a.town.in_(raised), a.at <= start
     fell = tx.execute(select(a.at).where(*stood).group_by(a.at).having(func.max(a.level) < row["level"]).order_by(a.at.desc()).limit(1)).scalar() or ""
     for former in reversed([old for old in versions(tx, row["alert_id"]) if old["version"] < row["version"]]):
         unsigned = former["state"] == S.SUPERSEDED and not former["issued_at"] and former["msg_type"] != MsgType.CANCEL

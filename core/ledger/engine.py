@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from core.errors import StoreError
 
@@ -45,12 +45,14 @@ def connect(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction, all of it or none of it; StoreError (retryable) when the database is locked too long, full or gone."""
+    """One transaction, all of it or none of it; StoreError when the database is locked too long, full or gone (retryable), or refuses a row."""
     try:
         with engine.begin() as connection:
             yield connection
     except OperationalError as error:
         raise told("台账写不进去 / the ledger cannot be written", error) from error
+    except IntegrityError as error:  # PostgreSQL's detail tells the row, and that may be a resident's
+        raise told("台账里已有这一行，或没有它所属的 / the ledger has this row already, or not what it belongs to", error) from None
 
 
 @contextmanager
@@ -103,9 +105,9 @@ def scour(engine: Engine, *tables: sa.Table) -> None:
 
 
 def told(what: str, error: Exception) -> StoreError:
-    """A StoreError that says what the driver said, without statement or parameters."""
+    """A StoreError that says what the driver said in its first line, without statement, parameters or rows."""
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    failure = StoreError(f"{what}: {type(error).__name__}: {said.strip()}")
+    failure = StoreError(f"{what}: {type(error).__name__}: {said.strip().partition(chr(10))[0]}")
     failure.retryable = isinstance(error, OperationalError)
     return failure
 

@@ -29,13 +29,13 @@ Target = tuple[Ref, str]
 def run_broadcast(job: Job) -> None:
     """Serve what is pending. Without a broker the rows stay pending and the desk is rung."""
     outbox = job.parts.outbox(job.ledger, job.ticker, "broadcast", job.shard)
-    left = outbox.sending()
+    left = outbox.sending(job.versions)
     if not (left or outbox.waiting(job.versions)):
         return
     publisher = Publisher(job)
     try:
         publisher.open()
-        again = [item for item in left if job.serves(item.ref, item.town)]
+        again = [item for item in left if job.serves(item.ref, item.town) and job.versions[item.ref].name not in outbox.sight.barred]
         outbox.settle([Outcome(delivery_id=i.delivery_id, state=D.UNDELIVERED, code="no_ack") for i in left if i not in again])
         items = again + outbox.claim(job.versions, LIMIT)
         sent, refused = _publish(job, publisher, sorted({(i.ref, i.town) for i in items}))

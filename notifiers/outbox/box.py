@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, or_, select, tuple_, update
 
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.ledger.editions import hold_still
 from core.model import DeliveryState as D
 from core.times import iso
 from notifiers.history import RESERVE
@@ -49,6 +50,7 @@ class Outbox:
             going = self.sight.look(tx, versions, now)
             if not going:
                 return []
+            hold_still(tx)  # what is read of a resident here and what is written of him below is of one register
             query = r.with_resident().where(self._mine, d.state == D.PENDING, or_(*map(r.of, going)), r.due(now))
             if any(version.ref[1] > 1 for version in going):
                 query = query.where(tuple_(d.alert_id, d.recipient).not_in(select(d.alert_id, d.recipient).where(d.channel == self.channel, d.state == D.SENDING)))
@@ -61,9 +63,10 @@ class Outbox:
             attempts: dict[int, int] = dict(tx.execute(won).tuples().all())
         return [r.item(row, iso(now), attempts[row["delivery_id"]]) for row in found if row["delivery_id"] in attempts]
 
-    def sending(self) -> list[Item]:
-        """Rows whose outcome is not known: a process died, or the provider did not say."""
+    def sending(self, versions: Mapping[Ref, Version]) -> list[Item]:
+        """Rows whose outcome is not known: a process died, or the provider did not say. `sight` has looked which of `versions` may go on."""
         with self.ledger.read() as tx:
+            self.sight.look(tx, versions, self.ticker.now())
             query = r.with_resident().where(self._mine, d.state == D.SENDING)
             return [r.item(row, row["claimed_at"], row["attempt"]) for row in tx.execute(query).mappings()]
 

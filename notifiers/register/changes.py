@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
+from core.ledger import editions
 from core.ledger import tables as t
 from core.pii import Vault
-from notifiers import editions
 from notifiers.register.people import Person
 from notifiers.register.wishes import by_id
 

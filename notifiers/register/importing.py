@@ -42,6 +42,7 @@ def import_list(
     renewed, kept = terms.renewed.isoformat() if terms.renewed else None, {fault.resident for fault in faults} if terms.replace else None
 
     def compared() -> bool:
+        """Work out anew what the list would change; whether it may be taken."""
         with ledger.read() as tx:
             report.changes = compare(tx, people, vault, at=iso(now), day=today.isoformat(), renewed=renewed, kept=kept)
         told("compared", sum(report.changes.counts.values()))

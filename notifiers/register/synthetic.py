@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from core.county import County, Group, Town
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.ledger.editions import touch
 from core.pii import Vault
 from core.settings import Settings
 from core.signing import canonical
 from core.times import iso
-from notifiers.editions import touch
 
 SIZE = 20_000
 OPT_OUT_SHARE = 0.004
@@ -49,6 +49,10 @@ def groups_of(resident: str, town: Town, groups: tuple[Group, ...]) -> list[str]
             if (g.exposure == "all" or getattr(town, g.exposure)) and chance("group", g.group, resident) < g.share]
 
 
+def _count(tx: Connection, *which: ColumnElement[bool]) -> int:
+    return int(tx.execute(select(func.count()).select_from(t.resident).where(*which)).scalar_one())
+
+
 def retire(tx: Connection, now: datetime) -> int:
     """Take the synthetic residents out of the list; what they were told stays until it is erased. How many."""
     w = t.resident_row.c
@@ -61,14 +65,17 @@ def ensure_register(county: County, ledger: Ledger, settings: Settings, size: in
     A live installation gets none, and those that a demonstration left are taken out at `now`: numbers that nobody has would be shown to officers as people
     who were warned.
     """
-    with ledger.begin() as tx:
-        touch(tx)
+    listed = t.resident.c.erase_at.is_(None)
+    with ledger.begin() as tx:  # it touches the register only where it changes it: an import that is under way would begin anew with each alert
         if settings.mode == "live":
-            if now is not None:
+            if now is not None and _count(tx, listed, t.resident.c.synthetic.is_(True)):
+                touch(tx)
                 retire(tx, now)
-            return int(tx.execute(select(func.count()).select_from(t.resident).where(t.resident.c.erase_at.is_(None))).scalar_one())
-        if there := tx.execute(select(func.count()).select_from(t.resident)).scalar_one():
-            return int(there)
+            return _count(tx, listed)
+        if not _count(tx):
+            touch(tx)
+        if there := _count(tx):  # another process may have been first
+            return there
         vault, rows = Vault(settings.sealing_key()), list[dict[str, object]]()
         share = heads(county.towns, size)
         for town in county.towns:

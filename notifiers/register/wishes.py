@@ -13,9 +13,9 @@ from core.county import County
 from core.errors import ConfigError
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.ledger.editions import touch
 from core.pii import Number, Vault
 from core.times import iso
-from notifiers.editions import touch
 from notifiers.erase import erase
 
 Wish = Literal["opt_out", "opt_in", "forget"]

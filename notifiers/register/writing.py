@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from core.county import County
 from core.ledger import Ledger
+from core.ledger.editions import come_into_force
+from core.ledger.turns import Change, in_turn, parts
 from core.pii import Vault
 from core.times import iso
 from notifiers import editions
@@ -20,9 +22,9 @@ def write(report: ImportReport, by: str, now: datetime, terms: Terms, county: Co
     changes = report.changes
     if not (changes.write or changes.removed or changes.retired):
         return True
-    editions.in_turn(ledger, _staged(report, now, county, vault, told))
+    in_turn(ledger, _staged(report, now, county, vault, told))
     with ledger.begin() as tx:
-        if not editions.come_into_force(tx, changes.edition, changes.seen):
+        if not come_into_force(tx, changes.edition, changes.seen):
             return False
         report.synthetic = changes.synthetic
         ledger.audit(tx, now, by, "register.import", "register", {
@@ -31,12 +33,12 @@ def write(report: ImportReport, by: str, now: datetime, terms: Terms, county: Co
     return True
 
 
-def _staged(report: ImportReport, now: datetime, county: County, vault: Vault, told: Progress) -> Iterator[editions.Change]:
+def _staged(report: ImportReport, now: datetime, county: County, vault: Vault, told: Progress) -> Iterator[Change]:
     changes, policy, done = report.changes, county.policy.register, 0
-    for part in editions.parts(changes.write):
+    for part in parts(changes.write):
         yield editions.add(changes.edition, [row | {"phone": vault.seal(person.number.reveal(), person.resident_id)} for row, person in part])
         told("written", done := done + len(part))
     days = policy.departed_days if policy is not None else 0  # without a policy nobody is removed
     for residents, erase_at in ((changes.removed, now + timedelta(days=days)), (changes.retired, now)):
-        for some in editions.parts(residents):
+        for some in parts(residents):
             yield editions.leave(changes.edition, some, iso(erase_at))

@@ -1,4 +1,4 @@
-"""What the provider's error codes mean for us. Never again (not in AGAIN): 21211, 21614, 30005, 30006, 21610; stopped and rung: 30007."""
+"""What the provider's statuses and error codes mean for us. Never again (not in AGAIN): 21211, 21614, 30005, 30006, 21610; stopped and rung: 30007."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ AGAIN = {"30001": Again(0, 60.0), "30003": Again(3, 180.0), "30008": Again(3, 60
 DEAD = ("21211", "21614", "30005", "30006")
 #: The carrier filters the text: more of the same helps nobody.
 FILTERED = "30007"
+#: Status of a message -> our state; a status that is not here is kept as a receipt and moves nothing.
+STATES = {"accepted": D.ACCEPTED, "scheduled": D.ACCEPTED, "queued": D.ACCEPTED, "sending": D.ACCEPTED, "sent": D.SENT, "delivered": D.DELIVERED,
+          "read": D.DELIVERED, "undelivered": D.UNDELIVERED, "failed": D.UNDELIVERED}
 #: Statuses of a message that did not arrive.
 FAILED = ("failed", "undelivered", "canceled")
 

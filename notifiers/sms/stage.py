@@ -29,7 +29,7 @@ class SmsStage:
 
     async def run(self) -> None:
         """Until nothing is left that can be done before the deadline."""
-        for item in self.outbox.sending():
+        for item in self.outbox.sending(self.job.versions):
             self.unknown.add(item)
         async with self.channel:
             workers = [asyncio.create_task(self._work()) for _ in range(self.job.settings.sms_in_flight)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -27,6 +28,7 @@ from console.report import collect
 from console.sandbox.phone import Phones
 from core.county import load_county
 from core.ledger import tables as t
+from core.settings import Settings
 from core.times import iso
 from notifiers.lock import one_sender
 
@@ -56,6 +58,21 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flock]:
 def flock(steady: Flock) -> Flock:
     steady.next_day()
     return steady
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/Sitka", "Asia/Kathmandu"])
+def test_a_beat_and_its_absence_are_told_on_the_county_clock(tmp_path: Path, zone: str) -> None:
+    county = replace(load_county(ROOT / "county" / "haimen"), zone=ZoneInfo(zone))
+    beats = [datetime(2021, 11, 7, 7, 30, tzinfo=UTC) + timedelta(minutes=30 * n) for n in range(8)]  # the hour that Alaska has twice is among them
+    for n, beat in enumerate(beats):
+        text = ends.said(beat, county.zone)
+        assert f"{beat.astimezone(county.zone):%Y-%m-%d %H:%M}" in text
+        (tmp_path / f"{n:02d}").write_text(text, encoding="utf-16" if n % 2 else "utf-8")
+    assert list(ends.received(tmp_path)) == beats
+    log = Log(tmp_path / "home" / "canary" / "seen.json")
+    log.note(PHONE, NOW, NOW)
+    found = watch.state(NOW + timedelta(days=1), county, Settings(home=tmp_path / "home"))
+    assert found and found["ill"] and f"{NOW.astimezone(county.zone):%m-%d %H:%M}" in found["ends"][0]["line"]
 
 
 def test_beats_go_the_whole_way_and_nobody_else_hears_anything(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
@@ -19,7 +19,7 @@ import notify_world as nw
 
 from console import board
 from console.context import Context
-from console.decide import carry_on, describe, tell_silence
+from console.decide import carry_on, describe, net, tell_silence
 from console.report import collect
 from console.steps import draft_and_address
 from core import alerts
@@ -70,6 +70,36 @@ def test_the_policys_default_acts_though_nobody_was_ever_asked_and_one_bad_versi
     assert carry_on(world.now, context(world)) == [str(typhoon)] and world.state(flood) is AlertState.APPROVED
     with world.ledger.read() as tx:
         assert str(flood) in tx.execute(select(t.duty_log.c.text).where(t.duty_log.c.kind == "stuck")).scalar_one()
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"levels": {}}'])
+def test_a_spoilt_draft_keeps_neither_the_default_from_another_nor_what_is_issued_from_going_out(tmp_path: Path, body: str) -> None:
+    gateway = nw.Gateway(tmp_path)
+    place = nw.make(tmp_path, people=60, sms_url=gateway.url)
+    with place.ledger.begin() as tx:
+        place.ledger.save_scores(tx, place.now, [alerts_world.score("haimen", hazard, 3, place.now, floor=3) for hazard in (Hazard.FLOOD, Hazard.TYPHOON)], place.now)
+    flood, typhoon = draft_and_address(place.now, context(place))
+    v = t.alert_version.c
+    with place.ledger.begin() as tx:
+        tx.execute(update(t.alert_version).where(v.alert_id == flood.alert_id).values(body=body))
+    place.later(minutes=6)
+    report = net(place.now, context(place))
+    gateway.stop()
+    assert alerts.state(ref=typhoon, ledger=place.ledger) is AlertState.ISSUED and report.dispatch.sent > 0
+    with place.ledger.read() as tx:
+        told = tx.execute(select(t.duty_log.c.text).where(t.duty_log.c.kind.in_(("stuck", "silence")), t.duty_log.c.text.contains(str(flood)))).scalars().all()
+    assert told, "the desk is told"
+
+
+def test_whatever_is_wrong_with_what_waits_what_is_issued_goes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = nw.Gateway(tmp_path)
+    place = nw.make(tmp_path, people=60, sms_url=gateway.url)
+    place.publish(haimen=3)
+    monkeypatch.setattr(alerts, "waiting", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        net(place.now, context(place))
+    gateway.stop()
+    assert place.states()["pending"] == 0 and place.states()["accepted"] + place.states()["delivered"] > 0
 
 
 def test_a_draft_without_an_audience_gets_one_from_the_next_pass(tmp_path: Path) -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.publish import multiple
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+import notifiers
 from console.sandbox.broker import Broker, start_broker
 from console.sandbox.clock import Clock
 from console.sandbox.loudspeakers import Fleet, Speaker
 from core.ledger import tables as t
-from notifiers import frames
+from core.times import iso
+from notifiers import frames, stops
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "notifiers"))
 import notify_world as nw
@@ -55,6 +57,25 @@ def test_played_acked_and_the_silent_ones_listed(tmp_path: Path, broker: Broker)
         rogue = [{"topic": f"actual/broadcast/{s.spec.town}", "payload": b'{"text": "evacuate"}', "qos": 1} for s in fleet.speakers] * 20
         multiple(rogue, hostname=broker.host, port=broker.port, protocol=mqtt.MQTTv311)
         assert sum(s.plays for s in fleet.speakers) == len(wanted) - 1
+    finally:
+        fleet.stop()
+
+
+def test_a_stopped_version_is_not_said_again_though_a_process_died_while_it_was_said(tmp_path: Path, broker: Broker) -> None:
+    place = quiet_place(tmp_path, broker)
+    fleet = fleet_of(place, broker)
+    fleet.start()
+    try:
+        ref, d = place.publish(haimen=3), t.delivery.c
+        with place.ledger.begin() as tx:
+            tx.execute(update(t.delivery).where(d.channel == "broadcast").values(state="sending", claimed_at=iso(place.now)))
+            stops.stop(place.ledger, tx, place.now, str(ref), "broadcast", "收到的与签发的不同")
+        place.dispatch()
+        assert not any(s.plays for s in fleet.speakers) and "delivered" not in place.states("broadcast")
+        notifiers.resume(now=place.now, version=str(ref), channel="broadcast", officer="duty-1", ledger=place.ledger)
+        place.later(minutes=2)
+        place.dispatch()
+        assert place.states("broadcast") == {"delivered": 3} and {s.plays for s in fleet.speakers if s.spec.town == "haimen"} == {1}
     finally:
         fleet.stop()
 

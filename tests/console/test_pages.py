@@ -36,7 +36,7 @@ from core.ledger import verify_audit
 from core.times import iso
 
 ROUND_MS = 20_000  # how often the page asks
-WHY = "派人去看闸下水位"
+WHY, DESK = "派人去看闸下水位", {"width": 1366, "height": 768}
 
 
 @dataclass
@@ -112,17 +112,25 @@ def browser(night: Night) -> Iterator[Any]:
         yield started
 
 
-@pytest.fixture
-def page(browser: Any, night: Night) -> Iterator[Any]:
-    """The board on the desk's screen, with a clock that the test turns; what it asks of others, and what it says to the console, is an error."""
-    opened, said = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN", timezone_id="Asia/Shanghai"), list[str]()
+@pytest.fixture(scope="module")
+def screen(browser: Any, night: Night) -> Iterator[tuple[Any, list[str]]]:
+    """The desk's screen, with a clock that the test turns, and what it asks of others or says to the console."""
+    opened, said = browser.new_page(viewport=DESK, locale="zh-CN", timezone_id="Asia/Shanghai"), list[str]()
     opened.on("request", lambda request: said.append(request.url) if not request.url.startswith(night.url) else None)
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.on("console", lambda line: said.append(line.text) if "ERR_FAILED" not in line.text and "401" not in line.text else None)
     opened.clock.install()
+    yield opened, said
+    opened.close()
+
+
+@pytest.fixture
+def page(screen: tuple[Any, list[str]], night: Night) -> Iterator[Any]:
+    """The board, opened anew; what it asked of others, and what it said to the console, is an error."""
+    opened, said = screen
     opened.goto(night.url + "board")
     yield opened
-    opened.close()
+    opened.unroute_all()
     assert said == []
 
 
@@ -284,18 +292,20 @@ def test_what_was_opened_stays_open_and_keys_alone_are_enough(page: Any) -> None
     assert low == []
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("board", "dark"), ("handover", "light"), ("handover", "dark")])
-def test_pages_fit_and_can_be_read(browser: Any, night: Night, name: str, scheme: str) -> None:
-    drawn = browser.new_page(color_scheme=scheme)
-    drawn.goto(night.url + name)
-    assert eyes.faint(drawn) == []
+@pytest.mark.parametrize(("name", "schemes"), [("board", ("dark",)), ("handover", ("light", "dark"))])
+def test_pages_fit_and_can_be_read(page: Any, night: Night, name: str, schemes: tuple[str, ...]) -> None:
+    page.goto(night.url + name)
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        assert eyes.faint(page) == [], scheme
     for width in (320, 390, 911, 1366, 1920):  # a telephone, the desk at 150 %, the desk, the wall
-        drawn.set_viewport_size({"width": width, "height": 700})
-        assert eyes.outside(drawn) == [], width
-    drawn.close()
+        page.set_viewport_size({"width": width, "height": 700})
+        assert eyes.outside(page) == [], width
+    page.set_viewport_size(DESK)
+    page.emulate_media(color_scheme=None)
 
 
-def test_the_handover_says_what_the_next_officer_must_know(browser: Any, night: Night, fengsui: Call) -> None:
+def test_the_handover_says_what_the_next_officer_must_know(page: Any, night: Night, fengsui: Call) -> None:
     ctx = Context.load()
     found = handover(ctx, night.place.now)
     told = {english: lines for _, english, lines in parts(found)}
@@ -305,12 +315,11 @@ def test_the_handover_says_what_the_next_officer_must_know(browser: Any, night: 
     assert not any("还没发" in line for line in told["not reached"]), "what waits for a signature was not missed"
     assert sum("从未" in line for line in told["not known"]) == len([feed for feed in ctx.county.feeds if feed.enabled])
     assert any("没有延后" in line for line in told["duty log"])
-    drawn = browser.new_page(viewport={"width": 1366, "height": 768})
-    drawn.goto(night.url + "handover")
-    assert drawn.locator("li").all_inner_texts() == [line for _, _, lines in parts(found) for line in lines] and "交班人" in drawn.inner_text("main")
-    drawn.emulate_media(media="print")
-    assert drawn.locator("nav").is_hidden() and drawn.locator("h1").is_visible()
-    drawn.close()
+    page.goto(night.url + "handover")
+    assert page.locator("li").all_inner_texts() == [line for _, _, lines in parts(found) for line in lines] and "交班人" in page.inner_text("main")
+    page.emulate_media(media="print")
+    assert page.locator("nav").is_hidden() and page.locator("h1").is_visible()
+    page.emulate_media(media="screen")
     shown, machine, wrong = (fengsui("handover", "--now", iso(night.place.now), *more, home=ctx.settings.home, **night.env)
                              for more in ((), ("--json",), ("--hours", "0")))
     assert shown.returncode == machine.returncode == 1 and all(line in shown.stdout for lines in told.values() for line in lines)

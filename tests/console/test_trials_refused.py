@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import Call, one_line
 
-from console import trials
+from console import storms, trials
 from core.county import load_county
 from core.errors import ConfigError
 from core.model import Batch
@@ -72,6 +72,16 @@ def test_a_storm_and_a_period_together_are_refused(fengsui: Call, home: Path) ->
     result = fengsui("backtest", *PERIOD, "--storm", "in-fa-2021", home=home)
     assert result.returncode == 2 and "只能写一种" in one_line(result)
     assert "--from 与 --to" in one_line(fengsui("rules", "diff", "..", *PERIOD[2:], home=home)), "half a period is not every storm"
+
+
+def test_a_storm_is_kept_in_the_state_folder_wherever_the_command_is_called(fengsui: Call, home: Path, tmp_path: Path) -> None:
+    """Not in the folder of the call: in a container nothing can be written there."""
+    county = ROOT / "county" / "haimen"
+    kept = tmp_path / "state" / "storms" / f"in-fa-2021-{storms._fingerprint(county, 'in-fa-2021')}"
+    shutil.copytree(home, kept)
+    (kept / "whole").touch()
+    result = fengsui("backtest", "--storm", "in-fa-2021", "--step", "24 h", home=tmp_path / "state")
+    assert result.returncode == 0 and "（北京时间）" in result.stdout and "取数" not in result.stderr, "what is there is not fetched again"
 
 
 @pytest.mark.parametrize(("depth", "hint"), [("", "cn/rainstorm.yaml"), ("cn", "是不是")])

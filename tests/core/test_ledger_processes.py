@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
+from core.errors import StoreError
 from core.ledger import Ledger, verify_audit
 from core.ledger import tables as t
 
@@ -152,3 +154,16 @@ def test_postgresql_holds_the_same_bytes_as_sqlite(postgres: str, tmp_path: Path
         return json.dumps(rows, ensure_ascii=False)
 
     assert dump(postgres) == dump(f"sqlite:///{tmp_path}/ledger.db")
+
+
+def test_postgresql_tells_no_row_that_it_refuses(postgres: str) -> None:
+    """Its detail names the key, and the key of a resident or of a message is a person's."""
+    ledger = Ledger.open(postgres)
+    row = {"resident_id": "CANARY-00001", "town": "a", "groups": "[]", "phone": b"", "phone_index": "i", "synthetic": True}
+    with ledger.begin() as tx:
+        tx.execute(delete(t.resident_row))
+        tx.execute(insert(t.resident_row).values(**row))
+    with pytest.raises(StoreError, match="has this row already") as told, ledger.begin() as tx:
+        tx.execute(insert(t.resident_row).values(**row))
+    assert "CANARY" not in "".join(traceback.format_exception(told.value))
+    ledger.close()

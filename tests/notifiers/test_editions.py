@@ -20,9 +20,8 @@ from register_world import VAULT, audits, csv, empty, number, residents, row
 from test_ledger_processes import postgres  # noqa: F401  (a fixture)
 
 from core.errors import StoreError
-from core.ledger import Ledger, verify_audit
+from core.ledger import Ledger, turns, verify_audit
 from core.ledger import tables as t
-from notifiers import editions
 from notifiers.erase import erase
 from notifiers.outbox.rows import with_resident
 from notifiers.register import ImportReport, Terms, grant, import_list
@@ -34,7 +33,7 @@ Make = Callable[[], nw.Place]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Opens the same place on either ledger, each time as another process would."""
-    monkeypatch.setattr(editions, "BATCH", BATCH)
+    monkeypatch.setattr(turns, "BATCH", BATCH)
     url = request.getfixturevalue("postgres") if request.param == "postgresql" else ""
     if url:
         ledger = Ledger.open(url)
@@ -151,6 +150,22 @@ def test_a_wish_or_an_erasure_meanwhile_stands_and_the_import_begins_anew(make: 
     with pytest.raises(StoreError, match="import again"):
         load(place, csv([row(n) for n in range(1, 101)]), always)
     assert len(residents(place)) == 100, "a register that does not keep still is not replaced"
+
+
+def test_an_alert_meanwhile_changes_nobody_and_the_import_goes_on(make: Make) -> None:
+    """In a storm there is one every few minutes, and a real county's list takes as long."""
+    place, other, drafted, began = make(), make(), list[Any](), 0
+    load(place, OLD)
+    other.settings = other.settings.model_copy(update={"mode": "live"})
+
+    def meanwhile(stage: str, _n: int) -> None:
+        nonlocal began
+        began += stage == "compared"
+        if stage == "written" and not drafted:
+            drafted.append(other.draft(haimen=4))
+            assert other.address(drafted[0]).by_channel["sms"] == 40, "the former register, whole"
+
+    assert not load(place, NEW, meanwhile).refusal and began == 1 and len(residents(place)) == 100
 
 
 def test_one_import_at_a_time(make: Make) -> None:

@@ -226,7 +226,7 @@ def test_what_a_process_that_died_left_is_done_by_the_next(place: nw.Place, tmp_
     storm(place)
     load(place, csv([row(9)]), replace=True, removing=4)
     place.later(days=DAYS)
-    step, real, done = notifiers.erase.__globals__, notifiers.erase.__globals__["_recipients"], list[int]()
+    step, real, done = notifiers.erase.__globals__, notifiers.erase.__globals__["erase_recipients"], list[int]()
 
     def dies(*args: Any) -> int:
         if done:
@@ -234,11 +234,11 @@ def test_what_a_process_that_died_left_is_done_by_the_next(place: nw.Place, tmp_
         done.append(1)
         return int(real(*args))
 
-    monkeypatch.setitem(step, "_recipients", dies)
+    monkeypatch.setitem(step, "erase_recipients", dies)
     with pytest.raises(KeyboardInterrupt):
         erase(place)
     assert {who[0] for who in people(place)} == {"~", "C"}, "one alert a transaction"
-    monkeypatch.setitem(step, "_recipients", real)
+    monkeypatch.setitem(step, "erase_recipients", real)
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
         broken.setattr(Ledger, "scour", dies)
         erase(place)

@@ -90,7 +90,7 @@ class OutboxMachine(RuleBasedStateMachine):
         """A new process finds what is `sending` and asks the provider, the grace being over."""
         self.boot()
         found = []
-        for item in self.outbox.sending():
+        for item in self.outbox.sending(self.versions):
             sids = self.taken.get(item.delivery_id, [])
             found.append(Outcome(delivery_id=item.delivery_id, state=D.ACCEPTED if sids else D.PENDING, provider_id=sids[0] if sids else "", code="not_taken"))
         self.refused -= {o.delivery_id for o in found if o.state is D.PENDING}  # what was refused and not written down is asked again

@@ -1,24 +1,28 @@
-"""Two machines on one PostgreSQL ledger, each with a disk of its own: one sender at a time, no row claimed twice, one thread a hazard."""
+"""Two machines on one PostgreSQL ledger, each with a disk of its own: one sender at a time, no row claimed twice, one thread a hazard, one register a reader."""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select, text
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 import notify_world as nw
+from register_world import csv, load, number, row
 from test_ledger_processes import postgres  # noqa: F401  (a fixture)
 from test_order import EACH, flood_of_alerts
 
 from core import alerts
 from core.ledger import Ledger
 from core.ledger import tables as t
+from core.pii import Vault
 from notifiers.lock import one_sender
 from notifiers.outbox import Outbox, Ticker
 
@@ -96,3 +100,68 @@ def test_two_that_draft_at_once_open_one_thread(postgres: str, tmp_path: Path) -
                                        status=places[n].settings.status) and None)  # noqa: B023
         with places[0].ledger.read() as tx:
             assert len(tx.execute(select(t.alert.c.alert_id)).all()) == 1
+
+
+def meanwhile(place: nw.Place, town: str, act: Callable[[], object]) -> threading.Thread:
+    """Another process does `act` just before `place` asks for the residents of a town: it goes on when that is done, or waits for us."""
+    thread = threading.Thread(target=act)
+
+    @event.listens_for(place.ledger.engine, "before_cursor_execute")
+    def _before(_connection: Any, _cursor: Any, _statement: str, given: Any, *_more: Any) -> None:
+        if thread.ident is None and isinstance(given, dict) and given.get("town_1") == town:
+            thread.start()
+            while thread.is_alive() and not waits_for_a_lock(place):
+                time.sleep(0.005)
+
+    return thread
+
+
+def waits_for_a_lock(place: nw.Place) -> bool:
+    ledger = Ledger.open(place.settings.ledger_url)
+    with ledger.read() as tx:
+        found = tx.execute(text("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")).scalar_one()
+    ledger.close()
+    return bool(found)
+
+
+def test_a_list_that_comes_into_force_while_an_audience_is_written_down_loses_nobody(postgres: str, tmp_path: Path) -> None:  # noqa: F811
+    """Towns are asked one after the other: who moves from one that is still to be asked to one that was, is in neither."""
+    one, other = two(postgres, tmp_path)
+    load(one, csv([row(0, "海门街道"), row(1, "包场镇")]))
+    ref = one.draft(haimen=4, baochang=4)
+    moving = meanwhile(one, "haimen", lambda: load(other, csv([row(0, "包场镇"), row(1, "包场镇")])))
+    one.address(ref)
+    moving.join()
+    assert {who for _, who, _ in one.recipients(ref)} == {"CANARY-00000", "CANARY-00001"}
+
+
+def test_two_that_write_down_one_audience_at_once_both_say_the_same(postgres: str, tmp_path: Path) -> None:  # noqa: F811
+    """A draft without an audience is anybody's to address: the pass that wrote it, and the next one that finds it so."""
+    places = two(postgres, tmp_path)
+    ref, told = places[0].draft(haimen=4, baochang=4), list[Any]()
+    second = meanwhile(places[0], "haimen", lambda: told.append(places[1].address(ref)))
+    told.append(places[0].address(ref))
+    second.join()
+    assert len(told) == 2 and told[0] == told[1] and told[0].count == len(places[0].recipients(ref)) > 0
+
+
+def test_the_number_that_is_kept_is_the_one_that_was_rung(postgres: str, tmp_path: Path) -> None:  # noqa: F811
+    """A list that gives a resident another number, just as his message is claimed: who holds the message is whoever is reached at the number it goes to."""
+    one, other = two(postgres, tmp_path)
+    load(one, csv([f"r0,海门街道,居民,{number(0)}"]))
+    versions = flood_of_alerts(one, red=0)
+    rung = Vault(nw.base64.b64decode(nw.KEY))
+    changed = threading.Thread(target=lambda: load(other, csv([f"r0,海门街道,居民,{number(7)}"])))
+
+    @event.listens_for(one.ledger.engine, "before_cursor_execute")
+    def _before(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if changed.ident is None and statement.startswith("UPDATE delivery"):
+            changed.start()
+            while changed.is_alive() and not waits_for_a_lock(one):
+                time.sleep(0.005)
+
+    claimed = [item for item in Outbox(one.ledger, Ticker(one.now), "sms").claim(versions, 400) if item.phone is not None]
+    changed.join()
+    with one.ledger.read() as tx:
+        kept = dict(tx.execute(select(t.delivery.c.delivery_id, t.delivery.c.number)).tuples().all())
+    assert claimed and {kept[item.delivery_id] for item in claimed} == {rung.index(rung.open(item.phone, item.recipient).reveal()) for item in claimed if item.phone}
